@@ -1,0 +1,1 @@
+"""The waveform catalogue: its HDF5 format and its xarray view."""

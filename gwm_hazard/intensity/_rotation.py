@@ -1,0 +1,228 @@
+"""Peaks of a two-component trajectory at every rotation angle, continuous in time."""
+
+import math
+
+import numba
+import numpy as np
+
+from gwm_hazard.intensity._batch import COS, N_ANGLES, SIN
+from gwm_hazard.intensity._filters import BETWEEN, HALF, SAMPLES
+
+BLOCK = 16  # samples whose largest radius is kept, to pass over quiet parts of a trajectory
+
+# Squared second difference over squared radius of a sinusoid of 48 and 20 samples a cycle: from
+# there on points are interpolated between the samples, two or four a sample.
+_BEND_TWO = (2 - 2 * math.cos(2 * math.pi / 48)) ** 2
+_BEND_FOUR = (2 - 2 * math.cos(2 * math.pi / 20)) ** 2
+_BETWEEN = 1.05  # largest squared ratio of a peak to its nearest point, 16 points a cycle
+
+_S = np.linspace(0.0, 1.0, 400)
+_ARCTAN = np.polynomial.polynomial.polyfit(
+    _S**2, np.concatenate([[1.0], np.arctan(_S[1:]) / _S[1:]]) * 180 / np.pi, 5
+)
+_A0, _A1, _A2, _A3, _A4, _A5 = (float(c) for c in _ARCTAN)
+
+
+@numba.njit(nogil=True, inline="always")
+def _direction(dx, dy):
+    """Angle of (dx, dy) in degrees, -180 to 180, to 1e-3 degree: enough to choose a sample."""
+    ax, ay = abs(dx), abs(dy)
+    low, high = min(ax, ay), max(ax, ay)
+    if high == 0.0:
+        return 0.0
+    t = low / high
+    s = t * t
+    angle = t * (_A0 + s * (_A1 + s * (_A2 + s * (_A3 + s * (_A4 + s * _A5)))))
+    if ay > ax:
+        angle = 90.0 - angle
+    if dx < 0.0:
+        angle = 180.0 - angle
+    return -angle if dy < 0.0 else angle
+
+
+@numba.njit(nogil=True)
+def _walk(x, y, n, radius2, best):
+    """Raise best[k], squared peaks, by the extrema at the points 1 .. n-2 of a piece of path.
+
+    The component at angle k has an extremum where the path runs perpendicular to it, so the
+    turning of the path from step to step says which angles have their extremum at which point.
+    A sinusoid through three points then gives the value between them.
+    """
+    before = _direction(x[1] - x[0], y[1] - y[0])
+    for i in range(1, n - 1):
+        after = _direction(x[i + 1] - x[i], y[i + 1] - y[i])
+        turning = after - before
+        if turning > 180.0:
+            turning -= 360.0
+        elif turning < -180.0:
+            turning += 360.0
+        low = 450.0 + min(before, before + turning)  # + 90, and + 360 to keep it positive
+        high = 450.0 + max(before, before + turning)
+        before = after
+        k_first, k_last = int(low) + 1, int(high)
+        if k_last < k_first:
+            continue
+        if _BETWEEN * (x[i] * x[i] + y[i] * y[i]) < radius2:
+            continue
+        index = k_first % N_ANGLES
+        for _ in range(k_first, k_last + 1):
+            c, s = COS[index], SIN[index]
+            p = x[i] * c + y[i] * s
+            p2 = p * p
+            if _BETWEEN * p2 > best[index]:
+                a = x[i - 1] * c + y[i - 1] * s
+                b = x[i + 1] * c + y[i + 1] * s
+                bend = 1.0 - 0.5 * (a + b) / p if p2 > 0.0 else 0.0  # 1 - cos(phase step)
+                if bend > 1e-12:
+                    bend = min(bend, 1.0)
+                    p2 += 0.25 * (b - a) ** 2 / (bend * (2.0 - bend))
+                if p2 > best[index]:
+                    best[index] = p2
+            index += 1
+            if index == N_ANGLES:
+                index = 0
+
+
+@numba.njit(nogil=True)
+def _points(x, y, best):
+    """Raise best by the single point (x, y) at every angle."""
+    for k in range(N_ANGLES):
+        p = x * COS[k] + y * SIN[k]
+        best[k] = max(best[k], p * p)
+
+
+@numba.njit(nogil=True, fastmath={"contract", "reassoc", "nsz"})
+def _interpolate(u, lane, lanes, row, count, divide, weights, sx, sy, px, py):
+    """Points every 1/divide sample from half a sample before `row`, for `count` samples.
+
+    Writes px, py with one more point at each end, and returns their number.
+    """
+    if divide == 1:
+        for m in range(count + 2):
+            px[m] = u[row - 1 + m, lane]
+            py[m] = u[row - 1 + m, lane + lanes]
+        return count + 2
+    for m in range(count + 2 * HALF + 2):
+        sx[m] = u[row - HALF - 1 + m, lane]
+        sy[m] = u[row - HALF - 1 + m, lane + lanes]
+    n = count * divide + 2
+    # the first point lies divide / 2 points before sample `row`, and one more
+    offset = (HALF + 1) * divide - divide // 2 - 1
+    for m in range(n):
+        at = (offset + m) // divide
+        w = weights[divide, (offset + m) % divide]
+        vx, vy = 0.0, 0.0
+        for k in range(2 * HALF):
+            vx += w[k] * sx[at - HALF + 1 + k]
+            vy += w[k] * sy[at - HALF + 1 + k]
+        px[m], py[m] = vx, vy
+    return n
+
+
+@numba.njit(nogil=True)
+def rotated_peaks(
+    u, first, last, lane, lanes, block_r2, look, margin, lowest, cosine2, weights, scratch, best
+):
+    """Squared peaks (180,) of |u_x cos + u_y sin| over rows first .. last-1 of one lane.
+
+    u : (rows, 2 lanes), x in column `lane`, y in column lane + lanes, HALF + 2 rows of context
+        on both sides of first .. last-1.
+    block_r2 : (blocks, lanes) largest squared radius of each BLOCK rows from `first` on.
+    look : SAMPLES, STEPS or BETWEEN.
+    margin : squared ratio of a sample's radius to that of a peak less than half a sample away.
+    lowest : smallest rank, of the sorted 180 values, that must be exact.
+    cosine2 : squared fraction of the largest radius at which points are looked at first.
+
+    Values of rank `lowest` and above are exact; lower ones are lower bounds. A point of radius r
+    cannot raise any value above r. So once all points of radius >= R have been seen, all values
+    >= R are exact: a first pass with R a fraction of the largest radius (cos 46 degrees is enough
+    for the median and above, whatever the path) and, if the value of rank `lowest` is below R, a
+    second pass with that value, itself a lower bound of the true one, as R.
+    """
+    n_blocks = block_r2.shape[0]
+    largest = 0.0
+    for k in range(n_blocks):
+        largest = max(largest, block_r2[k, lane])
+    best[:] = 0.0
+    if largest == 0.0:
+        return
+    px, py, sx, sy = scratch[0], scratch[1], scratch[2], scratch[3]
+    radius2 = cosine2 * largest
+    for _ in range(2):
+        limit = radius2 * margin
+        for k in range(n_blocks):
+            if block_r2[k, lane] < limit:
+                continue
+            row = first + k * BLOCK
+            end = min(row + BLOCK, last)
+            while row < end:
+                begin, divide = row, 1
+                while row < end:
+                    x, y = u[row, lane], u[row, lane + lanes]
+                    r2 = x * x + y * y
+                    if r2 < limit:
+                        break
+                    bx = u[row - 1, lane] - 2.0 * x + u[row + 1, lane]
+                    by = u[row - 1, lane + lanes] - 2.0 * y + u[row + 1, lane + lanes]
+                    bend2 = bx * bx + by * by
+                    if look == BETWEEN and bend2 > _BEND_TWO * r2:
+                        divide = max(divide, 2 if bend2 < _BEND_FOUR * r2 else 4)
+                    row += 1
+                if row == begin:  # below the limit
+                    row += 1
+                    continue
+                if look == SAMPLES:
+                    for r in range(begin, row):
+                        _points(u[r, lane], u[r, lane + lanes], best)
+                    continue
+                # one sample more at both ends, as the next piece may be divided differently
+                begin, count = max(begin - 1, first), min(row + 1, last) - max(begin - 1, first)
+                n = _interpolate(u, lane, lanes, begin, count, divide, weights, sx, sy, px, py)
+                _walk(px, py, n, radius2, best)
+        for r in (first, last - 1):  # the ends of the window need not be extrema
+            _points(u[r, lane], u[r, lane + lanes], best)
+        value = kth_smallest(best, lowest, scratch[4])
+        if value >= radius2:
+            return
+        radius2 = value
+
+
+@numba.njit(nogil=True)
+def kth_smallest(values, k, scratch):
+    """The value of rank k (0 the smallest); Hoare's selection in scratch."""
+    n = values.size
+    for i in range(n):
+        scratch[i] = values[i]
+    low, high = 0, n - 1
+    while low < high:
+        pivot = scratch[(low + high) // 2]
+        i, j = low, high
+        while i <= j:
+            while scratch[i] < pivot:
+                i += 1
+            while scratch[j] > pivot:
+                j -= 1
+            if i <= j:
+                scratch[i], scratch[j] = scratch[j], scratch[i]
+                i += 1
+                j -= 1
+        if k <= j:
+            high = j
+        elif k >= i:
+            low = i
+        else:
+            break
+    return scratch[k]
+
+
+@numba.njit(nogil=True)
+def percentile_of_squares(squares, rank, scratch):
+    """numpy's linear percentile of the square roots; rank = percentile / 100 * (size - 1)."""
+    low = min(int(rank), squares.size - 1)
+    value = math.sqrt(kth_smallest(squares, low, scratch))
+    if rank == low or low == squares.size - 1:
+        return value
+    above = np.inf  # the next in order stands right of position `low`
+    for i in range(low + 1, squares.size):
+        above = min(above, scratch[i])
+    return value + (rank - low) * (math.sqrt(above) - value)

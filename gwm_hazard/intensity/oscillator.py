@@ -1,0 +1,295 @@
+"""Rotated response spectra: RotDnn pseudo-spectral acceleration (Boore, 2010)."""
+
+from collections.abc import Callable
+from functools import lru_cache
+
+import numba
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gwm_hazard.intensity._batch import (
+    G_M_S2,
+    N_ANGLES,
+    check_percentiles,
+    check_records,
+    run_batch,
+    sources_digest,
+)
+from gwm_hazard.intensity._fft import backward, forward, transform_size, transform_table
+from gwm_hazard.intensity._filters import HALF, interpolators, make_plan
+from gwm_hazard.intensity._rotation import BLOCK, percentile_of_squares, rotated_peaks
+from gwm_hazard.intensity._simd import LANES, filter_step
+
+_EDGE = 32  # samples of band-limited ringing kept before and after a record
+_LEAD = HALF + 2  # rows before the first of a trajectory: context of the interpolation
+
+
+@numba.njit(cache=True, nogil=True)
+def _spans(acc, spans):
+    """First and last + 1 sample that is not zero, with one zero before; 0, 0 for all-zero."""
+    n, _, nt = acc.shape
+    for i in range(n):
+        first, last = 0, nt
+        while last > 0 and acc[i, 0, last - 1] == 0 and acc[i, 1, last - 1] == 0:
+            last -= 1
+        while first < last and acc[i, 0, first] == 0 and acc[i, 1, first] == 0:
+            first += 1
+        spans[i, 0] = max(first - 1, 0) if last else 0
+        spans[i, 1] = last
+
+
+@numba.njit(nogil=True)
+def _load_linear(acc, i, first, last, factor, fine):
+    """The record at `factor` samples a sample on straight lines, from row _LEAD of fine (2, :)."""
+    n = last - first
+    fine[:] = 0.0
+    for c in range(2):
+        for t in range(n):
+            a = np.float64(acc[i, c, first + t])
+            b = np.float64(acc[i, c, first + t + 1]) if t + 1 < n else 0.0
+            for j in range(factor):
+                fine[c, _LEAD + t * factor + j] = a + (b - a) * (j / factor)
+
+
+@numba.njit(nogil=True)
+def _transform(acc, i, first, last, table, work):
+    """Spectrum of the record with zeros around it, into work[0:2]."""
+    work[:2] = 0.0
+    for t in range(last - first):
+        work[0, t] = acc[i, 0, first + t]
+        work[1, t] = acc[i, 1, first + t]
+    forward(work[0], work[1], work[2], work[3], table)
+
+
+@numba.njit(nogil=True)
+def _load_band_limited(acc, i, first, last, factor, table, work, fine):
+    """The record with _EDGE samples of ringing at both ends, from row _LEAD of fine (2, :).
+
+    factor 2: between its samples stand those half a sample later; factor 1: after smoothing.
+    """
+    n, size = last - first, table.shape[1]
+    fine[:] = 0.0
+    phase = 4 if factor == 1 else 2
+    xr, xi = work[2], work[3]
+    backward(work[:2], table[phase], table[phase + 1], xr, xi, work[4], work[5], table)
+    for t in range(-_EDGE, n + _EDGE):
+        row = _LEAD + factor * (t + _EDGE)
+        at = t if t >= 0 else t + size
+        fine[0, row + factor - 1] = xr[at]
+        fine[1, row + factor - 1] = xi[at]
+        if factor == 2 and 0 <= t < n:
+            fine[0, row] = acc[i, 0, first + t]
+            fine[1, row] = acc[i, 1, first + t]
+
+
+@numba.njit(nogil=True)
+def _filter(x, y, owned, wide, b, a, start, u, block_r2):
+    """Responses of LANES oscillators to both components, u[_LEAD:_LEAD+owned] and _LEAD rows more.
+
+    x, y : ground acceleration, sample t at index _LEAD + t. wide : all TAPS of b, else the middle
+    three. block_r2 (blocks + 1, LANES) : largest squared radius of BLOCK rows; the last is waste.
+    """
+    for j in range(LANES):
+        for k in range(2):
+            u[_LEAD - 2 + k, j] = start[k, j] * x[_LEAD]
+            u[_LEAD - 2 + k, LANES + j] = start[k, j] * y[_LEAD]
+    block_r2[:] = 0.0
+    waste = block_r2.shape[0] - 1
+    b3 = b[1:4]
+    for t in range(_LEAD, _LEAD + owned + _LEAD):
+        block = (t - _LEAD) // BLOCK if t < _LEAD + owned else waste
+        x3, y3 = (x[t], x[t - 1], x[t - 2]), (y[t], y[t - 1], y[t - 2])
+        if wide:
+            x5, y5 = (x[t + 1], *x3, x[t - 3]), (y[t + 1], *y3, y[t - 3])
+            filter_step(a, b, u, t, x5, y5, block_r2, block)
+        else:
+            filter_step(a, b3, u, t, x3, y3, block_r2, block)
+    for k in range(2):  # context of the interpolation, not states of the recursion
+        u[_LEAD - 2 + k, :] = 0.0
+
+
+@numba.njit(nogil=True)
+def _rotd(
+    first_record,
+    last_record,
+    acc,
+    dt,
+    spans,
+    tables,
+    table_at,
+    sizes,
+    linear,
+    pad,
+    plan,
+    weights,
+    lowest,
+    cosine2,
+    ranks,
+    out,
+):
+    """RotDnn of records first_record .. last_record-1 into out (n, n_ranks, n_periods), in g."""
+    columns, factors, looks, margins, tails, b, a, start = plan
+    n_groups = factors.size
+    longest = 0
+    for i in range(first_record, last_record):
+        longest = max(longest, spans[i, 1] - spans[i, 0])
+    most_rows, most_fine, most_size = 0, 0, 0
+    for g in range(n_groups):
+        tail = pad if pad >= 0 else int(tails[g] / dt) + 2
+        most_rows = max(most_rows, (longest + tail + 2 * _EDGE) * factors[g])
+        most_fine = max(most_fine, (longest + 2 * _EDGE) * factors[g])
+    for i in range(first_record, last_record):
+        most_size = max(most_size, sizes[i])
+    fine = np.zeros((2, max(most_rows, most_fine) + 3 * _LEAD))
+    all_work = np.empty((6, most_size))
+    u = np.zeros((most_rows + 3 * _LEAD, 2 * LANES))
+    all_blocks = np.empty((most_rows // BLOCK + 2, LANES))
+    scratch = np.empty((5, max(N_ANGLES, 4 * BLOCK + 2 * HALF + 4)))
+    best = np.empty(N_ANGLES)
+    for i in range(first_record, last_record):
+        begin, end = spans[i, 0], spans[i, 1]
+        if end == 0:
+            out[i] = 0.0
+            continue
+        table = tables[:, table_at[i] : table_at[i] + sizes[i]]
+        work = all_work[:, : sizes[i]]
+        loaded = 0
+        for g in range(n_groups):
+            factor = factors[g]
+            if factor != loaded:
+                if linear:
+                    _load_linear(acc, i, begin, end, factor, fine)
+                else:
+                    if loaded == 0:
+                        _transform(acc, i, begin, end, table, work)
+                    _load_band_limited(acc, i, begin, end, factor, table, work, fine)
+                loaded = factor
+            tail = pad if pad >= 0 else int(tails[g] / dt) + 2
+            owned = (end - begin + tail + (0 if linear else _EDGE)) * factor
+            wide = not linear and factor == 2
+            blocks = all_blocks[: (owned - 1) // BLOCK + 2]
+            _filter(fine[0], fine[1], owned, wide, b[g], a[g], start[g], u, blocks)
+            for j in range(LANES):
+                column = columns[g * LANES + j]
+                if column < 0:
+                    continue
+                lane = g * LANES + j
+                rotated_peaks(
+                    u,
+                    _LEAD,
+                    _LEAD + owned,
+                    j,
+                    LANES,
+                    blocks[:-1],
+                    looks[lane],
+                    margins[lane],
+                    lowest,
+                    cosine2,
+                    weights,
+                    scratch,
+                    best,
+                )
+                for r in range(ranks.size):
+                    value = percentile_of_squares(best, ranks[r], scratch[4])
+                    out[i, r, column] = value / G_M_S2
+
+
+@lru_cache(maxsize=1)
+def _kernel() -> Callable[..., None]:
+    """`_rotd`, compiled once and cached on disk; see `sources_digest`."""
+    digest = sources_digest()
+
+    @numba.njit(cache=True, nogil=True)
+    def rotd_kernel(first_record, last_record, *arguments):
+        if digest:
+            _rotd(first_record, last_record, *arguments)
+
+    return rotd_kernel
+
+
+def _tables(samples: NDArray, linear: bool) -> tuple[NDArray, NDArray, NDArray]:
+    """Transform tables of all sizes that occur, side by side, and where each record's begins."""
+    lengths, of_record = np.unique(samples, return_inverse=True)
+    sizes = np.array([1 if linear else transform_size(int(n)) for n in lengths], dtype=np.int64)
+    unique = sorted(set(sizes.tolist()))
+    starts = np.concatenate([[0], np.cumsum(unique)])[:-1]
+    tables = np.concatenate([transform_table(size) for size in unique], axis=1)
+    return tables, starts[np.searchsorted(unique, sizes)][of_record], sizes[of_record]
+
+
+def rotd(
+    acc: ArrayLike,
+    dt: float,
+    periods: ArrayLike,
+    percentiles: ArrayLike = (50,),
+    damping: float = 0.05,
+    *,
+    interpolation: str = "bandlimited",
+    pad_s: float | None = None,
+) -> NDArray[np.float64]:
+    """Rotated pseudo-spectral acceleration in g, (n, n_percentiles, n_periods) float64.
+
+    acc : (n, 2, nt) m/s2, float32 or float64, two orthogonal horizontal components.
+    dt : time step, s.
+    periods : (n_periods,) s; 0 is the peak ground acceleration, and no period is too short.
+    percentiles : over the rotation angles; 50 is RotD50, 100 RotD100, 0 RotD00.
+    damping : fraction of critical, 0 <= damping < 1.
+    interpolation : the ground motion between the samples. "bandlimited", the default, has no
+        content above the Nyquist frequency; "linear" joins the samples by straight lines.
+    pad_s : zeros that follow the record, s. By default the largest peak of the free vibration
+        after the record counts, exactly; pad_s=0 stops at the record's last sample.
+
+    RotDnn is the nn-th percentile (numpy's linear one), over the rotation angles 0 to 179 degrees
+    by 1 degree, of the peak absolute response of the rotated component (Boore, 2010). Zeros
+    before or after a record change nothing: they are its rest. A result does not depend on the
+    other records of the batch nor on the number of threads.
+
+    Oscillators are solved by recursion with their exact poles (Nigam and Jennings, 1969), and
+    peaks are found between samples; that the ground is band-limited is the recommendation of
+    Boore and Goulet (2014).
+
+    Raises ValueError for wrong shapes, samples that are not finite (with the record's index),
+    and periods, percentiles, damping or dt out of range.
+    """
+    records = check_records(acc, dt, 2)
+    levels = check_percentiles(percentiles)
+    times = np.atleast_1d(np.asarray(periods, dtype=np.float64))
+    if times.ndim != 1 or not np.all(np.isfinite(times) & (times >= 0)):
+        raise ValueError(f"periods = {periods!r} s: must be numbers >= 0 (0 is PGA)")
+    if not 0 <= damping < 1:
+        raise ValueError(f"damping = {damping!r}: must be a fraction of critical in [0, 1)")
+    if interpolation not in ("bandlimited", "linear"):
+        raise ValueError(f"interpolation = {interpolation!r}: give 'bandlimited' or 'linear'")
+    if pad_s is not None and not (np.isfinite(pad_s) and pad_s >= 0):
+        raise ValueError(f"pad_s = {pad_s!r} s: must be a number >= 0, or None")
+    out = np.empty((len(records), levels.size, times.size))
+    if out.size == 0:
+        return out
+    linear = interpolation == "linear"
+    plan = make_plan(tuple(times.tolist()), float(dt), float(damping), linear)
+    spans = np.empty((len(records), 2), dtype=np.int64)
+    _spans(records, spans)
+    tables, table_at, sizes = _tables(spans[:, 1] - spans[:, 0] + 2 * _EDGE, linear)
+    ranks = levels / 100 * (N_ANGLES - 1)
+    lowest = int(ranks.min())
+    # at this angle and closer to the largest radius lie more components than rank `lowest` needs
+    angle = min(90 * (1 - lowest / N_ANGLES) + 1, 60.0)
+    run_batch(
+        _kernel(),
+        len(records),
+        records,
+        float(dt),
+        spans,
+        tables,
+        table_at,
+        sizes,
+        linear,
+        -1 if pad_s is None else int(round(pad_s / dt)),
+        plan,
+        interpolators(),
+        lowest,
+        float(np.cos(np.radians(angle)) ** 2),
+        ranks,
+        out,
+    )
+    return out

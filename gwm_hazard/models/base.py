@@ -1,0 +1,232 @@
+"""What a generative waveform model is: a pure function (conditions, noise) -> waveforms.
+
+To add a model, subclass :class:`WaveformModel` in one file: give it a :class:`ModelCard`,
+say how many samples a scenario needs and draw. Everything else (batching by memory, devices,
+ensembles, files, OpenQuake) works from these three.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gwm_hazard.noise import Noise
+from gwm_hazard.scenario import Scenarios
+from gwm_hazard.units import CONDITIONS
+
+if TYPE_CHECKING:
+    import torch
+    import xarray as xr
+
+#: Memory that one batch may use where the device does not tell (CPU): small enough that the
+#: working arrays of a batch stay near the caches, large enough to hide the call overhead.
+CPU_BATCH_BYTES = 96 * 2**20
+
+
+@dataclass(frozen=True)
+class Range:
+    """A condition that a model takes, with its range of validity (inclusive)."""
+
+    name: str
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        if self.name not in CONDITIONS:
+            raise ValueError(f"card condition {self.name!r}: known are {', '.join(CONDITIONS)}")
+        if not self.low < self.high:
+            raise ValueError(f"card range of {self.name}: {self.low} must be below {self.high}")
+
+    @property
+    def unit(self) -> str:
+        return CONDITIONS[self.name].unit
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What a user must know of a model before trusting a number that it makes."""
+
+    name: str
+    family: str
+    version: str
+    summary: str
+    licence: str
+    citation: tuple[str, ...]
+    training_data: str
+    conditions: tuple[Range, ...]
+    components: tuple[str, ...]
+    sampling_rate_hz: float
+    tectonic_region: str
+    between_event: bool
+    limitations: tuple[str, ...] = ()
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def condition_names(self) -> tuple[str, ...]:
+        return tuple(r.name for r in self.conditions)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain types, as card.json holds them."""
+        card = asdict(self)
+        card["conditions"] = {r.name: [r.low, r.high] for r in self.conditions}
+        return card
+
+    def outside(self, scenarios: Scenarios) -> NDArray[np.bool_]:
+        """Mask (n,) of the scenarios outside the ranges of validity."""
+        mask = np.zeros(len(scenarios), dtype=bool)
+        for r in self.conditions:
+            mask |= (scenarios[r.name] < r.low) | (scenarios[r.name] > r.high)
+        return mask
+
+    def check(self, scenarios: Scenarios) -> None:
+        """Raise a ValueError for a missing condition or a scenario outside the ranges."""
+        who = f"model {self.name!r}"
+        scenarios.require(self.condition_names, who)
+        for r in self.conditions:
+            values = scenarios[r.name]
+            bad = (values < r.low) | (values > r.high)
+            if bad.any():
+                row = int(np.argmax(bad))
+                raise ValueError(
+                    f"{r.name} = {values[row]:g} {r.unit} at scenario {row}: {who} is valid "
+                    f"from {r.low:g} to {r.high:g} {r.unit}"
+                )
+
+
+class WaveformModel(ABC):
+    """A generative waveform model: conditions and noise in, three-component waveforms out."""
+
+    card: ModelCard
+    #: torch device, set by :func:`gwm_hazard.models.registry.load_model`
+    device: str = "cpu"
+    #: Working memory of ``draw`` by output sample, bytes: sets the batch size.
+    bytes_per_sample: int = 40
+
+    @abstractmethod
+    def npts(self, scenarios: Scenarios) -> NDArray[np.int64]:
+        """Samples that each scenario's record needs, shape (n,). Depends on conditions only."""
+
+    @abstractmethod
+    def draw(self, scenarios: Scenarios, noise: Noise) -> torch.Tensor:
+        """One waveform for each row.
+
+        Parameters
+        ----------
+        scenarios : Scenarios
+            n rows, all with the same ``npts``.
+        noise : Noise
+            n keys; the only source of randomness.
+
+        Returns
+        -------
+        Tensor, shape (n, n_components, npts), float32, m/s2, on ``self.device``
+            Horizontal components first, the vertical last.
+        """
+
+    @property
+    def dt_s(self) -> float:
+        """Time step of the waveforms, s."""
+        return 1.0 / self.card.sampling_rate_hz
+
+    def batch_size(self, npts: int) -> int:
+        """Records of ``npts`` samples that fit the memory of a batch."""
+        budget = CPU_BATCH_BYTES
+        if self.device.startswith("cuda"):
+            import torch
+
+            budget = torch.cuda.mem_get_info(self.device)[0] // 4
+        return max(1, budget // (npts * len(self.card.components) * self.bytes_per_sample))
+
+    def batches(
+        self, scenarios: Scenarios, noise: Noise, batch_size: int | None = None
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """Draw a waveform for each row, in batches bounded by memory.
+
+        Records of equal length go together, so the rows come back out of order: each item is
+        (rows, acceleration (len(rows), n_components, npts) float32 m/s2). A CUDA batch that
+        does not fit is halved and drawn again.
+        """
+        import torch
+
+        if len(scenarios) != len(noise):
+            raise ValueError(f"{len(scenarios)} scenarios but {len(noise)} noise keys")
+        lengths = self.npts(scenarios)
+        for npts in np.unique(lengths):
+            rows = np.flatnonzero(lengths == npts)
+            size = batch_size or self.batch_size(int(npts))
+            start = 0
+            while start < len(rows):
+                part = rows[start : start + size]
+                try:
+                    with torch.inference_mode():
+                        drawn = self.draw(scenarios.take(part), noise.take(part))
+                except torch.cuda.OutOfMemoryError:
+                    if size == 1:
+                        raise
+                    torch.cuda.empty_cache()
+                    size = max(1, size // 2)
+                    continue
+                yield part, drawn.cpu().numpy()
+                start += len(part)
+
+    def generate(
+        self,
+        scenarios: Scenarios,
+        n: int = 1,
+        seed: int = 0,
+        *,
+        batch_size: int | None = None,
+        check: bool = True,
+    ) -> xr.Dataset:
+        """Draw ``n`` realizations of each scenario.
+
+        Realization k of scenario i depends on (seed, i, k) and on the conditions of the
+        scenario only: not on ``n``, the other scenarios, the batch size or the device (to
+        float32 rounding).
+
+        Parameters
+        ----------
+        scenarios : Scenarios
+            The conditions named on the card.
+        n : int
+            Realizations of each scenario.
+        seed : int
+            0 to 2**64 - 1.
+        batch_size : int, optional
+            Records drawn at once; by default as many as the memory allows.
+        check : bool
+            Refuse scenarios outside the card's ranges of validity.
+
+        Returns
+        -------
+        xarray.Dataset
+            ``acceleration (scenario, realization, component, time)`` float32, m/s2, zero after
+            the record's own ``npts (scenario)`` samples; one coordinate a condition.
+
+        Raises
+        ------
+        ValueError
+            A missing condition, or a scenario outside the ranges on the card.
+        """
+        from gwm_hazard.catalogue.dataset import waveform_dataset
+
+        if n < 1:
+            raise ValueError(f"n = {n}: give at least 1 realization")
+        if check:
+            self.card.check(scenarios)
+        rows = len(scenarios)
+        npts = self.npts(scenarios)
+        out = np.zeros(
+            (rows * n, len(self.card.components), int(npts.max())), dtype=np.float32
+        )
+        noise = Noise(seed, np.repeat(np.arange(rows), n), 0, np.tile(np.arange(n), rows))
+        for part, acc in self.batches(scenarios.repeat(n), noise, batch_size):
+            out[part, :, : acc.shape[2]] = acc
+        return waveform_dataset(
+            out.reshape(rows, n, *out.shape[1:]), npts, self, scenarios, seed=seed
+        )

@@ -1,0 +1,157 @@
+"""The stochastic method (Boore 2003, 2009) in batched torch."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+import gwm_hazard
+from gwm_hazard.models.base import ModelCard, Range, WaveformModel
+from gwm_hazard.models.stochastic import spectrum, window
+from gwm_hazard.models.stochastic.parameters import StochasticParameters
+from gwm_hazard.noise import Noise
+from gwm_hazard.scenario import Scenarios
+
+CITATIONS = (
+    "Boore (2003) Pure Appl. Geophys. 160: 635-676; Boore (2009) BSSA 99(6): 3202-3216 "
+    "(the stochastic method)",
+    "Boore, Di Alessandro and Abrahamson (2014) BSSA 104(5): 2584-2597; Atkinson and Silva "
+    "(2000) BSSA 90(2): 255-274 (double-corner source)",
+    "Yenier and Atkinson (2014) BSSA 104(3): 1458-1478; (2015) BSSA 105(4): 1989-2009 "
+    "(equivalent point source)",
+    "Boore and Thompson (2014) BSSA 104(5): 2541-2552 (path duration)",
+    "Boore (2016) BSSA 106(1): 316-320 (crustal amplification)",
+    "Bayless and Abrahamson (2019) BSSA 109(5): 2088-2105 (site scaling, variability); "
+    "BSSA 109(1): 19-28 (interfrequency correlation)",
+)
+
+LIMITATIONS = (
+    "Finite ruptures are equivalent point sources: no directivity, pulses, hanging-wall or "
+    "style-of-faulting effects.",
+    "Phases are random: surface waves and basin resonances are not modelled beyond the average "
+    "amplification for Vs30.",
+    "P waves share the spectral shape of the S waves; the coda decays at one rate.",
+    "Depths beyond 30 km keep the crustal path model and the stress parameter of 30 km.",
+)
+
+
+class StochasticModel(WaveformModel):
+    """Three-component accelerograms from an equivalent point source.
+
+    The Fourier amplitude of each horizontal is source x path x site (Boore 2003) times the
+    exponential of a between-event and a within-event term, both correlated between frequencies
+    after Bayless and Abrahamson (2019); noise windowed into P, S and coda packets carries it.
+    The between-event term has two parts: the stress parameter, and what remains of the
+    published tau after it.
+
+    Conditions: ``mag``, ``rrup`` (km), ``vs30`` (m/s), ``hypo_depth`` (km); ``rhypo``, where
+    given, sets the P-S time.
+    """
+
+    bytes_per_sample = 48
+
+    def __init__(self, **parameters: Any) -> None:
+        self.parameters = StochasticParameters(**parameters)
+        self.card = ModelCard(
+            name="stochastic",
+            family="stochastic",
+            version=gwm_hazard.__version__,
+            summary="Stochastic method, equivalent point source, active shallow crust.",
+            licence="AGPL-3.0-or-later",
+            citation=CITATIONS,
+            training_data=(
+                "none; stress parameter, attenuation and variability calibrated on observed "
+                "intensity measures by validation/stochastic/calibrate.py"
+            ),
+            conditions=(
+                Range("mag", 4.0, 8.0),
+                Range("rrup", 1.0, 300.0),
+                Range("vs30", 150.0, 1500.0),
+                Range("hypo_depth", 0.0, 100.0),
+            ),
+            components=("H1", "H2", "V"),
+            sampling_rate_hz=100.0,
+            tectonic_region="Active Shallow Crust",
+            between_event=True,
+            limitations=LIMITATIONS,
+            parameters=asdict(self.parameters),
+        )
+
+    def _timing(
+        self, scenarios: Scenarios
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Duration, P onset and S onset, s, each (n,)."""
+        p = self.parameters
+        mag, rrup, depth = (
+            torch.as_tensor(scenarios[k]) for k in ("mag", "rrup", "hypo_depth")
+        )
+        fa, fb, _ = spectrum.corners_hz(p, mag, spectrum.stress_bar(p, mag, depth))
+        source = (0.5 / fa + 0.5 / fb).numpy()  # Boore and Thompson (2014), eq. 3
+        path = window.path_duration_s(spectrum.effective_distance_km(p, mag, rrup).numpy())
+        onset_p, onset_s = window.arrivals_s(p, scenarios["rhypo"])
+        return p.duration_factor * (source + path), onset_p, onset_s
+
+    def npts(self, scenarios: Scenarios) -> NDArray[np.int64]:
+        """See :meth:`WaveformModel.npts`."""
+        duration, _, onset_s = self._timing(scenarios)
+        return window.record_samples(self.parameters, duration, onset_s, self.dt_s)
+
+    def draw(self, scenarios: Scenarios, noise: Noise) -> torch.Tensor:
+        """See :meth:`WaveformModel.draw`."""
+        npts = int(self.npts(scenarios.take(slice(0, 1)))[0])
+        rows = np.stack([scenarios[k] for k in (*self.card.condition_names, "rhypo")])
+        # Realizations of one scenario share its envelope.
+        _, first, inverse = np.unique(rows, axis=1, return_index=True, return_inverse=True)
+        shared = torch.as_tensor(inverse.ravel(), device=self.device)
+        horizontal, vertical = window.envelopes(
+            self.parameters,
+            *(self._tensor(v, torch.float32) for v in self._timing(scenarios.take(first))),
+            npts,
+            self.dt_s,
+        )
+
+        white = self._tensor(noise.normal("waveform", 3 * npts)).view(-1, 3, npts)
+        white[:, :2] *= horizontal[shared][:, None]
+        white[:, 2] *= vertical[shared]
+        spectra = torch.fft.rfft(white)
+        ln_amplitude = self._ln_amplitude(scenarios, noise).to(torch.float32)
+        low, weight = spectrum.fft_interpolation(npts, self.dt_s, str(self.device))
+        amplitude = torch.lerp(
+            ln_amplitude[:, low], ln_amplitude[:, low + 1], weight.to(torch.float32)
+        ).exp_()
+        spectra[:, :, 0] = 0.0
+        spectra[:, :, 1:] *= amplitude[:, None]
+        spectra[:, 2] *= self.parameters.vertical_ratio
+        return torch.fft.irfft(spectra, n=npts) / self.dt_s
+
+    def _ln_amplitude(self, scenarios: Scenarios, noise: Noise) -> torch.Tensor:
+        """ln Fourier amplitude of a horizontal with its random terms, ln(m/s), (n, n_coarse)."""
+        p = self.parameters
+        columns = {k: self._tensor(scenarios[k]) for k in self.card.condition_names}
+        factor = self._tensor(spectrum.correlation_factor())
+        size = factor.shape[0]
+        event = self._tensor(noise.normal("event", size + 1, per_event=True)).to(torch.float64)
+        record = self._tensor(noise.normal("record", size)).to(torch.float64)
+
+        tau, phi = spectrum.standard_deviations(p, columns["mag"])
+        median = spectrum.stress_bar(p, columns["mag"], columns["hypo_depth"])
+        stress = median * torch.exp(p.stress_sigma_ln * event[:, 0])
+        # The stress parameter gives a part of the published tau; the rest is a correlated field.
+        one_sigma = median * math.exp(p.stress_sigma_ln)
+        by_stress = spectrum.at_table(
+            spectrum.ln_source(p, columns["mag"], one_sigma)
+            - spectrum.ln_source(p, columns["mag"], median)
+        )
+        rest = torch.sqrt(torch.clamp(tau**2 - by_stress**2, min=0.0))
+        residual = rest * (event[:, 1:] @ factor.T) + phi * (record @ factor.T)
+
+        rock = spectrum.ln_rock(p, columns, stress) + spectrum.to_coarse(residual)
+        return rock + spectrum.ln_site(columns["vs30"], spectrum.ln_reference_eas_5hz(rock))
+
+    def _tensor(self, values: NDArray[Any], dtype: torch.dtype | None = None) -> torch.Tensor:
+        return torch.as_tensor(values, dtype=dtype, device=self.device)

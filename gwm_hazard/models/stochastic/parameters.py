@@ -1,0 +1,90 @@
+"""Parameters of the stochastic model: every number with its unit and source."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+
+
+@dataclass(frozen=True)
+class StochasticParameters:
+    """Seismological parameters for active shallow crust.
+
+    Values marked *calibrated* were adjusted to observed intensity measures by
+    ``validation/stochastic/calibrate.py``, which prints the fit; the others are as published.
+    """
+
+    # Source: additive double-corner spectrum (Boore et al. 2014, BSSA 104(5): 2584-2597) whose
+    # high-frequency level is that of Brune's (1970, 1971) with the stress parameter.
+    #: shear-wave velocity at the source, km/s, and density, g/cm3
+    beta_km_s: float = 3.5
+    density_g_cm3: float = 2.8
+    #: average S-wave radiation, free surface, partition onto one horizontal (Boore 2003)
+    radiation: float = 0.55
+    free_surface: float = 2.0
+    partition: float = 1.0 / math.sqrt(2.0)
+    #: median stress parameter at M >= stress_mag_hinge and 10 km depth, bar (calibrated)
+    stress_bar: float = 100.0
+    #: slope of ln(stress) with magnitude below the hinge (form: Yenier and Atkinson 2015)
+    stress_mag_slope: float = 0.229
+    stress_mag_hinge: float = 5.0
+    #: slope of ln(stress) with hypocentral depth, 1/km, between 0 and stress_depth_cap km
+    stress_depth_slope: float = 0.03
+    stress_depth_cap_km: float = 30.0
+
+    #: lower corner log10 fa and weight log10 epsilon of the upper corner, intercept and slope
+    #: with magnitude (Atkinson and Silva 2000)
+    fa_intercept: float = 2.181
+    fa_slope: float = -0.496
+    epsilon_intercept: float = 0.605
+    epsilon_slope: float = -0.255
+
+    # Path: equivalent point source R = sqrt(rrup^2 + h^2),
+    # log10 h = h_intercept + h_slope * M (Yenier and Atkinson 2014).
+    h_intercept: float = -0.405
+    h_slope: float = 0.235
+    #: geometrical spreading R^b1 to r1_km, then R^b2 (form and b2: Yenier and Atkinson 2015)
+    b1: float = -1.3
+    b2: float = -0.5
+    r1_km: float = 50.0
+    #: anelastic attenuation Q = q0 * f^eta (q0, eta: Raoof et al. 1999; Boore 2003 for the West)
+    q0: float = 180.0
+    eta: float = 0.45
+
+    # Site: Boore (2016) crustal amplification for Vs30 760 m/s; Bayless and Abrahamson (2019a)
+    # Vs30 scaling, linear and nonlinear.
+    #: site diminution exp(-pi kappa f), s
+    kappa_s: float = 0.04
+    #: vertical over horizontal Fourier amplitude of the S waves
+    vertical_ratio: float = 0.55
+
+    # Timing and shape
+    #: P velocity, km/s (Poisson solid)
+    alpha_km_s: float = 3.5 * math.sqrt(3.0)
+    #: seconds before the P arrival at the start of each record (Palgunadi et al. 2025)
+    pre_p_s: float = 5.0
+    #: factor on the duration of Boore and Thompson (2014) (calibrated)
+    duration_factor: float = 1.0
+    #: share of the horizontal and of the vertical energy that arrives as P and its coda
+    p_energy_horizontal: float = 0.02
+    p_energy_vertical: float = 0.20
+    #: share of the S energy in the slow coda and its energy decay time, s (Qc / 2 pi f)
+    coda_energy: float = 0.05
+    coda_decay_s: float = 15.0
+
+    # Variability, natural log units
+    #: between-event standard deviation of ln(stress) (calibrated)
+    stress_sigma_ln: float = 0.5
+    #: factors on the between-event and within-event standard deviations of Bayless and
+    #: Abrahamson (2019a), tau and sqrt(phi_S2S^2 + phi_SS^2) by frequency (calibrated)
+    tau_factor: float = 1.0
+    phi_factor: float = 1.0
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if not isinstance(value, int | float) or not math.isfinite(value):
+                raise ValueError(f"stochastic parameter {f.name} = {value!r}: must be a number")
+        for name in ("stress_bar", "q0", "kappa_s", "beta_km_s", "density_g_cm3", "r1_km"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"stochastic parameter {name} = {getattr(self, name)}: must be > 0")

@@ -1,0 +1,213 @@
+"""Fourier amplitude spectra: source, path and site (Boore 2003), and their variability."""
+
+from __future__ import annotations
+
+import csv
+import math
+from functools import lru_cache
+from importlib.resources import files
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gwm_hazard.models.stochastic.parameters import StochasticParameters
+from gwm_hazard.units import GRAVITY_M_S2
+
+Columns = dict[str, torch.Tensor]
+
+#: Frequencies at which spectra are evaluated before interpolation to those of the FFT, Hz.
+COARSE_HZ = np.geomspace(0.002, 60.0, 192)
+
+#: Boore (2016), crustal amplification from a source at 3.5 km/s to a generic profile with
+#: Vs30 760 m/s: frequency, Hz, and factor.
+BOORE_2016_HZ = np.array(
+    [0.010, 0.015, 0.021, 0.031, 0.045, 0.065, 0.095, 0.138, 0.200, 0.291, 0.423, 0.615, 0.894]
+    + [1.301, 1.892, 2.751, 4.000, 5.817, 8.459, 12.301, 17.889, 26.014, 37.830, 55.012, 80.0]
+)
+BOORE_2016_FACTOR = np.array(
+    [1.00, 1.01, 1.02, 1.02, 1.04, 1.06, 1.09, 1.13, 1.18, 1.25, 1.32, 1.41, 1.51]
+    + [1.64, 1.80, 1.99, 2.18, 2.38, 2.56, 2.75, 2.95, 3.17, 3.42, 3.68, 3.96]
+)
+
+
+@lru_cache(maxsize=1)
+def bayless_abrahamson() -> dict[str, NDArray[np.float64]]:
+    """Published coefficients by frequency (31 rows), columns as the header of the file says."""
+    text = files(__package__).joinpath("tables/bayless_abrahamson.csv").read_text("utf-8")
+    rows = list(csv.DictReader(line for line in text.splitlines() if line[0] != "#"))
+    return {name: np.array([float(row[name]) for row in rows]) for name in rows[0]}
+
+
+def interfrequency_correlation() -> NDArray[np.float64]:
+    """Correlation of ln(EAS) residuals between the frequencies of the table, shape (31, 31).
+
+    Bayless and Abrahamson (2019b), eq. 6: tanh(A exp(B fr) + C exp(D fr)) with
+    fr = |ln(f1/f2)| and the coefficients at the lower of the two frequencies.
+    """
+    table = bayless_abrahamson()
+    ln_f = np.log(table["freq_hz"])
+    fr = np.abs(ln_f[:, None] - ln_f[None, :])
+    lower = np.minimum.outer(np.arange(len(ln_f)), np.arange(len(ln_f)))
+    a, b, c, d = (table[k][lower] for k in "ABCD")
+    rho = np.tanh(a * np.exp(b * fr) + c * np.exp(d * fr))
+    np.fill_diagonal(rho, 1.0)
+    return rho
+
+
+@lru_cache(maxsize=1)
+def correlation_factor() -> NDArray[np.float64]:
+    """L with L @ L.T = the interfrequency correlation: symmetric root, eigenvalues >= 0."""
+    values, vectors = np.linalg.eigh(interfrequency_correlation())
+    root = vectors * np.sqrt(np.clip(values, 0.0, None))
+    # Clipping of rounding-size negative eigenvalues must not change the variances.
+    return root / np.sqrt((root**2).sum(axis=1, keepdims=True))
+
+
+def _tabulated(name: str, like: torch.Tensor) -> torch.Tensor:
+    return torch.as_tensor(bayless_abrahamson()[name], dtype=like.dtype, device=like.device)
+
+
+def to_coarse(values: torch.Tensor) -> torch.Tensor:
+    """Values at the table's frequencies (n, 31) -> at COARSE_HZ, linear in ln f, ends held."""
+    low, weight = _interpolation(
+        np.log(COARSE_HZ), np.log(bayless_abrahamson()["freq_hz"]), values.device
+    )
+    return torch.lerp(values[:, low], values[:, low + 1], weight.to(values.dtype))
+
+
+def at_table(values: torch.Tensor) -> torch.Tensor:
+    """Values at COARSE_HZ (n, n_coarse) -> at the table's frequencies, (n, 31)."""
+    low, weight = _interpolation(
+        np.log(bayless_abrahamson()["freq_hz"]), np.log(COARSE_HZ), values.device
+    )
+    return torch.lerp(values[:, low], values[:, low + 1], weight.to(values.dtype))
+
+
+def _interpolation(
+    x: NDArray[np.float64], nodes: NDArray[np.float64], device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor]:
+    low = np.clip(np.searchsorted(nodes, x) - 1, 0, len(nodes) - 2)
+    weight = np.clip((x - nodes[low]) / (nodes[low + 1] - nodes[low]), 0.0, 1.0)
+    return torch.as_tensor(low, device=device), torch.as_tensor(weight, device=device)
+
+
+@lru_cache(maxsize=64)
+def fft_interpolation(npts: int, dt_s: float, device: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """Node and weight of each FFT frequency above 0 on the COARSE_HZ grid, log f."""
+    f = np.fft.rfftfreq(npts, dt_s)[1:]
+    return _interpolation(np.log(f), np.log(COARSE_HZ), torch.device(device))
+
+
+def seismic_moment_dyn_cm(mag: torch.Tensor) -> torch.Tensor:
+    """Hanks and Kanamori (1979)."""
+    return 10.0 ** (1.5 * mag + 16.05)
+
+
+def stress_bar(p: StochasticParameters, mag: torch.Tensor, depth_km: torch.Tensor) -> torch.Tensor:
+    """Median stress parameter, bar: constant above a hinge magnitude, growing with depth."""
+    ln = (
+        math.log(p.stress_bar)
+        + p.stress_mag_slope * torch.clamp(mag - p.stress_mag_hinge, max=0.0)
+        + p.stress_depth_slope * (torch.clamp(depth_km, 0.0, p.stress_depth_cap_km) - 10.0)
+    )
+    return torch.exp(ln)
+
+
+def corners_hz(
+    p: StochasticParameters, mag: torch.Tensor, stress: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Lower and upper corner, Hz, and the weight of the upper one, each (n,).
+
+    Brune's corner fc = 4.9e6 beta (stress / M0)^(1/3) (Boore 2003, eq. 4) sets the
+    high-frequency level: (1 - epsilon) fa^2 + epsilon fb^2 = fc^2 (Boore et al. 2014). A lower
+    corner above fc (weak stress) is brought down to it: the spectrum is then Brune's.
+    """
+    fc = 4.906e6 * p.beta_km_s * (stress / seismic_moment_dyn_cm(mag)) ** (1.0 / 3.0)
+    fa = torch.minimum(10.0 ** (p.fa_intercept + p.fa_slope * mag), fc)
+    epsilon = torch.clamp(10.0 ** (p.epsilon_intercept + p.epsilon_slope * mag), max=1.0)
+    fb = torch.sqrt((fc**2 - (1.0 - epsilon) * fa**2) / epsilon)
+    return fa, fb, epsilon
+
+
+def ln_source(p: StochasticParameters, mag: torch.Tensor, stress: torch.Tensor) -> torch.Tensor:
+    """ln acceleration source spectrum of unit moment, ln(1/s2), (n, n_coarse)."""
+    f = torch.as_tensor(COARSE_HZ, dtype=mag.dtype, device=mag.device)
+    fa, fb, epsilon = (v[:, None] for v in corners_hz(p, mag, stress))
+    shape = (1.0 - epsilon) / (1.0 + (f / fa) ** 2) + epsilon / (1.0 + (f / fb) ** 2)
+    return 2.0 * torch.log(2.0 * math.pi * f) + torch.log(shape)
+
+
+def effective_distance_km(
+    p: StochasticParameters, mag: torch.Tensor, rrup: torch.Tensor
+) -> torch.Tensor:
+    """Distance to the equivalent point source (Yenier and Atkinson 2014)."""
+    h = 10.0 ** (p.h_intercept + p.h_slope * mag)
+    return torch.sqrt(rrup**2 + h**2)
+
+
+def ln_rock(p: StochasticParameters, c: Columns, stress: torch.Tensor) -> torch.Tensor:
+    """ln Fourier acceleration of one horizontal below the site, ln(m/s), (n, n_coarse).
+
+    ``c``: mag, rrup, each (n,); ``stress`` (n,), bar. Boore (2003) eq. 5, 9 and 10.
+    """
+    mag = c["mag"]
+    f = torch.as_tensor(COARSE_HZ, dtype=mag.dtype, device=mag.device)
+    r = effective_distance_km(p, mag, c["rrup"])
+    # SI at the reference distance of 1 km: N m, kg/m3, m/s, m.
+    moment = seismic_moment_dyn_cm(mag) * 1e-7
+    constant = p.radiation * p.free_surface * p.partition
+    constant /= 4.0 * math.pi * p.density_g_cm3 * 1e3 * (p.beta_km_s * 1e3) ** 3 * 1e3
+    spreading = p.b1 * torch.log(torch.clamp(r, max=p.r1_km)) + p.b2 * torch.log(
+        torch.clamp(r / p.r1_km, min=1.0)
+    )
+    attenuation = -math.pi * f ** (1.0 - p.eta) / (p.q0 * p.beta_km_s)
+    return (
+        ln_source(p, mag, stress)
+        + (torch.log(moment * constant) + spreading)[:, None]
+        + attenuation * r[:, None]
+        - math.pi * p.kappa_s * f
+    )
+
+
+def ln_site(vs30: torch.Tensor, ln_eas_5hz_g_s: torch.Tensor) -> torch.Tensor:
+    """ln site amplification relative to the source layer, (n, n_coarse).
+
+    Boore (2016) to Vs30 760 m/s, then Bayless and Abrahamson (2019a) eq. 9 and 10: linear
+    scaling with Vs30 (capped at 1000 m/s) and nonlinear deamplification driven by the 5 Hz EAS
+    at rock, ``ln_eas_5hz_g_s`` (n,).
+    """
+    crustal = np.interp(np.log(COARSE_HZ), np.log(BOORE_2016_HZ), np.log(BOORE_2016_FACTOR))
+    linear = _tabulated("c8", vs30) * torch.log(torch.clamp(vs30, max=1000.0) / 760.0)[:, None]
+    f3, f4, f5 = (_tabulated(k, vs30) for k in ("f3", "f4", "f5"))
+    shaking_g = torch.exp(1.238 + 0.846 * ln_eas_5hz_g_s)[:, None]
+    soil = torch.exp(f5 * (torch.clamp(vs30, max=760.0)[:, None] - 360.0)) - torch.exp(
+        f5 * (760.0 - 360.0)
+    )
+    nonlinear = f4 * soil * torch.log((shaking_g + f3) / f3)
+    # Published rule: beyond the strongest deamplification it stays at its minimum.
+    nonlinear = torch.cummin(nonlinear, dim=1).values
+    return torch.as_tensor(crustal, dtype=vs30.dtype, device=vs30.device) + to_coarse(
+        linear + nonlinear
+    )
+
+
+def ln_reference_eas_5hz(rock: torch.Tensor) -> torch.Tensor:
+    """ln EAS at 5 Hz, g s, on the reference rock (Vs30 1000 m/s) of the nonlinear site term."""
+    i = int(np.argmin(np.abs(COARSE_HZ - 5.0)))
+    crustal = np.interp(math.log(5.0), np.log(BOORE_2016_HZ), np.log(BOORE_2016_FACTOR))
+    table = bayless_abrahamson()
+    c8 = np.interp(math.log(5.0), np.log(table["freq_hz"]), table["c8"])
+    return rock[:, i] + float(crustal + c8 * math.log(1000.0 / 760.0) - math.log(GRAVITY_M_S2))
+
+
+def standard_deviations(
+    p: StochasticParameters, mag: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """tau and phi of ln(EAS) at the table's frequencies, (n, 31) each.
+
+    Bayless and Abrahamson (2019a) eq. 16-18: linear in magnitude between M 4 and 6.
+    """
+    w = torch.clamp((mag - 4.0) / 2.0, 0.0, 1.0)[:, None]
+    s = [torch.lerp(_tabulated(f"s{i}", mag), _tabulated(f"s{i + 1}", mag), w) for i in (1, 3, 5)]
+    return p.tau_factor * s[0], p.phi_factor * torch.sqrt(s[1] ** 2 + s[2] ** 2)
