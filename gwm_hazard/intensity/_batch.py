@@ -4,6 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
 
 import numba
@@ -94,6 +95,6 @@ def run_batch(kernel: Callable[..., None], n_records: int, *args: object) -> Non
     # a few chunks a thread even out records of different cost
     edges = np.linspace(0, n_records, min(n_records, 4 * n_threads) + 1).astype(int)
     with ThreadPoolExecutor(n_threads) as pool:
-        jobs = [pool.submit(kernel, a, b, *args) for a, b in zip(edges, edges[1:], strict=False)]
+        jobs = [pool.submit(kernel, a, b, *args) for a, b in pairwise(edges)]
         for job in jobs:
             job.result()

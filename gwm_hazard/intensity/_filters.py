@@ -25,7 +25,7 @@ from gwm_hazard.intensity._simd import LANES
 
 TAPS = 5  # coefficients b, of the inputs t+1 to t-3
 HALF = 6  # samples on each side of the local interpolation
-_FINE_BELOW = 12.0  # periods below 12 dt run on the record sampled twice as densely
+_FINE_BELOW = 20.0  # periods below 20 dt run on the record sampled twice as densely
 _STIFF_BELOW = 1.5  # periods below 1.5 h: the poles say nothing, a plain filter does it
 _LINEAR_STEPS = 20.0  # piecewise-linear: steps a period
 _LINEAR_MOST = 64  # and the largest sub-division

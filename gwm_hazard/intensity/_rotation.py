@@ -16,6 +16,10 @@ _BEND_TWO = (2 - 2 * math.cos(2 * math.pi / 48)) ** 2
 _BEND_FOUR = (2 - 2 * math.cos(2 * math.pi / 20)) ** 2
 _BETWEEN = 1.05  # largest squared ratio of a peak to its nearest point, 16 points a cycle
 
+# Half a sample, times the slope of at least 4 samples a cycle, over the difference of samples two
+# apart: half of it times pi / 2 at 4 samples a cycle, less at more.
+_REACH = math.pi / 8
+
 _S = np.linspace(0.0, 1.0, 400)
 _ARCTAN = np.polynomial.polynomial.polyfit(
     _S**2, np.concatenate([[1.0], np.arctan(_S[1:]) / _S[1:]]) * 180 / np.pi, 5
@@ -41,12 +45,13 @@ def _direction(dx, dy):
 
 
 @numba.njit(nogil=True)
-def _walk(x, y, n, radius2, best):
+def _walk(x, y, n, radius2, floor2, best):
     """Raise best[k], squared peaks, by the extrema at the points 1 .. n-2 of a piece of path.
 
     The component at angle k has an extremum where the path runs perpendicular to it, so the
     turning of the path from step to step says which angles have their extremum at which point.
-    A sinusoid through three points then gives the value between them.
+    A sinusoid through three points then gives the value between them. Points within radius2 and
+    values below floor2 are passed over.
     """
     before = _direction(x[1] - x[0], y[1] - y[0])
     for i in range(1, n - 1):
@@ -62,22 +67,23 @@ def _walk(x, y, n, radius2, best):
         k_first, k_last = int(low) + 1, int(high)
         if k_last < k_first:
             continue
-        if _BETWEEN * (x[i] * x[i] + y[i] * y[i]) < radius2:
+        xi, yi = x[i], y[i]
+        if _BETWEEN * (xi * xi + yi * yi) < radius2:
             continue
+        xa, ya, xb, yb = x[i - 1], y[i - 1], x[i + 1], y[i + 1]
         index = k_first % N_ANGLES
         for _ in range(k_first, k_last + 1):
             c, s = COS[index], SIN[index]
-            p = x[i] * c + y[i] * s
+            p = xi * c + yi * s
             p2 = p * p
-            if _BETWEEN * p2 > best[index]:
-                a = x[i - 1] * c + y[i - 1] * s
-                b = x[i + 1] * c + y[i + 1] * s
+            if _BETWEEN * p2 > max(best[index], floor2):
+                a = xa * c + ya * s
+                b = xb * c + yb * s
                 bend = 1.0 - 0.5 * (a + b) / p if p2 > 0.0 else 0.0  # 1 - cos(phase step)
                 if bend > 1e-12:
                     bend = min(bend, 1.0)
                     p2 += 0.25 * (b - a) ** 2 / (bend * (2.0 - bend))
-                if p2 > best[index]:
-                    best[index] = p2
+                best[index] = max(best[index], p2)
             index += 1
             if index == N_ANGLES:
                 index = 0
@@ -91,7 +97,7 @@ def _points(x, y, best):
         best[k] = max(best[k], p * p)
 
 
-@numba.njit(nogil=True, fastmath={"contract", "reassoc", "nsz"})
+@numba.njit(nogil=True, fastmath={"contract"})
 def _interpolate(u, lane, lanes, row, count, divide, weights, sx, sy, px, py):
     """Points every 1/divide sample from half a sample before `row`, for `count` samples.
 
@@ -107,21 +113,34 @@ def _interpolate(u, lane, lanes, row, count, divide, weights, sx, sy, px, py):
         sy[m] = u[row - HALF - 1 + m, lane + lanes]
     n = count * divide + 2
     # the first point lies divide / 2 points before sample `row`, and one more
-    offset = (HALF + 1) * divide - divide // 2 - 1
+    at, phase = HALF, divide - 1 - divide // 2
     for m in range(n):
-        at = (offset + m) // divide
-        w = weights[divide, (offset + m) % divide]
+        w = weights[divide, phase]
         vx, vy = 0.0, 0.0
         for k in range(2 * HALF):
             vx += w[k] * sx[at - HALF + 1 + k]
             vy += w[k] * sy[at - HALF + 1 + k]
         px[m], py[m] = vx, vy
+        phase += 1
+        if phase == divide:
+            at, phase = at + 1, 0
     return n
+
+
+def first_look(lowest: int) -> tuple[float, bool]:
+    """Squared fraction of the largest radius to look down to, and whether that is enough.
+
+    The component at an angle d from the largest radius R has a peak of at least R cos(d). So the
+    180 (1 - q) largest values are not below R cos(90 (1 - q) + 1 degrees): 46 degrees for the
+    median. Low ranks would need very many points if it were not for the second pass.
+    """
+    angle = 90.0 * (1.0 - lowest / N_ANGLES) + 1.0
+    return math.cos(math.radians(min(angle, 60.0))) ** 2, angle <= 60.0
 
 
 @numba.njit(nogil=True)
 def rotated_peaks(
-    u, first, last, lane, lanes, block_r2, look, margin, lowest, cosine2, weights, scratch, best
+    u, first, last, lane, lanes, block_r2, look, margin, lowest, cosine2, enough, weights, scratch, best
 ):
     """Squared peaks (180,) of |u_x cos + u_y sin| over rows first .. last-1 of one lane.
 
@@ -131,13 +150,12 @@ def rotated_peaks(
     look : SAMPLES, STEPS or BETWEEN.
     margin : squared ratio of a sample's radius to that of a peak less than half a sample away.
     lowest : smallest rank, of the sorted 180 values, that must be exact.
-    cosine2 : squared fraction of the largest radius at which points are looked at first.
+    cosine2, enough : from `first_look`.
 
     Values of rank `lowest` and above are exact; lower ones are lower bounds. A point of radius r
     cannot raise any value above r. So once all points of radius >= R have been seen, all values
-    >= R are exact: a first pass with R a fraction of the largest radius (cos 46 degrees is enough
-    for the median and above, whatever the path) and, if the value of rank `lowest` is below R, a
-    second pass with that value, itself a lower bound of the true one, as R.
+    >= R are exact: a first pass with R a fraction of the largest radius and, if the value of rank
+    `lowest` may be below R, a second one with that value, itself a lower bound of the true one.
     """
     n_blocks = block_r2.shape[0]
     largest = 0.0
@@ -148,8 +166,9 @@ def rotated_peaks(
         return
     px, py, sx, sy = scratch[0], scratch[1], scratch[2], scratch[3]
     radius2 = cosine2 * largest
-    for _ in range(2):
-        limit = radius2 * margin
+    for second in range(2):
+        floor2 = radius2 if enough or second else 0.0
+        limit, radius = radius2 * margin, math.sqrt(radius2)
         for k in range(n_blocks):
             if block_r2[k, lane] < limit:
                 continue
@@ -162,9 +181,13 @@ def rotated_peaks(
                     r2 = x * x + y * y
                     if r2 < limit:
                         break
-                    bx = u[row - 1, lane] - 2.0 * x + u[row + 1, lane]
-                    by = u[row - 1, lane + lanes] - 2.0 * y + u[row + 1, lane + lanes]
-                    bend2 = bx * bx + by * by
+                    xa, ya = u[row - 1, lane], u[row - 1, lane + lanes]
+                    xb, yb = u[row + 1, lane], u[row + 1, lane + lanes]
+                    if r2 < radius2:  # can half a step along the path lead beyond the radius?
+                        step2 = (xb - xa) ** 2 + (yb - ya) ** 2
+                        if math.sqrt(r2) + _REACH * math.sqrt(step2) < radius:
+                            break
+                    bend2 = (xa - 2.0 * x + xb) ** 2 + (ya - 2.0 * y + yb) ** 2
                     if look == BETWEEN and bend2 > _BEND_TWO * r2:
                         divide = max(divide, 2 if bend2 < _BEND_FOUR * r2 else 4)
                     row += 1
@@ -178,9 +201,12 @@ def rotated_peaks(
                 # one sample more at both ends, as the next piece may be divided differently
                 begin, count = max(begin - 1, first), min(row + 1, last) - max(begin - 1, first)
                 n = _interpolate(u, lane, lanes, begin, count, divide, weights, sx, sy, px, py)
-                _walk(px, py, n, radius2, best)
+                _walk(px, py, n, radius2, floor2, best)
         for r in (first, last - 1):  # the ends of the window need not be extrema
-            _points(u[r, lane], u[r, lane + lanes], best)
+            if u[r, lane] ** 2 + u[r, lane + lanes] ** 2 >= floor2:
+                _points(u[r, lane], u[r, lane + lanes], best)
+        if enough or second:
+            return
         value = kth_smallest(best, lowest, scratch[4])
         if value >= radius2:
             return

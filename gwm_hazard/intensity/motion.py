@@ -15,7 +15,7 @@ from gwm_hazard.intensity._batch import (
     sources_digest,
 )
 from gwm_hazard.intensity._filters import HALF, STEPS, interpolators
-from gwm_hazard.intensity._rotation import BLOCK, percentile_of_squares, rotated_peaks
+from gwm_hazard.intensity._rotation import BLOCK, first_look, percentile_of_squares, rotated_peaks
 from gwm_hazard.intensity.oscillator import rotd
 
 _LEAD = HALF + 2
@@ -40,7 +40,7 @@ def _integrate(acc, i, dt, u, block_r2):
 
 
 @numba.njit(nogil=True)
-def _velocity(first, last, acc, dt, weights, lowest, cosine2, ranks, out):
+def _velocity(first, last, acc, dt, weights, lowest, cosine2, enough, ranks, out):
     """RotDnn of velocity and displacement (n, n_ranks, 2), in m/s and m."""
     nt = acc.shape[2]
     u = np.zeros((nt + 2 * _LEAD, 4))
@@ -61,6 +61,7 @@ def _velocity(first, last, acc, dt, weights, lowest, cosine2, ranks, out):
                 _MARGIN,
                 lowest,
                 cosine2,
+                enough,
                 weights,
                 scratch,
                 best,
@@ -113,8 +114,7 @@ def velocity_and_displacement(
     ranks = check_percentiles(percentiles) / 100 * (N_ANGLES - 1)
     out = np.empty((len(records), ranks.size, 2))
     lowest = int(ranks.min())
-    cosine2 = float(np.cos(np.radians(min(90 * (1 - lowest / N_ANGLES) + 1, 60.0))) ** 2)
-    arguments = (float(dt), interpolators(), lowest, cosine2, ranks, out)
+    arguments = (float(dt), interpolators(), lowest, *first_look(lowest), ranks, out)
     run_batch(_kernel(), len(records), records, *arguments)
     return out[:, :, 0] * 100.0, out[:, :, 1] * 100.0
 

@@ -17,7 +17,7 @@ from gwm_hazard.intensity._batch import (
 )
 from gwm_hazard.intensity._fft import backward, forward, transform_size, transform_table
 from gwm_hazard.intensity._filters import HALF, interpolators, make_plan
-from gwm_hazard.intensity._rotation import BLOCK, percentile_of_squares, rotated_peaks
+from gwm_hazard.intensity._rotation import BLOCK, first_look, percentile_of_squares, rotated_peaks
 from gwm_hazard.intensity._simd import LANES, filter_step
 
 _EDGE = 32  # samples of band-limited ringing kept before and after a record
@@ -124,6 +124,7 @@ def _rotd(
     weights,
     lowest,
     cosine2,
+    enough,
     ranks,
     out,
 ):
@@ -185,6 +186,7 @@ def _rotd(
                     margins[lane],
                     lowest,
                     cosine2,
+                    enough,
                     weights,
                     scratch,
                     best,
@@ -272,8 +274,7 @@ def rotd(
     tables, table_at, sizes = _tables(spans[:, 1] - spans[:, 0] + 2 * _EDGE, linear)
     ranks = levels / 100 * (N_ANGLES - 1)
     lowest = int(ranks.min())
-    # at this angle and closer to the largest radius lie more components than rank `lowest` needs
-    angle = min(90 * (1 - lowest / N_ANGLES) + 1, 60.0)
+    cosine2, enough = first_look(lowest)
     run_batch(
         _kernel(),
         len(records),
@@ -284,11 +285,12 @@ def rotd(
         table_at,
         sizes,
         linear,
-        -1 if pad_s is None else int(round(pad_s / dt)),
+        -1 if pad_s is None else round(pad_s / dt),
         plan,
         interpolators(),
         lowest,
-        float(np.cos(np.radians(angle)) ** 2),
+        cosine2,
+        enough,
         ranks,
         out,
     )
