@@ -110,7 +110,7 @@ class Noise:
     realization: NDArray[Any]
 
     def __post_init__(self) -> None:
-        if not 0 <= int(self.seed) < 2**64:
+        if not isinstance(self.seed, int | np.integer) or not 0 <= self.seed < 2**64:
             raise ValueError(f"seed = {self.seed}: must be an integer from 0 to 2**64 - 1")
         event = _key("event", self.event, 2**64 - 1)
         site = _key("site", self.site, 2**32 - 2)

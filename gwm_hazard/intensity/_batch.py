@@ -1,5 +1,8 @@
+# Kernels take their types from numba.
+# mypy: disable-error-code="no-untyped-def,no-untyped-call"
 """What every kernel needs around it: checks of the records, and threads over the batch."""
 
+import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
@@ -29,13 +32,13 @@ def _first_not_finite(bits, exponent):
     return -1
 
 
-def check_records(acc: ArrayLike, dt: float, n_components: int | None = 2) -> NDArray:
+def check_records(acc: ArrayLike, dt: float, n_components: int | None = 2) -> NDArray[np.floating]:
     """Return `acc` (n, n_components, nt) m/s2 as a contiguous float array, or say what is wrong.
 
     n_components None: acc is (n, nt), one component a record. Integer input becomes float64,
     float32 and float64 are kept.
     """
-    if not (np.isscalar(dt) and np.isfinite(dt) and dt > 0):
+    if not (np.ndim(dt) == 0 and np.isfinite(dt) and dt > 0):
         raise ValueError(f"dt = {dt!r} s: must be one finite number > 0, the time step")
     records = np.asarray(acc)
     if records.dtype not in (np.float32, np.float64):
@@ -50,7 +53,9 @@ def check_records(acc: ArrayLike, dt: float, n_components: int | None = 2) -> ND
         raise ValueError(f"acc has {records.shape[-1]} samples a record: must be at least 2")
     records = np.ascontiguousarray(records)
     single = records.dtype == np.float32
-    bits = records.view(np.int32 if single else np.int64).reshape(records.shape[0], -1)
+    bits = records.view(np.int32 if single else np.int64).reshape(
+        records.shape[0], math.prod(records.shape[1:])
+    )
     exponent = np.int32(0x7F800000) if single else np.int64(0x7FF0000000000000)
     bad = _first_not_finite(bits, exponent)
     if bad >= 0:
@@ -87,7 +92,8 @@ def run_batch(kernel: Callable[..., None], n_records: int, *args: object) -> Non
     threads (numba.set_num_threads, NUMBA_NUM_THREADS) changes the speed only.
     """
     n_threads = 1
-    if n_records > 1 and numba.config.NUMBA_NUM_THREADS > 1:
+    most = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
+    if n_records > 1 and most > 1:
         n_threads = min(numba.get_num_threads(), n_records)
     if n_threads == 1:
         kernel(0, n_records, *args)

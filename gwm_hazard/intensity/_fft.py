@@ -1,3 +1,5 @@
+# Kernels take their types from numba.
+# mypy: disable-error-code="no-untyped-def,no-untyped-call"
 """Fourier transform of two components at once: what lies between the samples of a record.
 
 A complex Fourier transform carries the two horizontal components as real and imaginary part.
@@ -172,7 +174,8 @@ def smoothing(cycles: NDArray[np.float64]) -> NDArray[np.float64]:
     by this before, in the limit of long periods: sinc^2 is the transform of the straight lines,
     (2 + cos) / 3 the sum of its aliases.
     """
-    return np.sinc(cycles) ** 2 * 3 / (2 + np.cos(2 * np.pi * cycles))
+    smooth: NDArray[np.float64] = np.sinc(cycles) ** 2 * 3 / (2 + np.cos(2 * np.pi * cycles))
+    return smooth
 
 
 def transform_size(samples: int) -> int:

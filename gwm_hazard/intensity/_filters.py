@@ -58,6 +58,9 @@ class Plan(NamedTuple):
     start: NDArray[np.float64]
 
 
+Coefficients = tuple[list[float], list[float], list[float]]
+
+
 def _poles(period: float, step: float, damping: float) -> tuple[float, float]:
     omega = 2 * math.pi / period
     decay = math.exp(-damping * omega * step)
@@ -65,7 +68,7 @@ def _poles(period: float, step: float, damping: float) -> tuple[float, float]:
     return 2 * decay * math.cos(turn), -decay * decay
 
 
-def linear_filter(period: float, step: float, damping: float) -> tuple[list, list, list]:
+def linear_filter(period: float, step: float, damping: float) -> Coefficients:
     """b, a, start for input that is linear between samples; Nigam and Jennings (1969)."""
     if period < 1e-3 * step:
         return [0.0, 1.0, 0.0, 0.0, 0.0], [0.0, 0.0], [0.0, 0.0]
@@ -91,9 +94,7 @@ def linear_filter(period: float, step: float, damping: float) -> tuple[list, lis
     return b, [a1, a2], [scale * before2, scale * before]
 
 
-def band_limited_filter(
-    period: float, dt: float, factor: int, damping: float
-) -> tuple[list, list, list]:
+def band_limited_filter(period: float, dt: float, factor: int, damping: float) -> Coefficients:
     """b, a, start for input with no content above the Nyquist frequency 1 / (2 dt)."""
     step = dt / factor
     if period < 1e-6 * dt:
@@ -180,7 +181,7 @@ def interpolators() -> NDArray[np.float64]:
     """(5, 4, 2 HALF): weights of samples -HALF+1 .. HALF for the points j / divide after sample 0.
 
     First index divide (1, 2 and 4 are used), second j. Fitted to the ideal delay up to 0.6 of
-    the Nyquist frequency, so that responses sampled twice as densely as the record are exact to 1e-5.
+    the Nyquist frequency: exact to 1e-4 for responses sampled twice as densely as the record.
     """
     out = np.zeros((5, 4, 2 * HALF))
     f = np.pi * np.linspace(0, 0.6, 200)

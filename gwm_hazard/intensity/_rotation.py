@@ -1,3 +1,5 @@
+# Kernels take their types from numba.
+# mypy: disable-error-code="no-untyped-def,no-untyped-call"
 """Peaks of a two-component trajectory at every rotation angle, continuous in time."""
 
 import math
@@ -15,6 +17,8 @@ BLOCK = 16  # samples whose largest radius is kept, to pass over quiet parts of 
 _BEND_TWO = (2 - 2 * math.cos(2 * math.pi / 48)) ** 2
 _BEND_FOUR = (2 - 2 * math.cos(2 * math.pi / 20)) ** 2
 _BETWEEN = 1.05  # largest squared ratio of a peak to its nearest point, 16 points a cycle
+
+_STRONG = 0.7  # squared radius, of the largest, of the blocks that are looked at first
 
 # Half a sample, times the slope of at least 4 samples a cycle, over the difference of samples two
 # apart: half of it times pi / 2 at 4 samples a cycle, less at more.
@@ -140,7 +144,20 @@ def first_look(lowest: int) -> tuple[float, bool]:
 
 @numba.njit(nogil=True)
 def rotated_peaks(
-    u, first, last, lane, lanes, block_r2, look, margin, lowest, cosine2, enough, weights, scratch, best
+    u,
+    first,
+    last,
+    lane,
+    lanes,
+    block_r2,
+    look,
+    margin,
+    lowest,
+    cosine2,
+    enough,
+    weights,
+    scratch,
+    best,
 ):
     """Squared peaks (180,) of |u_x cos + u_y sin| over rows first .. last-1 of one lane.
 
@@ -154,8 +171,9 @@ def rotated_peaks(
 
     Values of rank `lowest` and above are exact; lower ones are lower bounds. A point of radius r
     cannot raise any value above r. So once all points of radius >= R have been seen, all values
-    >= R are exact: a first pass with R a fraction of the largest radius and, if the value of rank
-    `lowest` may be below R, a second one with that value, itself a lower bound of the true one.
+    >= R are exact. R is a fraction of the largest radius; then the value of rank `lowest` that the
+    strongest parts of the path have given, if that is more; and, if the value of rank `lowest`
+    may still be below R, that value, a lower bound of the true one, in a last pass.
     """
     n_blocks = block_r2.shape[0]
     largest = 0.0
@@ -166,11 +184,13 @@ def rotated_peaks(
         return
     px, py, sx, sy = scratch[0], scratch[1], scratch[2], scratch[3]
     radius2 = cosine2 * largest
-    for second in range(2):
-        floor2 = radius2 if enough or second else 0.0
+    strong = _STRONG * largest
+    for stage in range(3):  # the strong blocks, the others, and perhaps all once more
+        floor2 = radius2 if enough or stage == 2 else 0.0
         limit, radius = radius2 * margin, math.sqrt(radius2)
         for k in range(n_blocks):
-            if block_r2[k, lane] < limit:
+            r2 = block_r2[k, lane]
+            if r2 < limit or (stage == 0 and r2 < strong) or (stage == 1 and r2 >= strong):
                 continue
             row = first + k * BLOCK
             end = min(row + BLOCK, last)
@@ -198,19 +218,26 @@ def rotated_peaks(
                     for r in range(begin, row):
                         _points(u[r, lane], u[r, lane + lanes], best)
                     continue
-                # one sample more at both ends, as the next piece may be divided differently
-                begin, count = max(begin - 1, first), min(row + 1, last) - max(begin - 1, first)
+                # one sample more on both sides, as the next piece may be divided differently;
+                # the ends of the window are no extrema and come below
+                begin, count = max(begin - 1, first + 1), min(row + 1, last - 1)
+                count -= begin
+                if count <= 0:
+                    continue
                 n = _interpolate(u, lane, lanes, begin, count, divide, weights, sx, sy, px, py)
                 _walk(px, py, n, radius2, floor2, best)
-        for r in (first, last - 1):  # the ends of the window need not be extrema
+        for r in (first, last - 1):
             if u[r, lane] ** 2 + u[r, lane + lanes] ** 2 >= floor2:
                 _points(u[r, lane], u[r, lane + lanes], best)
-        if enough or second:
+        if stage == 2 or (stage == 1 and enough):
             return
         value = kth_smallest(best, lowest, scratch[4])
-        if value >= radius2:
+        if stage == 0:
+            radius2 = max(radius2, value)
+        elif value >= radius2:
             return
-        radius2 = value
+        else:
+            radius2 = value
 
 
 @numba.njit(nogil=True)

@@ -1,3 +1,5 @@
+# Kernels take their types from numba.
+# mypy: disable-error-code="no-untyped-def,no-untyped-call"
 """One step of LANES oscillators as vector instructions.
 
 numba vectorises neither loops of a short constant length nor straight-line code, and this step

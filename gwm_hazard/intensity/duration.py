@@ -1,3 +1,5 @@
+# Kernels take their types from numba.
+# mypy: disable-error-code="no-untyped-def,no-untyped-call"
 """Measures of the whole record: Arias intensity, cumulative absolute velocity, durations.
 
 Integrals are trapezoidal sums over the samples; Husid crossings are interpolated linearly between

@@ -132,7 +132,11 @@ def _percentile_of(component: str) -> float | None:
 
 
 def _evaluate(
-    pairs: NDArray, dt: float, parsed: list[ParsedIMT], percentile: float, damping: float
+    pairs: NDArray[np.floating],
+    dt: float,
+    parsed: list[ParsedIMT],
+    percentile: float,
+    damping: float,
 ) -> NDArray[np.float64]:
     """All measures of (n, 2, nt) records at one percentile over the angles, (n, n_imts)."""
     out = np.empty((len(pairs), len(parsed)))
@@ -162,7 +166,7 @@ def _evaluate(
 
 
 def _evaluate_single(
-    component: NDArray, dt: float, parsed: list[ParsedIMT], damping: float
+    component: NDArray[np.floating], dt: float, parsed: list[ParsedIMT], damping: float
 ) -> NDArray[np.float64]:
     """All measures of one component (n, nt): RotD100 of the pair with a component of zeros."""
     pairs = np.stack([component, np.zeros_like(component)], axis=1)
@@ -282,7 +286,7 @@ def time_step(wf: "xarray.Dataset") -> float:
     return float((times[-1] - times[0]) / (len(times) - 1))
 
 
-def _blocks(shape: tuple[int, ...]) -> Iterable[tuple]:
+def _blocks(shape: tuple[int, ...]) -> Iterable[tuple[int | slice, ...]]:
     """Index tuples that cut an array of records (leading dimensions) in blocks, in C order."""
     if not shape:
         yield ()

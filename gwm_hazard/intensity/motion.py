@@ -1,3 +1,5 @@
+# Kernels take their types from numba.
+# mypy: disable-error-code="no-untyped-def,no-untyped-call"
 """Peak ground motion: PGA, PGV and PGD with the rotation of the response spectra."""
 
 from collections.abc import Callable

@@ -1,3 +1,5 @@
+# Kernels take their types from numba.
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,call-arg"
 """Rotated response spectra: RotDnn pseudo-spectral acceleration (Boore, 2010)."""
 
 from collections.abc import Callable
@@ -136,7 +138,7 @@ def _rotd(
         longest = max(longest, spans[i, 1] - spans[i, 0])
     most_rows, most_fine, most_size = 0, 0, 0
     for g in range(n_groups):
-        tail = pad if pad >= 0 else int(tails[g] / dt) + 2
+        tail = pad + acc.shape[2] if pad >= 0 else int(tails[g] / dt) + 2
         most_rows = max(most_rows, (longest + tail + 2 * _EDGE) * factors[g])
         most_fine = max(most_fine, (longest + 2 * _EDGE) * factors[g])
     for i in range(first_record, last_record):
@@ -165,8 +167,8 @@ def _rotd(
                         _transform(acc, i, begin, end, table, work)
                     _load_band_limited(acc, i, begin, end, factor, table, work, fine)
                 loaded = factor
-            tail = pad if pad >= 0 else int(tails[g] / dt) + 2
-            owned = (end - begin + tail + (0 if linear else _EDGE)) * factor
+            tail = pad + acc.shape[2] - end if pad >= 0 else int(tails[g] / dt) + 2
+            owned = (end - begin - 1 + tail + (0 if linear else _EDGE)) * factor + 1
             wide = not linear and factor == 2
             blocks = all_blocks[: (owned - 1) // BLOCK + 2]
             _filter(fine[0], fine[1], owned, wide, b[g], a[g], start[g], u, blocks)
@@ -209,7 +211,9 @@ def _kernel() -> Callable[..., None]:
     return rotd_kernel
 
 
-def _tables(samples: NDArray, linear: bool) -> tuple[NDArray, NDArray, NDArray]:
+def _tables(
+    samples: NDArray[np.int64], linear: bool
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
     """Transform tables of all sizes that occur, side by side, and where each record's begins."""
     lengths, of_record = np.unique(samples, return_inverse=True)
     sizes = np.array([1 if linear else transform_size(int(n)) for n in lengths], dtype=np.int64)
@@ -238,12 +242,13 @@ def rotd(
     damping : fraction of critical, 0 <= damping < 1.
     interpolation : the ground motion between the samples. "bandlimited", the default, has no
         content above the Nyquist frequency; "linear" joins the samples by straight lines.
-    pad_s : zeros that follow the record, s. By default the largest peak of the free vibration
-        after the record counts, exactly; pad_s=0 stops at the record's last sample.
+    pad_s : how long after the last sample peaks count, s. By default so long that the largest
+        peak of the free vibration after the record counts; pad_s=0 stops at the last sample.
 
     RotDnn is the nn-th percentile (numpy's linear one), over the rotation angles 0 to 179 degrees
     by 1 degree, of the peak absolute response of the rotated component (Boore, 2010). Zeros
-    before or after a record change nothing: they are its rest. A result does not depend on the
+    before or after a record change nothing: they are its rest (with pad_s, those after it are
+    part of the window). A result does not depend on the
     other records of the batch nor on the number of threads.
 
     Oscillators are solved by recursion with their exact poles (Nigam and Jennings, 1969), and

@@ -97,8 +97,10 @@ def _family(family: str, where: str) -> Any:
         raise ModelError(
             f"{where}: unknown model family {family!r}; known are {', '.join(sorted(families()))}"
         ) from None
-
-    cls = getattr(importlib.import_module(module), attribute)
+    try:
+        cls = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as exc:
+        raise ModelError(f"{where}: model family {family!r} cannot be loaded ({exc})") from exc
 
     def build(**parameters: Any) -> WaveformModel:
         try:

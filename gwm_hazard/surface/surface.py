@@ -104,22 +104,25 @@ class Surface:
             A measure, or a period outside those held.
         """
         periods = np.array([spectral_period(i) or np.nan for i in self.imts])
-        held = np.flatnonzero(np.isfinite(periods))
+        held = np.argsort(periods)[: np.isfinite(periods).sum()]  # by increasing period
         matrix = np.zeros((len(self.imts), len(imts)))
         for column, imt in enumerate(imts):
             period = spectral_period(imt)
             if imt in self.imts:
                 matrix[self.imts.index(imt), column] = 1.0
+            elif period in periods:  # SA(1) for SA(1.0)
+                matrix[np.flatnonzero(periods == period)[0], column] = 1.0
             elif period and held.size and periods[held[0]] <= period <= periods[held[-1]]:
                 k = int(np.searchsorted(periods[held], period)) - 1
                 low, high = np.log(periods[held[k : k + 2]])
                 u = (np.log(period) - low) / (high - low)
                 matrix[held[k], column], matrix[held[k + 1], column] = 1.0 - u, u
             else:
-                names = ", ".join(i for i in self.imts if spectral_period(i) is None)
-                span = f", SA from {periods[held[0]]:g} to {periods[held[-1]]:g} s" * held.size
+                names = [i for i in self.imts if spectral_period(i) is None]
+                if held.size:
+                    names.append(f"SA from {periods[held[0]]:g} to {periods[held[-1]]:g} s")
                 raise SurfaceError(
-                    f"{imt} is not in the surface, which holds {names}{span[:40]}: take one of "
+                    f"{imt} is not in the surface, which holds {', '.join(names)}: take one of "
                     "these, or estimator = \"direct\""
                 )
         return matrix
@@ -225,5 +228,7 @@ class Surface:
             *(data[k].values for k in ("mean", "tau", "phi")),
             errors=errors,
             model=data.attrs["fingerprint"],
-            attrs={k: data.attrs[k] for k in ("realizations", "seed", "held_out")},
+            attrs={
+                k: data.attrs[k] for k in ("realizations", "seed", "held_out") if k in data.attrs
+            },
         )

@@ -45,7 +45,7 @@ class StochasticModel(WaveformModel):
 
     The Fourier amplitude of each horizontal is source x path x site (Boore 2003) times the
     exponential of a between-event and a within-event term, both correlated between frequencies
-    after Bayless and Abrahamson (2019); noise windowed into P, S and coda packets carries it.
+    after Bayless and Abrahamson (2019); durations vary likewise; noise windowed into P, S and coda packets carries it.
     The between-event term has two parts: the stress parameter, and what remains of the
     published tau after it.
 
@@ -103,44 +103,51 @@ class StochasticModel(WaveformModel):
 
     def draw(self, scenarios: Scenarios, noise: Noise) -> torch.Tensor:
         """See :meth:`WaveformModel.draw`."""
+        p = self.parameters
         npts = int(self.npts(scenarios.take(slice(0, 1)))[0])
-        rows = np.stack([scenarios[k] for k in (*self.card.condition_names, "rhypo")])
-        # Realizations of one scenario share its envelope.
-        _, first, inverse = np.unique(rows, axis=1, return_index=True, return_inverse=True)
-        shared = torch.as_tensor(inverse.ravel(), device=self.device)
-        horizontal, vertical = window.envelopes(
-            self.parameters,
-            *(self._tensor(v, torch.float32) for v in self._timing(scenarios.take(first))),
-            npts,
-            self.dt_s,
-        )
+        size = len(spectrum.correlation_factor())
+        # event: stress parameter, duration, spectral residual; record: duration, residual
+        event = self._tensor(noise.normal("event", size + 2, per_event=True))
+        record = self._tensor(noise.normal("record", size + 1))
+
+        duration, onset_p, onset_s = (self._tensor(v, torch.float32) for v in self._timing(scenarios))
+        shift = p.duration_tau * event[:, 1] + p.duration_phi * record[:, 0]
+        limit = 2.0 * math.hypot(p.duration_tau, p.duration_phi)
+        duration = duration * torch.exp(torch.clamp(shift, -limit, limit))
+        horizontal, vertical = window.envelopes(p, duration, onset_p, onset_s, npts, self.dt_s)
 
         white = self._tensor(noise.normal("waveform", 3 * npts)).view(-1, 3, npts)
-        white[:, :2] *= horizontal[shared][:, None]
-        white[:, 2] *= vertical[shared]
+        white[:, :2] *= horizontal[:, None]
+        white[:, 2] *= vertical
         spectra = torch.fft.rfft(white)
-        ln_amplitude = self._ln_amplitude(scenarios, noise).to(torch.float32)
+        ln_amplitude = self._ln_amplitude(scenarios, event[:, 0], event[:, 2:], record[:, 1:]).float()
         low, weight = spectrum.fft_interpolation(npts, self.dt_s, str(self.device))
         amplitude = torch.lerp(
             ln_amplitude[:, low], ln_amplitude[:, low + 1], weight.to(torch.float32)
         ).exp_()
         spectra[:, :, 0] = 0.0
         spectra[:, :, 1:] *= amplitude[:, None]
-        spectra[:, 2] *= self.parameters.vertical_ratio
+        spectra[:, 2] *= p.vertical_ratio
         return torch.fft.irfft(spectra, n=npts) / self.dt_s
 
-    def _ln_amplitude(self, scenarios: Scenarios, noise: Noise) -> torch.Tensor:
-        """ln Fourier amplitude of a horizontal with its random terms, ln(m/s), (n, n_coarse)."""
+    def _ln_amplitude(
+        self,
+        scenarios: Scenarios,
+        z_stress: torch.Tensor,
+        z_event: torch.Tensor,
+        z_record: torch.Tensor,
+    ) -> torch.Tensor:
+        """ln Fourier amplitude of a horizontal with its random terms, ln(m/s), (n, n_coarse).
+
+        Standard normals: of the stress parameter (n,), of the between-event and of the
+        within-event residual (n, 31).
+        """
         p = self.parameters
         columns = {k: self._tensor(scenarios[k]) for k in self.card.condition_names}
         factor = self._tensor(spectrum.correlation_factor())
-        size = factor.shape[0]
-        event = self._tensor(noise.normal("event", size + 1, per_event=True)).to(torch.float64)
-        record = self._tensor(noise.normal("record", size)).to(torch.float64)
-
         tau, phi = spectrum.standard_deviations(p, columns["mag"])
         median = spectrum.stress_bar(p, columns["mag"], columns["hypo_depth"])
-        stress = median * torch.exp(p.stress_sigma_ln * event[:, 0])
+        stress = median * torch.exp(p.stress_sigma_ln * z_stress.double())
         # The stress parameter gives a part of the published tau; the rest is a correlated field.
         one_sigma = median * math.exp(p.stress_sigma_ln)
         by_stress = spectrum.at_table(
@@ -148,7 +155,7 @@ class StochasticModel(WaveformModel):
             - spectrum.ln_source(p, columns["mag"], median)
         )
         rest = torch.sqrt(torch.clamp(tau**2 - by_stress**2, min=0.0))
-        residual = rest * (event[:, 1:] @ factor.T) + phi * (record @ factor.T)
+        residual = rest * (z_event.double() @ factor.T) + phi * (z_record.double() @ factor.T)
 
         rock = spectrum.ln_rock(p, columns, stress) + spectrum.to_coarse(residual)
         return rock + spectrum.ln_site(columns["vs30"], spectrum.ln_reference_eas_5hz(rock))

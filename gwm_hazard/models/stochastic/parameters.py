@@ -23,11 +23,13 @@ class StochasticParameters:
     radiation: float = 0.55
     free_surface: float = 2.0
     partition: float = 1.0 / math.sqrt(2.0)
-    #: median stress parameter at M >= stress_mag_hinge and 10 km depth, bar (calibrated)
+    #: median stress parameter at the hinge magnitude and 10 km depth, bar (calibrated)
     stress_bar: float = 100.0
-    #: slope of ln(stress) with magnitude below the hinge (form: Yenier and Atkinson 2015)
-    stress_mag_slope: float = 0.229
-    stress_mag_hinge: float = 5.0
+    #: slope of ln(stress) with magnitude below and above the hinge (calibrated; the form below
+    #: the hinge is that of Yenier and Atkinson 2015)
+    stress_mag_hinge: float = 6.0
+    stress_slope_below: float = 0.229
+    stress_slope_above: float = 0.0
     #: slope of ln(stress) with hypocentral depth, 1/km, between 0 and stress_depth_cap km
     stress_depth_slope: float = 0.03
     stress_depth_cap_km: float = 30.0
@@ -79,6 +81,10 @@ class StochasticParameters:
     #: Abrahamson (2019a), tau and sqrt(phi_S2S^2 + phi_SS^2) by frequency (calibrated)
     tau_factor: float = 1.0
     phi_factor: float = 1.0
+    #: between-event and within-event standard deviation of ln(duration): between those of
+    #: Afshari and Stewart (2016) for D5-95 at small and at large magnitudes; cut at 2 sigma
+    duration_tau: float = 0.22
+    duration_phi: float = 0.38
 
     def __post_init__(self) -> None:
         for f in fields(self):

@@ -105,10 +105,12 @@ def seismic_moment_dyn_cm(mag: torch.Tensor) -> torch.Tensor:
 
 
 def stress_bar(p: StochasticParameters, mag: torch.Tensor, depth_km: torch.Tensor) -> torch.Tensor:
-    """Median stress parameter, bar: constant above a hinge magnitude, growing with depth."""
+    """Median stress parameter, bar: its logarithm is linear in magnitude and in depth."""
+    above = mag - p.stress_mag_hinge
     ln = (
         math.log(p.stress_bar)
-        + p.stress_mag_slope * torch.clamp(mag - p.stress_mag_hinge, max=0.0)
+        + p.stress_slope_below * torch.clamp(above, max=0.0)
+        + p.stress_slope_above * torch.clamp(above, min=0.0)
         + p.stress_depth_slope * (torch.clamp(depth_km, 0.0, p.stress_depth_cap_km) - 10.0)
     )
     return torch.exp(ln)

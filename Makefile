@@ -1,0 +1,37 @@
+# make demo: the main job; make test: the tests. Each makes .venv on first use.
+PYTHON ?= python3.11
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: demo test test-all lint check clean
+
+$(READY): pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --upgrade pip
+# CPU torch first: a plain `pip install torch` takes gigabytes of CUDA.
+	$(BIN)/pip install --quiet "torch==2.13.0" $(TORCH_INDEX)
+	$(BIN)/pip install --quiet -e ".[dev]"
+	touch $(READY)
+
+demo: $(READY)
+	$(BIN)/python demos/managua/prepare.py
+	mkdir -p demos/managua/output
+	$(BIN)/oq engine --run demos/managua/job.ini
+	$(BIN)/oq engine --run demos/managua/job_duration.ini
+	@echo "Results: demos/managua/output"
+
+test: $(READY)
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: $(READY)
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+check: lint test
+
+clean:
+	rm -rf .venv demos/*/output

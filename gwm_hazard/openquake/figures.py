@@ -1,0 +1,276 @@
+"""Figures of a finished calculation: hazard curves, spectra, disaggregation, waveforms."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from openquake.hazardlib.imt import from_string
+from openquake.hazardlib.map_array import compute_hazard_maps
+
+from gwm_hazard.catalogue.store import open_catalogue
+from gwm_hazard.intensity import intensity_measures_array, parse_imt
+from gwm_hazard.openquake.gsim import GenerativeWaveformGMM
+from gwm_hazard.provenance import replacing
+
+#: Okabe and Ito (2008): told apart by readers with any colour vision.
+COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+GALLERY_PERIODS_S = np.geomspace(0.02, 8.0, 60).round(4)
+
+
+class Branches:
+    """Realizations of a calculation by the name of their GMM, and their hazard curves."""
+
+    def __init__(self, dstore: Any) -> None:
+        source = dstore.parent if dstore.parent else dstore
+        self.oq = dstore["oqparam"]
+        self.curves = source["hcurves-rlzs"][:]  # (N, R, M, L)
+        self.mean = source["hcurves-stats"][:, 0]  # (N, M, L)
+        self.realizations = source["full_lt"].init().get_realizations()
+        self.gsims = [rlz.gsim_rlz.value[0] for rlz in self.realizations]
+        self.names = [_label(gsim) for gsim in self.gsims]
+
+    def levels(self, site: int, imt: str, poe: float) -> NDArray[np.float64]:
+        """Level of ``imt`` at ``poe`` in each realization and in the mean, (R + 1,)."""
+        m = list(self.oq.imtls).index(imt)
+        curves = np.vstack([self.curves[site, :, m], self.mean[site, m]])
+        levels: NDArray[np.float64] = compute_hazard_maps(curves, self.oq.imtls[imt], [poe])[:, 0]
+        return levels
+
+
+def _label(gsim: Any) -> str:
+    if isinstance(gsim, GenerativeWaveformGMM):
+        return f"{Path(gsim.model).name} (GWM, {gsim.estimator})"
+    return str(gsim.__class__.__name__)
+
+
+def draw_all(dstore: Any, folder: Path, catalogue: Path | None) -> Iterator[Path]:
+    """Draw what the calculation has into ``folder``; yields the path of each picture."""
+    branches = Branches(dstore)
+    suffix = "" if dstore["oqparam"].calculation_mode == "disaggregation" else f"_{dstore.calc_id}"
+    for site in dstore["sitecol"].sids:
+        tag = f"{suffix}_site{site}" if len(dstore["sitecol"]) > 1 else suffix
+        yield _save(hazard_curves(branches, int(site)), folder / f"hazard_curves{tag}.png")
+        if sum(_period(i) is not None for i in branches.oq.imtls) > 2:
+            figure = uniform_hazard_spectra(branches, int(site))
+            yield _save(figure, folder / f"uniform_hazard_spectra{tag}.png")
+        if "disagg-rlzs" in dstore and "Mag_Dist" in dstore["disagg-rlzs"]:
+            imt = _disaggregated_measure(branches.oq)
+            figure = disaggregation(dstore, branches, int(site), imt)
+            yield _save(figure, folder / f"disaggregation{tag}.png")
+    if catalogue is not None and catalogue.is_file():
+        yield _save(gallery(catalogue), folder / "waveforms.png")
+
+
+def _save(figure: Figure, path: Path) -> Path:
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=130, format="png")
+    return path
+
+
+def _period(imt: str) -> float | None:
+    """Spectral period, 0 for PGA, None for what has no place in a spectrum."""
+    if imt == "PGA":
+        return 0.0
+    return float(from_string(imt).period) if imt.startswith("SA(") else None
+
+
+def _disaggregated_measure(oq: Any) -> str:
+    """The measure that the waveforms were drawn for, else the first."""
+    return str(oq.postproc_args.get("imt") or next(iter(oq.imtls)))
+
+
+def _colour(branches: Branches, r: int) -> str:
+    return COLOURS[r % len(COLOURS)]
+
+
+def _site(branches: Branches) -> str:
+    return branches.oq.description
+
+
+def hazard_curves(branches: Branches, site: int) -> Figure:
+    """Hazard curve of every branch and the mean, one panel a measure."""
+    imtls = branches.oq.imtls
+    columns = min(4, len(imtls))
+    rows = -(-len(imtls) // columns)
+    figure = Figure(figsize=(3.4 * columns + 0.6, 3.0 * rows + 1.2), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False, sharey=True)
+    for m, (imt, ax) in enumerate(zip(imtls, axes.flat, strict=False)):
+        _hazard_panel(branches, site, m, imt, ax)
+    for ax in axes.flat[len(imtls) :]:
+        ax.set_visible(False)
+    for ax in axes[:, 0]:
+        ax.set_ylabel(f"P(exceedance in {branches.oq.investigation_time:g} years)")
+    handles, labels = axes.flat[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
+    figure.suptitle(f"Hazard curves by branch. {_site(branches)}", fontsize=11)
+    return figure
+
+
+def _hazard_panel(branches: Branches, site: int, m: int, imt: str, ax: Axes) -> None:
+    levels = branches.oq.imtls[imt]
+    for r, name in enumerate(branches.names):
+        curve = np.where(branches.curves[site, r, m] > 0, branches.curves[site, r, m], np.nan)
+        ax.loglog(levels, curve, color=_colour(branches, r), lw=1.8, label=name)
+    ax.loglog(levels, branches.mean[site, m], color="black", lw=1.0, ls="--", label="mean")
+    for poe in branches.oq.poes:
+        ax.axhline(poe, color="0.6", lw=0.7, ls=":")
+        ax.text(levels[0], poe, f" {100 * poe:g} %", fontsize=7, color="0.35", va="bottom")
+    ax.set_ylim(1e-4, 1.0)
+    ax.set_xlabel(f"{imt} ({parse_imt(imt).measure.unit})")
+    ax.grid(which="major", color="0.9", lw=0.6)
+
+
+def uniform_hazard_spectra(branches: Branches, site: int) -> Figure:
+    """Uniform hazard spectrum of every branch and the mean, one panel a poe."""
+    oq = branches.oq
+    periods = {i: p for i in oq.imtls if (p := _period(i))}
+    figure = Figure(figsize=(4.6 * len(oq.poes) + 0.6, 4.6), layout="constrained")
+    axes = figure.subplots(1, len(oq.poes), squeeze=False, sharey=True)[0]
+    x = np.array(list(periods.values()))
+    order = np.argsort(x)
+    for poe, ax in zip(oq.poes, axes, strict=True):
+        values = np.array([branches.levels(site, imt, poe) for imt in periods])[order]
+        for r, name in enumerate(branches.names):
+            colour = _colour(branches, r)
+            ax.loglog(x[order], values[:, r], "o-", ms=3.5, color=colour, lw=1.8, label=name)
+            if "PGA" in oq.imtls:
+                pga = branches.levels(site, "PGA", poe)[r]
+                ax.plot(x.min() / 2, pga, "D", ms=5, color=colour)
+        ax.loglog(x[order], values[:, -1], "--", color="black", lw=1.0, label="mean")
+        years = -oq.investigation_time / np.log1p(-poe)
+        ax.set_title(
+            f"{100 * poe:g} % in {oq.investigation_time:g} years (return period {years:.0f} years)",
+            fontsize=10,
+        )
+        ax.set_xlabel("Period (s); diamonds: PGA")
+        ax.set_xticks([0.1, 0.2, 0.5, 1, 2, 3], ["0.1", "0.2", "0.5", "1", "2", "3"])
+        ax.minorticks_off()
+        ax.grid(which="major", color="0.9", lw=0.6)
+    axes[0].set_ylabel("SA, 5 % damping (g)")
+    axes[0].legend(frameon=False, fontsize=9)
+    figure.suptitle(f"Uniform hazard spectra by branch. {_site(branches)}", fontsize=11)
+    return figure
+
+
+def disaggregation(dstore: Any, branches: Branches, site: int, imt: str) -> Figure:
+    """Share of magnitude-distance bins in the exceedance rate, GWM branch or the first one."""
+    oq = branches.oq
+    mags = dstore["disagg-bins/Mag"][:]
+    distances = dstore["disagg-bins/Dist"][:]
+    array = dstore["disagg-rlzs/Mag_Dist"][:]  # (N, Ma, D, M, P, Z)
+    realizations = dstore["best_rlzs"][site]
+    gwm = [i for i, g in enumerate(branches.gsims) if isinstance(g, GenerativeWaveformGMM)]
+    z = list(realizations).index(gwm[0]) if gwm and gwm[0] in realizations else 0
+    m = list(oq.imtls).index(imt)
+    figure = Figure(figsize=(5.0 * len(oq.poes_disagg) + 0.5, 4.8), layout="constrained")
+    axes = figure.subplots(1, len(oq.poes_disagg), squeeze=False)[0]
+    for p, (poe, ax) in enumerate(zip(oq.poes_disagg, axes, strict=True)):
+        # Bins add as rates, not as probabilities.
+        rate = -np.log1p(-array[site, :, :, m, p, z])
+        share = 100.0 * rate / rate.sum()
+        mesh = ax.pcolormesh(
+            distances, mags, np.where(share >= 0.05, share, np.nan), cmap="YlOrRd", vmin=0.0
+        )
+        used = np.flatnonzero(share.sum(axis=0) >= 0.05)
+        ax.set_xlim(0.0, distances[used[-1] + 1] + 10.0)
+        for i, j in np.argwhere(share >= 1.0):
+            ax.text(
+                0.5 * (distances[j] + distances[j + 1]),
+                0.5 * (mags[i] + mags[i + 1]),
+                f"{share[i, j]:.0f}",
+                ha="center",
+                va="center",
+                fontsize=8,
+            )
+        figure.colorbar(mesh, ax=ax, label="share of the exceedance rate (%)")
+        level = branches.levels(site, imt, poe)[-1]
+        unit = parse_imt(imt).measure.unit
+        ax.set_title(
+            f"{imt} > {level:.3g} {unit}: {100 * poe:g} % in {oq.investigation_time:g} years "
+            "(mean curve)",
+            fontsize=10,
+        )
+        ax.set_xlabel("Distance to the rupture (km)")
+        ax.set_ylabel("Magnitude")
+    figure.suptitle(
+        f"Disaggregation of the branch {branches.names[realizations[z]]}. {_site(branches)}",
+        fontsize=11,
+    )
+    return figure
+
+
+def gallery(catalogue: Path, per_poe: int = 2) -> Figure:
+    """Three-component accelerograms of a catalogue with their response spectra."""
+    with open_catalogue(catalogue) as data:
+        branch = data["branch"].values
+        poe = np.where(branch == branch[0], data["poe"].values, np.nan)
+        poes = sorted(set(poe[np.isfinite(poe)]), reverse=True)
+        picks = [_typical(data, np.flatnonzero(poe == p), per_poe) for p in poes]
+        records = [(p, int(i)) for p, rows in zip(poes, picks, strict=True) for i in rows]
+        figure = Figure(figsize=(11.5, 2.7 * len(records) + 0.8), layout="constrained")
+        grid = figure.add_gridspec(len(records), 3, width_ratios=(1.0, 1.0, 0.75))
+        for row, (level, i) in enumerate(records):
+            _record_row(figure, grid, row, data.isel(record=i), level)
+        figure.suptitle(
+            "Accelerograms behind the hazard: drawn for scenarios that control "
+            f"{data['imt'].values[0]} (model {data.attrs['model']})",
+            fontsize=11,
+        )
+    return figure
+
+
+def _typical(data: Any, rows: NDArray[np.int64], n: int) -> NDArray[np.int64]:
+    """Records at even ranks of the hazard's own measure, neither the weakest nor the strongest."""
+    values = data[str(data["imt"].values[rows[0]])].values[rows]
+    ranks = np.linspace(0, len(rows) - 1, n + 2)[1:-1].round().astype(int)
+    return rows[np.argsort(values)[ranks]]
+
+
+def _record_row(figure: Figure, grid: Any, row: int, record: Any, poe: float) -> None:
+    npts = int(record["npts"])
+    dt_s = float(record["time"][1] - record["time"][0])
+    acceleration = record["acceleration"].values[:, :npts]
+    time = np.arange(npts) * dt_s
+    names = [str(c) for c in record["component"].values]
+    ax = figure.add_subplot(grid[row, :2])
+    spacing = 2.1 * np.abs(acceleration).max()
+    for k, (name, trace) in enumerate(zip(names, acceleration, strict=True)):
+        ax.plot(time, trace - k * spacing, color=COLOURS[k], lw=0.5)
+        ax.text(
+            1.005,
+            -k * spacing,
+            f"{name}\n{np.abs(trace).max():.2f}",
+            transform=ax.get_yaxis_transform(),
+            va="center",
+            fontsize=8,
+            color=COLOURS[k],
+        )
+    ax.set_xlim(0.0, time[-1])
+    ax.set_ylim(-(len(names) - 0.5) * spacing, 0.5 * spacing)
+    ax.set_yticks([])
+    ax.set_ylabel("acceleration\n(peaks at right, m/s$^2$)", fontsize=8)
+    ax.set_title(
+        f"{100 * poe:g} %: M {float(record['mag']):.2f}, rrup {float(record['rrup']):.0f} km, "
+        f"Vs30 {float(record['vs30']):.0f} m/s; PGA {float(record['PGA']):.2f} g, "
+        f"PGV {float(record['PGV']):.0f} cm/s, D5-95 {float(record['RSD595']):.1f} s",
+        fontsize=9,
+        loc="left",
+    )
+    ax.set_xlabel("Time (s)", fontsize=8)
+    spectra = figure.add_subplot(grid[row, 2])
+    ordinates = [f"SA({t})" for t in GALLERY_PERIODS_S]
+    horizontal, vertical = (
+        intensity_measures_array(acceleration[None], dt_s, ordinates, component)[0]
+        for component in ("RotD50", "vertical")
+    )
+    spectra.loglog(GALLERY_PERIODS_S, horizontal, color=COLOURS[0], lw=1.6, label="RotD50")
+    spectra.loglog(GALLERY_PERIODS_S, vertical, color=COLOURS[2], lw=1.2, label="vertical")
+    spectra.set_ylabel("SA, 5 % (g)", fontsize=8)
+    spectra.set_xlabel("Period (s)", fontsize=8)
+    spectra.grid(which="major", color="0.9", lw=0.6)
+    if row == 0:
+        spectra.legend(frameon=False, fontsize=8)

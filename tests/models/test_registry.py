@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import json
+from importlib.metadata import EntryPoint
+
+import numpy as np
+import pytest
+import torch
+
+from gwm_hazard import Scenarios, load_model
+from gwm_hazard.models import registry
+from gwm_hazard.models.registry import ModelError, families, save_model
+from gwm_hazard.models.stochastic import StochasticModel
+from tests.toy import ToyModel
+
+
+def third_party(monkeypatch, **entries):
+    group = registry.ENTRY_POINT_GROUP
+    points = [EntryPoint(name, value, group) for name, value in entries.items()]
+    monkeypatch.setattr(
+        registry, "entry_points", lambda *, group: [p for p in points if p.group == group]
+    )
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return save_model(StochasticModel(kappa_s=0.05, stress_bar=77.0), tmp_path / "mine")
+
+
+def change(folder, **changes):
+    path = folder / "card.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_bundled_model():
+    model = load_model("stochastic", device="cpu")
+    assert isinstance(model, StochasticModel)
+    assert (model.card.name, model.device) == ("stochastic", "cpu")
+
+
+def test_auto_device():
+    want = "cuda" if torch.cuda.is_available() else "cpu"
+    assert load_model("stochastic").device == want
+
+
+@pytest.mark.parametrize("device", ["toaster", "cuda:99"])
+def test_bad_device(device):
+    with pytest.raises(ModelError, match=f"device '{device}'.*try 'auto'") as error:
+        load_model("stochastic", device=device)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
+def test_cuda_where_there_is_none():
+    with pytest.raises(ModelError, match="device 'cuda'"):
+        load_model("stochastic", device="cuda")
+
+
+def test_unknown_model():
+    with pytest.raises(ModelError, match="unknown model 'wishful': known are .*stochastic.*folder"):
+        load_model("wishful")
+
+
+def test_save_and_load(folder):
+    assert sorted(p.name for p in folder.iterdir()) == ["card.json"]
+    model = load_model(str(folder), device="cpu")
+    assert (model.parameters.kappa_s, model.parameters.stress_bar) == (0.05, 77.0)
+    assert model.card == StochasticModel(kappa_s=0.05, stress_bar=77.0).card
+    sc = Scenarios(mag=5.0, rrup=20.0, vs30=400.0, hypo_depth=10.0)
+    want = StochasticModel(kappa_s=0.05, stress_bar=77.0).generate(sc, seed=2)
+    got = model.generate(sc, seed=2)
+    assert got.identical(want)
+    assert not np.array_equal(got["acceleration"], StochasticModel().generate(sc, seed=2)[
+        "acceleration"])
+
+
+def test_every_parameter_survives(folder, tmp_path):
+    changed = {k: v + 0.001 for k, v in StochasticModel().card.parameters.items()}
+    path = save_model(StochasticModel(**changed), folder)  # over the old one
+    assert load_model(path, device="cpu").card.parameters == changed
+
+
+def test_a_folder_named_like_a_family_is_the_family(tmp_path, monkeypatch):
+    (tmp_path / "stochastic").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert isinstance(load_model("stochastic", device="cpu"), StochasticModel)
+
+
+def test_folder_without_a_card(tmp_path):
+    with pytest.raises(ModelError, match=f"{tmp_path}.*no card.json"):
+        load_model(str(tmp_path))
+
+
+def test_a_file_is_not_a_model(tmp_path):
+    (tmp_path / "weights.bin").write_bytes(b"x")
+    with pytest.raises(ModelError, match="weights.bin.*not a model folder"):
+        load_model(str(tmp_path / "weights.bin"))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", "not a readable model card"),
+        ("\udcff", "not a readable model card"),
+        ("[1, 2]", "not a model card of format 1"),
+        ('{"name": "a SeisBench card"}', "not a model card of format 1"),
+        ('{"format": 2}', "not a model card of format 1"),
+        ('{"format": 1, "family": "stochastic"}', "needs 'family' and 'parameters'"),
+        ('{"format": 1, "parameters": {}}', "needs 'family' and 'parameters'"),
+    ],
+)
+def test_foreign_and_corrupt_cards(tmp_path, text, words):
+    (tmp_path / "card.json").write_text(text, encoding="utf-8", errors="surrogateescape")
+    with pytest.raises(ModelError) as error:
+        load_model(str(tmp_path))
+    assert str(tmp_path / "card.json") in str(error.value)
+    assert words in str(error.value)
+
+
+def test_unknown_family_in_a_card(folder):
+    change(folder, family="gan")
+    with pytest.raises(ModelError, match="card.json: unknown model family 'gan'; known are"):
+        load_model(str(folder))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"stres_bar": 100.0}, "stres_bar"),
+        ({"stress_bar": -1.0}, "stress_bar = -1.0: must be > 0"),
+        ({"stress_bar": "high"}, "stress_bar = 'high': must be a number"),
+        ({"kappa_s": float("nan")}, "kappa_s = nan"),
+    ],
+)
+def test_bad_parameters(folder, parameters, words):
+    change(folder, parameters=parameters)
+    with pytest.raises(ModelError) as error:
+        load_model(str(folder))
+    assert "card.json" in str(error.value)
+    assert words in str(error.value)
+
+
+def test_third_party_family(monkeypatch, tmp_path):
+    third_party(monkeypatch, toy="tests.toy:ToyModel")
+    assert families() == registry.BUNDLED | {"toy": "tests.toy:ToyModel"}
+    assert isinstance(load_model("toy", device="cpu"), ToyModel)
+    model = load_model(save_model(ToyModel(phi=0.25), tmp_path / "mine"), device="cpu")
+    assert isinstance(model, ToyModel)
+    assert (model.phi, model.card) == (0.25, ToyModel(phi=0.25).card)
+
+
+def test_third_party_cannot_replace_a_bundled_family(monkeypatch):
+    third_party(monkeypatch, stochastic="tests.toy:ToyModel")
+    assert isinstance(load_model("stochastic", device="cpu"), StochasticModel)
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ("no_such_package.models:Model", "no_such_package"),
+        ("tests.toy:NoSuchModel", "NoSuchModel"),
+        ("collections:OrderedDict", "OrderedDict is not a WaveformModel"),
+    ],
+)
+def test_broken_third_party_family(monkeypatch, target, words):
+    third_party(monkeypatch, broken=target)
+    with pytest.raises(ModelError, match="broken") as error:
+        load_model("broken")
+    assert words in str(error.value)
+    assert isinstance(load_model("stochastic", device="cpu"), StochasticModel)
