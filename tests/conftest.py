@@ -19,10 +19,6 @@ settings.register_profile("gwm_hazard", deadline=None, derandomize=True, max_exa
 settings.load_profile("gwm_hazard")
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "slow: takes more than 10 s")
-
-
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """Folder of observed records and reference code: GWM_SHARED, else beside the repository."""

@@ -13,9 +13,7 @@ from scipy import stats
 from gwm_hazard import Noise
 from gwm_hazard.noise import _philox_block
 
-KEYS = st.tuples(
-    st.integers(0, 2**64 - 1), st.integers(0, 2**32 - 2), st.integers(0, 2**32 - 2)
-)
+KEYS = st.tuples(st.integers(0, 2**64 - 1), st.integers(0, 2**32 - 2), st.integers(0, 2**32 - 2))
 
 
 def philox(counter, key):
@@ -93,8 +91,15 @@ def test_neighbouring_keys_streams_and_positions_are_independent():
     rows = [
         Noise(seed, event, site, realization).normal(stream, n)[0]
         for seed in (1, 2)
-        for event, site, realization in [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 2, 3),
-                                         (2, 1, 3), (2**32, 0, 0)]
+        for event, site, realization in [
+            (0, 0, 0),
+            (1, 0, 0),
+            (0, 1, 0),
+            (0, 0, 1),
+            (1, 2, 3),
+            (2, 1, 3),
+            (2**32, 0, 0),
+        ]
         for stream in ("waveform", "event", "record")
     ]
     for seed in (1, 2):

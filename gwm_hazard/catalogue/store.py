@@ -112,8 +112,8 @@ class CatalogueWriter:
             self._put(name, scenarios[name], start, units=condition.unit,
                       long_name=condition.description)
         self._put("npts", np.full(n, npts, dtype=np.int32), start, long_name="samples")
-        for key in ("event", "site", "realization"):
-            self._put(key, getattr(noise, key).astype(np.int64), start, long_name=f"{key} of the key")
+        for key, kind in (("event", np.uint64), ("site", np.int64), ("realization", np.int64)):
+            self._put(key, getattr(noise, key).astype(kind), start, long_name=f"{key} of the key")
         for name, values in (extra or {}).items():
             self._put(name, np.asarray(values), start, **self._extra[name])
         for imt, values in measures.items():

@@ -126,56 +126,35 @@ def fft(xr, xi, yr, yi, tc, ts):
     return in_y
 
 
-@numba.njit(nogil=True)
-def forward(xr, xi, yr, yi, table):
-    """Transform of the components x, in x; y is scratch; table from `transform_table`."""
-    if fft(xr, xi, yr, yi, table[0], table[1]):
+@numba.njit(nogil=True, fastmath=_FAST)
+def shift_half_sample(xr, xi, yr, yi, table):
+    """Replace both components x by their band-limited values half a sample later.
+
+    x must end with zeros against wrap-around; y is scratch; table from `transform_table`.
+    """
+    in_y = fft(xr, xi, yr, yi, table[0], table[1])
+    fr, fi, gr, gi = (yr, yi, xr, xi) if in_y else (xr, xi, yr, yi)
+    pr, pi = table[2], table[3]
+    for k in range(xr.size):
+        re, im = fr[k], fi[k]
+        fr[k] = re * pr[k] - im * pi[k]
+        fi[k] = re * pi[k] + im * pr[k]
+    # the inverse transform is the forward one with real and imaginary parts exchanged
+    if fft(fi, fr, gi, gr, table[0], table[1]) != in_y:
         xr[:] = yr
         xi[:] = yi
 
 
-@numba.njit(nogil=True, fastmath=_FAST)
-def backward(spectrum, pr, pi, xr, xi, yr, yi, table):
-    """Components x whose transform is the spectrum (2, size) times pr + i pi; y is scratch."""
-    fr, fi = spectrum[0], spectrum[1]
-    for k in range(xr.size):
-        # the inverse transform is the forward one with real and imaginary parts exchanged
-        xi[k] = fr[k] * pr[k] - fi[k] * pi[k]
-        xr[k] = fr[k] * pi[k] + fi[k] * pr[k]
-    if fft(xr, xi, yr, yi, table[0], table[1]):
-        for k in range(xr.size):
-            xr[k], xi[k] = yi[k], yr[k]
-    else:
-        for k in range(xr.size):
-            xr[k], xi[k] = xi[k], xr[k]
-
-
 @lru_cache(maxsize=64)
 def transform_table(size: int) -> NDArray[np.float64]:
-    """(6, size): cosines and sines of the transform; half-sample shift; smoothing, and zeros.
-
-    The shift and the smoothing, real and imaginary parts, are to be given to `backward`.
-    """
+    """(4, size): cosines and sines of the transform; half-sample shift, real and imaginary."""
     k = np.arange(size)
     turn = -2 * np.pi * k / size
     fraction = np.where(2 * k <= size, k, k - size) / size  # cycles a sample
     shift = np.exp(1j * np.pi * fraction) / size
     if size % 2 == 0:
         shift[size // 2] = 0.0  # a real Nyquist wave has its zeros there
-    smooth = smoothing(fraction) / size
-    zero = np.zeros(size)
-    return np.stack([np.cos(turn), np.sin(turn), shift.real, shift.imag, smooth, zero])
-
-
-def smoothing(cycles: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What band-limited input lacks of piecewise-linear input, at frequencies in cycles a sample.
-
-    The filters for piecewise-linear input are exact for band-limited input that was multiplied
-    by this before, in the limit of long periods: sinc^2 is the transform of the straight lines,
-    (2 + cos) / 3 the sum of its aliases.
-    """
-    smooth: NDArray[np.float64] = np.sinc(cycles) ** 2 * 3 / (2 + np.cos(2 * np.pi * cycles))
-    return smooth
+    return np.stack([np.cos(turn), np.sin(turn), shift.real, shift.imag])
 
 
 def transform_size(samples: int) -> int:

@@ -20,12 +20,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gwm_hazard.intensity._fft import smoothing
 from gwm_hazard.intensity._simd import LANES
 
+SMOOTH = 10  # samples on each side of the smoothing of records
 TAPS = 5  # coefficients b, of the inputs t+1 to t-3
 HALF = 6  # samples on each side of the local interpolation
-_FINE_BELOW = 20.0  # periods below 20 dt run on the record sampled twice as densely
+_FINE_BELOW = 25.0  # periods below 25 dt run on the record sampled twice as densely
 _STIFF_BELOW = 1.5  # periods below 1.5 h: the poles say nothing, a plain filter does it
 _LINEAR_STEPS = 20.0  # piecewise-linear: steps a period
 _LINEAR_MOST = 64  # and the largest sub-division
@@ -112,7 +112,7 @@ def band_limited_filter(period: float, dt: float, factor: int, damping: float) -
     weight = 1 / np.sqrt(np.abs(transfer))
     if factor == 1:
         taps = np.arange(1, 4)
-        smooth = smoothing(nyquist / 2)
+        smooth = np.cos(np.pi * np.outer(nyquist, np.arange(-SMOOTH, SMOOTH + 1))) @ smoothing()
         # where the response is least, and records have little energy, the fit may give way
         weight *= 1 - 0.9 * nyquist**2
     else:
@@ -171,9 +171,26 @@ def make_plan(periods: tuple[float, ...], dt: float, damping: float, linear: boo
             if linear:
                 plan.look[lane_index] = STEPS if period > 0 else SAMPLES
             # samples in a cycle of the highest frequency that matters for the peak
-            cycle = min(max(0.5 * period / dt * factor, 4.0), 24.0)
+            cycle = min(max(0.5 * period / dt * factor, 4.0), 8.0)
             plan.margin[lane_index] = math.cos(math.pi / cycle) ** 2
     return plan
+
+
+@lru_cache(maxsize=1)
+def smoothing() -> NDArray[np.float64]:
+    """(2 SMOOTH + 1,) weights: what band-limited input lacks of piecewise-linear input.
+
+    The filters for piecewise-linear input are exact for band-limited input that was smoothed so
+    before, in the limit of long periods: sinc^2 is the transform of the straight lines, and
+    (2 + cos) / 3 the sum of its aliases.
+    """
+    nyquist = (np.arange(512) + 0.5) / 512
+    target = np.sinc(nyquist / 2) ** 2 * 3 / (2 + np.cos(np.pi * nyquist))
+    weight = (1 - 0.95 * nyquist**2) ** 3  # the kink at the Nyquist frequency matters least
+    design = np.cos(np.pi * np.outer(nyquist, np.arange(SMOOTH + 1))) * weight[:, None]
+    half = np.linalg.lstsq(design, target * weight, rcond=None)[0]
+    half[1:] /= 2
+    return np.concatenate([half[:0:-1], half])
 
 
 @lru_cache(maxsize=1)

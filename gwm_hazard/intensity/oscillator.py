@@ -17,8 +17,8 @@ from gwm_hazard.intensity._batch import (
     run_batch,
     sources_digest,
 )
-from gwm_hazard.intensity._fft import backward, forward, transform_size, transform_table
-from gwm_hazard.intensity._filters import HALF, interpolators, make_plan
+from gwm_hazard.intensity._fft import shift_half_sample, transform_size, transform_table
+from gwm_hazard.intensity._filters import HALF, interpolators, make_plan, smoothing
 from gwm_hazard.intensity._rotation import BLOCK, first_look, percentile_of_squares, rotated_peaks
 from gwm_hazard.intensity._simd import LANES, filter_step
 
@@ -53,35 +53,45 @@ def _load_linear(acc, i, first, last, factor, fine):
                 fine[c, _LEAD + t * factor + j] = a + (b - a) * (j / factor)
 
 
-@numba.njit(nogil=True)
-def _transform(acc, i, first, last, table, work):
-    """Spectrum of the record with zeros around it, into work[0:2]."""
-    work[:2] = 0.0
-    for t in range(last - first):
-        work[0, t] = acc[i, 0, first + t]
-        work[1, t] = acc[i, 1, first + t]
-    forward(work[0], work[1], work[2], work[3], table)
+@numba.njit(nogil=True, fastmath={"contract"})
+def _load_smooth(acc, i, first, last, taps, work, fine):
+    """The record after `smoothing`, from row _LEAD + _EDGE of fine (2, :) on."""
+    n = last - first
+    half = taps.size // 2
+    fine[:] = 0.0
+    for c in range(2):
+        x = work[0, : n + 4 * half]
+        x[:] = 0.0
+        for t in range(n):
+            x[2 * half + t] = acc[i, c, first + t]
+        smooth = fine[c, _LEAD + _EDGE - half : _LEAD + _EDGE + n + half]
+        for k in range(taps.size):
+            weight = taps[k]
+            for t in range(smooth.size):
+                smooth[t] += weight * x[t + k]
 
 
 @numba.njit(nogil=True)
-def _load_band_limited(acc, i, first, last, factor, table, work, fine):
-    """The record with _EDGE samples of ringing at both ends, from row _LEAD of fine (2, :).
+def _load_dense(acc, i, first, last, table, work, fine):
+    """The record and, between its samples, those half a sample later, from row _LEAD of fine.
 
-    factor 2: between its samples stand those half a sample later; factor 1: after smoothing.
+    _EDGE samples of band-limited ringing are kept at both ends.
     """
     n, size = last - first, table.shape[1]
     fine[:] = 0.0
-    phase = 4 if factor == 1 else 2
-    xr, xi = work[2], work[3]
-    backward(work[:2], table[phase], table[phase + 1], xr, xi, work[4], work[5], table)
+    xr, xi = work[0, :size], work[1, :size]
+    xr[:] = 0.0
+    xi[:] = 0.0
+    for t in range(n):
+        xr[t] = acc[i, 0, first + t]
+        xi[t] = acc[i, 1, first + t]
+        fine[0, _LEAD + 2 * (t + _EDGE)] = xr[t]
+        fine[1, _LEAD + 2 * (t + _EDGE)] = xi[t]
+    shift_half_sample(xr, xi, work[2, :size], work[3, :size], table)
     for t in range(-_EDGE, n + _EDGE):
-        row = _LEAD + factor * (t + _EDGE)
         at = t if t >= 0 else t + size
-        fine[0, row + factor - 1] = xr[at]
-        fine[1, row + factor - 1] = xi[at]
-        if factor == 2 and 0 <= t < n:
-            fine[0, row] = acc[i, 0, first + t]
-            fine[1, row] = acc[i, 1, first + t]
+        fine[0, _LEAD + 2 * (t + _EDGE) + 1] = xr[at]
+        fine[1, _LEAD + 2 * (t + _EDGE) + 1] = xi[at]
 
 
 @numba.njit(nogil=True)
@@ -124,6 +134,7 @@ def _rotd(
     pad,
     plan,
     weights,
+    taps,
     lowest,
     cosine2,
     enough,
@@ -144,7 +155,7 @@ def _rotd(
     for i in range(first_record, last_record):
         most_size = max(most_size, sizes[i])
     fine = np.zeros((2, max(most_rows, most_fine) + 3 * _LEAD))
-    all_work = np.empty((6, most_size))
+    work = np.empty((4, max(most_size, longest + 4 * taps.size)))
     u = np.zeros((most_rows + 3 * _LEAD, 2 * LANES))
     all_blocks = np.empty((most_rows // BLOCK + 2, LANES))
     scratch = np.empty((5, max(N_ANGLES, 4 * BLOCK + 2 * HALF + 4)))
@@ -155,17 +166,16 @@ def _rotd(
             out[i] = 0.0
             continue
         table = tables[:, table_at[i] : table_at[i] + sizes[i]]
-        work = all_work[:, : sizes[i]]
         loaded = 0
         for g in range(n_groups):
             factor = factors[g]
             if factor != loaded:
                 if linear:
                     _load_linear(acc, i, begin, end, factor, fine)
+                elif factor == 1:
+                    _load_smooth(acc, i, begin, end, taps, work, fine)
                 else:
-                    if loaded == 0:
-                        _transform(acc, i, begin, end, table, work)
-                    _load_band_limited(acc, i, begin, end, factor, table, work, fine)
+                    _load_dense(acc, i, begin, end, table, work, fine)
                 loaded = factor
             tail = pad + acc.shape[2] - end if pad >= 0 else int(tails[g] / dt) + 2
             owned = (end - begin - 1 + tail + (0 if linear else _EDGE)) * factor + 1
@@ -212,11 +222,11 @@ def _kernel() -> Callable[..., None]:
 
 
 def _tables(
-    samples: NDArray[np.int64], linear: bool
+    samples: NDArray[np.int64], dense: bool
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
     """Transform tables of all sizes that occur, side by side, and where each record's begins."""
     lengths, of_record = np.unique(samples, return_inverse=True)
-    sizes = np.array([1 if linear else transform_size(int(n)) for n in lengths], dtype=np.int64)
+    sizes = np.array([transform_size(int(n)) if dense else 1 for n in lengths], dtype=np.int64)
     unique = sorted(set(sizes.tolist()))
     starts = np.concatenate([[0], np.cumsum(unique)])[:-1]
     tables = np.concatenate([transform_table(size) for size in unique], axis=1)
@@ -276,7 +286,8 @@ def rotd(
     plan = make_plan(tuple(times.tolist()), float(dt), float(damping), linear)
     spans = np.empty((len(records), 2), dtype=np.int64)
     _spans(records, spans)
-    tables, table_at, sizes = _tables(spans[:, 1] - spans[:, 0] + 2 * _EDGE, linear)
+    dense = not linear and bool(np.any(plan.factor > 1))
+    tables, table_at, sizes = _tables(spans[:, 1] - spans[:, 0] + 2 * _EDGE, dense)
     ranks = levels / 100 * (N_ANGLES - 1)
     lowest = int(ranks.min())
     cosine2, enough = first_look(lowest)
@@ -293,6 +304,7 @@ def rotd(
         -1 if pad_s is None else round(pad_s / dt),
         plan,
         interpolators(),
+        smoothing(),
         lowest,
         cosine2,
         enough,

@@ -42,7 +42,7 @@ def test_card_check_names_field_value_unit_row_and_range(toy):
         toy.card.check(bad)
     for word in ("vs30 = 100 m/s", "scenario 1", "'toy'", "150 to 1500 m/s"):
         assert word in str(error.value)
-    with pytest.raises(ValueError, match="mag = 8.1 Mw"):
+    with pytest.raises(ValueError, match=r"mag = 8\.1 Mw"):
         toy.generate(Scenarios(mag=8.1, rrup=10.0, vs30=400.0))
 
 
@@ -118,8 +118,12 @@ def test_realizations_depend_on_their_key_and_conditions_only(pairs, n, seed, ba
 def stochastic():
     """The model, four scenarios with records of two lengths, and their waveforms."""
     model = StochasticModel()
-    sc = Scenarios(mag=[4.5, 6.0, 4.6, 7.0], rrup=[20, 40, 25, 10], vs30=[760, 250, 400, 300],
-                   hypo_depth=[5, 10, 8, 12])
+    sc = Scenarios(
+        mag=[4.5, 6.0, 4.6, 7.0],
+        rrup=[20, 40, 25, 10],
+        vs30=[760, 250, 400, 300],
+        hypo_depth=[5, 10, 8, 12],
+    )
     assert len(np.unique(model.npts(sc))) > 1
     return model, sc, model.generate(sc, n=4, seed=3)["acceleration"].values
 

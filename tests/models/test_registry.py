@@ -57,7 +57,9 @@ def test_cuda_where_there_is_none():
 
 
 def test_unknown_model():
-    with pytest.raises(ModelError, match="unknown model 'wishful': known are .*stochastic.*folder"):
+    with pytest.raises(
+        ModelError, match=r"unknown model 'wishful': known are .*stochastic.*folder"
+    ):
         load_model("wishful")
 
 
@@ -70,8 +72,9 @@ def test_save_and_load(folder):
     want = StochasticModel(kappa_s=0.05, stress_bar=77.0).generate(sc, seed=2)
     got = model.generate(sc, seed=2)
     assert got.identical(want)
-    assert not np.array_equal(got["acceleration"], StochasticModel().generate(sc, seed=2)[
-        "acceleration"])
+    assert not np.array_equal(
+        got["acceleration"], StochasticModel().generate(sc, seed=2)["acceleration"]
+    )
 
 
 def test_every_parameter_survives(folder, tmp_path):
@@ -93,7 +96,7 @@ def test_folder_without_a_card(tmp_path):
 
 def test_a_file_is_not_a_model(tmp_path):
     (tmp_path / "weights.bin").write_bytes(b"x")
-    with pytest.raises(ModelError, match="weights.bin.*not a model folder"):
+    with pytest.raises(ModelError, match=r"weights\.bin.*not a model folder"):
         load_model(str(tmp_path / "weights.bin"))
 
 
@@ -119,7 +122,7 @@ def test_foreign_and_corrupt_cards(tmp_path, text, words):
 
 def test_unknown_family_in_a_card(folder):
     change(folder, family="gan")
-    with pytest.raises(ModelError, match="card.json: unknown model family 'gan'; known are"):
+    with pytest.raises(ModelError, match=r"card\.json: unknown model family 'gan'; known are"):
         load_model(str(folder))
 
 

@@ -99,9 +99,7 @@ def test_a_node_moves_its_neighbours_only():
 @pytest.mark.parametrize("n", [2, 3])
 def test_cubic_on_few_nodes_is_linear(n):
     x = np.linspace(UNEVEN[0], UNEVEN[n - 1], 20)
-    for got, want in zip(
-        cubic_weights(UNEVEN[:n], x), linear_weights(UNEVEN[:n], x), strict=True
-    ):
+    for got, want in zip(cubic_weights(UNEVEN[:n], x), linear_weights(UNEVEN[:n], x), strict=True):
         assert np.array_equal(got, want)
 
 

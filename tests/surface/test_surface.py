@@ -14,8 +14,9 @@ AXES = (
     Axis("vs30", (150.0, 400.0, 1500.0), "log", "linear"),
 )
 IMTS = ("PGA", "PGV", "SA(0.1)", "SA(0.4)", "SA(2.0)")
-GRID = dict(zip(("mag", "rrup", "vs30"), np.meshgrid(*(a.values for a in AXES), indexing="ij"),
-                strict=True))
+GRID = dict(
+    zip(("mag", "rrup", "vs30"), np.meshgrid(*(a.values for a in AXES), indexing="ij"), strict=True)
+)
 
 
 def truth(c, k):
@@ -143,7 +144,7 @@ def test_what_is_not_held_is_an_error_that_says_what_is(asked):
 
 
 def test_what_is_not_held_by_a_surface_without_spectra():
-    with pytest.raises(SurfaceError, match=r"SA\(1.0\) is not in the surface, which holds PGA"):
+    with pytest.raises(SurfaceError, match=r"SA\(1\.0\) is not in the surface, which holds PGA"):
         make(imts=("PGA",)).columns(("SA(1.0)",))
 
 
@@ -199,7 +200,7 @@ def test_the_file_describes_itself(tmp_path):
 
 
 def test_missing_file(tmp_path):
-    with pytest.raises(SurfaceError, match="none.h5: no such file; make it with `gwm-hazard"):
+    with pytest.raises(SurfaceError, match=r"none\.h5: no such file; make it with `gwm-hazard"):
         Surface.load(tmp_path / "none.h5")
 
 
@@ -208,7 +209,7 @@ def test_corrupt_file(tmp_path, kind):
     path = make().save(tmp_path / "toy.h5", ToyModel().card)
     content = path.read_bytes()
     path.write_bytes({"text": b"not HDF5\n" * 90, "empty": b"", "truncated": content[:3000]}[kind])
-    with pytest.raises(SurfaceError, match="toy.h5: not a readable HDF5 file") as error:
+    with pytest.raises(SurfaceError, match=r"toy\.h5: not a readable HDF5 file") as error:
         Surface.load(path)
     assert "\n" not in str(error.value)
 
@@ -217,7 +218,7 @@ def test_corrupt_file(tmp_path, kind):
 def test_foreign_files(tmp_path):
     path = tmp_path / "other.h5"
     xr.Dataset({"mean": ("x", [1.0])}).to_netcdf(path, engine="h5netcdf")
-    with pytest.raises(SurfaceError, match="other.h5: this file is not a surface"):
+    with pytest.raises(SurfaceError, match=r"other\.h5: this file is not a surface"):
         Surface.load(path)
     with h5py.File(path, "w") as plain:
         plain["mean"] = np.ones(3)
@@ -229,7 +230,9 @@ def test_newer_file(tmp_path):
     path = make().save(tmp_path / "toy.h5", ToyModel().card)
     with h5py.File(path, "r+") as file:
         file.attrs["format_version"] = 2
-    with pytest.raises(SurfaceError, match="toy.h5: format 2, this version reads up to 1; update"):
+    with pytest.raises(
+        SurfaceError, match=r"toy\.h5: format 2, this version reads up to 1; update"
+    ):
         Surface.load(path)
 
 
