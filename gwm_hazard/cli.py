@@ -192,6 +192,7 @@ def surface_build(
     """Estimate a model's moments over its scenario space; resumes where it was stopped."""
     from gwm_hazard.models.registry import load_model
     from gwm_hazard.surface import build
+    from gwm_hazard.surface.surface import Axis
 
     loaded = load_model(model, device)
     grid = {a.name: a for a in build.default_axes(loaded)}
@@ -200,7 +201,7 @@ def surface_build(
         if name not in grid:
             raise click.BadParameter(f"--axis {text}: {model} takes {', '.join(grid)}")
         nodes = tuple(float(v) for v in values.split(","))
-        grid[name] = build.Axis(name, nodes, grid[name].scale, grid[name].interpolation)
+        grid[name] = Axis(name, nodes, grid[name].scale, grid[name].interpolation)
     names = tuple(i.strip() for i in imts.split(",")) if imts else build.IMTS
     with _progress(f"surface of {loaded.card.name}") as progress:
         made = build.build_surface(
@@ -230,7 +231,9 @@ def surface_info(path: Path | None) -> None:
 
 
 def _describe(path: Path, made: Any) -> None:
-    click.echo(f"{path.name}: {made.attrs['realizations']} draws at each of {made.mean[..., 0].size} nodes")
+    click.echo(
+        f"{path.name}: {made.attrs['realizations']} draws at each of {made.mean[..., 0].size} nodes"
+    )
     for axis in made.axes:
         nodes = ", ".join(f"{v:g}" for v in axis.values)
         click.echo(f"  {axis.name:11s} {axis.interpolation} in {axis.scale}: {nodes}")

@@ -105,9 +105,9 @@ class Noise:
     """
 
     seed: int
-    event: NDArray[Any]
-    site: NDArray[Any]
-    realization: NDArray[Any]
+    event: Any
+    site: Any
+    realization: Any
 
     def __post_init__(self) -> None:
         if not isinstance(self.seed, int | np.integer) or not 0 <= self.seed < 2**64:

@@ -44,12 +44,14 @@ class Scenarios(Mapping[str, NDArray[np.float64]]):
             raise ValueError("no conditions: give at least mag and a distance, e.g. mag=[6.5]")
         unknown = sorted(set(conditions) - set(CONDITIONS))
         if unknown:
-            raise ValueError(
-                f"unknown condition {unknown[0]!r}: known are {', '.join(CONDITIONS)}"
-            )
+            raise ValueError(f"unknown condition {unknown[0]!r}: known are {', '.join(CONDITIONS)}")
         columns = {k: np.atleast_1d(np.asarray(v, dtype=np.float64)) for k, v in conditions.items()}
         size = max(
-            (c.size for v, c in zip(conditions.values(), columns.values(), strict=True) if np.ndim(v)),
+            (
+                c.size
+                for v, c in zip(conditions.values(), columns.values(), strict=True)
+                if np.ndim(v)
+            ),
             default=1,
         )
         self._columns: dict[str, NDArray[np.float64]] = {}

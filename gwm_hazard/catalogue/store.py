@@ -109,16 +109,23 @@ class CatalogueWriter:
         self._file["acceleration"][start:stop, :, :npts] = acceleration
         for name in scenarios:
             condition = CONDITIONS[name]
-            self._put(name, scenarios[name], start, units=condition.unit,
-                      long_name=condition.description)
+            self._put(
+                name, scenarios[name], start, units=condition.unit, long_name=condition.description
+            )
         self._put("npts", np.full(n, npts, dtype=np.int32), start, long_name="samples")
         for key, kind in (("event", np.uint64), ("site", np.int64), ("realization", np.int64)):
             self._put(key, getattr(noise, key).astype(kind), start, long_name=f"{key} of the key")
         for name, values in (extra or {}).items():
-            self._put(name, np.asarray(values), start, **self._extra[name])
+            self._put(name, np.asarray(values), start, **dict(self._extra[name]))  # type: ignore[arg-type]
         for imt, values in measures.items():
-            self._put(imt, np.asarray(values, dtype=np.float64), start, coordinate=False,
-                      units=self._measures[imt], component="RotD50")
+            self._put(
+                imt,
+                np.asarray(values, dtype=np.float64),
+                start,
+                coordinate=False,
+                units=self._measures[imt],
+                component="RotD50",
+            )
         self.records = stop
 
     def _put(
@@ -171,7 +178,7 @@ def open_catalogue(path: str | Path) -> xr.Dataset:
     if not path.is_file():
         raise CatalogueError(f"{path}: no such file")
     try:
-        dataset = xr.open_dataset(path, engine="h5netcdf")
+        dataset = xr.open_dataset(path, engine="h5netcdf", phony_dims="access")
     except (OSError, ValueError, KeyError) as exc:
         raise CatalogueError(f"{path}: not a readable HDF5 file ({exc})") from exc
     if dataset.attrs.get("format") != FORMAT:

@@ -44,6 +44,7 @@ class Range:
 
     @property
     def unit(self) -> str:
+        """Unit of the condition."""
         return CONDITIONS[self.name].unit
 
 
@@ -68,6 +69,7 @@ class ModelCard:
 
     @property
     def condition_names(self) -> tuple[str, ...]:
+        """Names of the conditions that the model takes."""
         return tuple(r.name for r in self.conditions)
 
     def to_dict(self) -> dict[str, Any]:
@@ -221,9 +223,7 @@ class WaveformModel(ABC):
             self.card.check(scenarios)
         rows = len(scenarios)
         npts = self.npts(scenarios)
-        out = np.zeros(
-            (rows * n, len(self.card.components), int(npts.max())), dtype=np.float32
-        )
+        out = np.zeros((rows * n, len(self.card.components), int(npts.max())), dtype=np.float32)
         noise = Noise(seed, np.repeat(np.arange(rows), n), 0, np.tile(np.arange(n), rows))
         for part, acc in self.batches(scenarios.repeat(n), noise, batch_size):
             out[part, :, : acc.shape[2]] = acc

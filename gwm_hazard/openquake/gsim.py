@@ -102,11 +102,11 @@ class GenerativeWaveformGMM(GMPE):
         loaded = load_model(model, device)
         self.card = loaded.card
         names = set(loaded.card.condition_names)
-        self.REQUIRES_SITES_PARAMETERS = frozenset(names & SITE_PARAMETERS)
-        self.REQUIRES_DISTANCES = frozenset(names & DISTANCES)
-        self.REQUIRES_RUPTURE_PARAMETERS = frozenset(names - SITE_PARAMETERS - DISTANCES)
+        self.REQUIRES_SITES_PARAMETERS = names & SITE_PARAMETERS
+        self.REQUIRES_DISTANCES = names & DISTANCES
+        self.REQUIRES_RUPTURE_PARAMETERS = names - SITE_PARAMETERS - DISTANCES
         if not loaded.card.between_event:
-            self.DEFINED_FOR_STANDARD_DEVIATION_TYPES = frozenset({const.StdDev.TOTAL})
+            self.DEFINED_FOR_STANDARD_DEVIATION_TYPES = {const.StdDev.TOTAL}
         self._surface = None
         if estimator == "direct":
             Ensemble(realizations, seed)  # refuses bad values before the calculation starts
@@ -117,7 +117,7 @@ class GenerativeWaveformGMM(GMPE):
             _found_surface(model)
         self._range = surface_range(self)
 
-    def compute(self, ctx: np.recarray, imts, mean, sig, tau, phi):
+    def compute(self, ctx: np.recarray, imts, mean, sig, tau, phi):  # type: ignore[no-untyped-def]
         """Fill the moments of ln IM for the N rupture-site pairs of ``ctx`` and M measures.
 
         See ``openquake.hazardlib.gsim.base.GMPE.compute``; arrays are (M, N).
@@ -191,9 +191,7 @@ def distribution(gsim: GenerativeWaveformGMM, ctx: np.recarray, imts: tuple[str,
     return Moments(mean, tau, phi)
 
 
-def conditions_of(
-    gsim: GenerativeWaveformGMM, ctx: np.recarray
-) -> dict[str, NDArray[np.float64]]:
+def conditions_of(gsim: GenerativeWaveformGMM, ctx: np.recarray) -> dict[str, NDArray[np.float64]]:
     """The model's conditions at the N pairs, inside its range by the chosen policy."""
     found = {}
     for name, (low, high) in gsim._range.items():
@@ -212,7 +210,7 @@ def conditions_of(
                 f"the range of model {gsim.card.name!r}, {low:g} to {high:g} {spec.unit}"
             )
             if gsim.out_of_range == "error":
-                raise ValueError(f"{message}; out_of_range = \"clip\" moves it to the bound")
+                raise ValueError(f'{message}; out_of_range = "clip" moves it to the bound')
             _warn_once(gsim.card, name, message)
             values = np.clip(values, low, high)
         found[name] = values
@@ -220,7 +218,7 @@ def conditions_of(
 
 
 def _where(ctx: np.recarray, mask: NDArray[np.bool_]) -> str:
-    names = ctx.dtype.names
+    names = ctx.dtype.names or ()
     parts = [
         f"{label} {ctx[column][mask][0]}"
         for column, label in (("sids", "at site"), ("rup_id", "of rupture"))
@@ -237,5 +235,5 @@ def _warn_once(card: ModelCard, name: str, message: str) -> None:
     if key not in _warned:
         _warned.add(key)
         log.warning(
-            "%s: clipped to the bound, like all further ones (out_of_range = \"clip\")", message
+            '%s: clipped to the bound, like all further ones (out_of_range = "clip")', message
         )

@@ -26,11 +26,10 @@ from scipy.stats import norm
 
 from gwm_hazard.catalogue.store import CatalogueWriter
 from gwm_hazard.intensity import intensity_measures_array, parse_imt
-from gwm_hazard.models.base import WaveformModel
+from gwm_hazard.models.registry import load_model
 from gwm_hazard.noise import Noise
 from gwm_hazard.openquake import figures
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM, conditions_of, distribution
-from gwm_hazard.models.registry import load_model
 from gwm_hazard.scenario import Scenarios
 
 log = logging.getLogger(__name__)
@@ -84,7 +83,11 @@ def waveforms(
         return  # called for the classical half of the job: once is enough
     folder = Path(oq.export_dir)
     folder.mkdir(parents=True, exist_ok=True)
-    name = "waveforms.h5" if oq.calculation_mode == "disaggregation" else f"waveforms_{dstore.calc_id}.h5"
+    name = (
+        "waveforms.h5"
+        if oq.calculation_mode == "disaggregation"
+        else f"waveforms_{dstore.calc_id}.h5"
+    )
     if waveforms > 0:
         imt = imt or next(iter(oq.imtls))
         if imt not in oq.imtls:
@@ -92,7 +95,9 @@ def waveforms(
                 f"postproc_args: imt = {imt!r} is not in intensity_measure_types_and_levels: "
                 f"take one of {', '.join(oq.imtls)}"
             )
-        write_catalogue(dstore, folder / name, imt, waveforms, oq.random_seed if seed is None else seed)
+        write_catalogue(
+            dstore, folder / name, imt, waveforms, oq.random_seed if seed is None else seed
+        )
     if plots:
         for path in figures.draw_all(dstore, folder, folder / name if waveforms else None):
             log.warning("wrote %s", path)
@@ -123,7 +128,7 @@ def write_catalogue(dstore: Any, path: Path, imt: str, n: int, seed: int) -> Non
                     f"branches with different models ({jobs[0][0].model!r}, {gsim.model!r}): "
                     "run them in separate jobs to get their waveforms"
                 )
-            for rows, acceleration in _in_order(model, scenarios, noise):
+            for rows, acceleration in model.batches(scenarios, noise):
                 values = intensity_measures_array(acceleration, model.dt_s, list(measures))
                 writer.append(
                     acceleration,
@@ -135,13 +140,6 @@ def write_catalogue(dstore: Any, path: Path, imt: str, n: int, seed: int) -> Non
                 done += len(rows)
                 log.warning("waveforms: %d of %d", done, total)
     log.warning("wrote %s: %d accelerograms", path, total)
-
-
-def _in_order(
-    model: WaveformModel, scenarios: Scenarios, noise: Noise
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-    for rows, acceleration in model.batches(scenarios, noise):
-        yield rows, acceleration
 
 
 def _sampled(
@@ -162,21 +160,26 @@ def _sampled(
                 # A seeded draw of its own, apart from the noise of the waveforms.
                 rng = np.random.default_rng([seed, event, int(site)])
                 pick = np.sort(rng.choice(len(control.share), n, p=control.share))
-                ctx = control.ctx[pick]
+                ctx = control.ctx[pick].view(np.recarray)
                 columns = conditions_of(gsim, ctx)
                 for name in ("rhypo", "rjb"):
-                    if name in ctx.dtype.names and name not in columns:
+                    if name in (ctx.dtype.names or ()) and name not in columns:
                         columns[name] = np.asarray(ctx[name], dtype=np.float64)
                 noise = Noise(seed, np.arange(event, event + n), int(site), 0)
                 event += n
-                yield gsim, Scenarios(**columns), noise, {
-                    "branch": np.full(n, branch, dtype=object),
-                    "poe": np.full(n, poe),
-                    "imt": np.full(n, imt, dtype=object),
-                    "iml": np.full(n, control.iml),
-                    "share": control.share[pick],
-                    "rup_id": np.asarray(ctx["rup_id"], dtype=np.int64),
-                }
+                yield (
+                    gsim,
+                    Scenarios(**columns),
+                    noise,
+                    {
+                        "branch": np.full(n, branch, dtype=object),
+                        "poe": np.full(n, poe),
+                        "imt": np.full(n, imt, dtype=object),
+                        "iml": np.full(n, control.iml),
+                        "share": control.share[pick],
+                        "rup_id": np.asarray(ctx["rup_id"], dtype=np.int64),
+                    },
+                )
 
 
 def controlling(
@@ -202,9 +205,11 @@ def controlling(
         )
     rlz = _realization(parent, gsim)
     curve = parent["hcurves-rlzs"][site, rlz]  # (M, L1)
-    iml = float(map_array.compute_hazard_maps(
-        curve[list(oq.imtls).index(imt)][None], oq.imtls[imt], [poe]
-    )[0, 0])
+    iml = float(
+        map_array.compute_hazard_maps(curve[list(oq.imtls).index(imt)][None], oq.imtls[imt], [poe])[
+            0, 0
+        ]
+    )
     if iml <= 0:
         raise ValueError(
             f"no hazard level of {imt} at poe {poe} in {oq.investigation_time:g} years for site "
@@ -220,8 +225,9 @@ def controlling(
         z = (np.log(iml) - moments.mean[:, 0]) / moments.sigma[:, 0]
         parts.append(ctx)
         rates.append(ctx["occurrence_rate"] * exceedance(z, oq.truncation_level))
-    ctx, rate = np.concatenate(parts).view(np.recarray), np.concatenate(rates)
-    return Controlling(ctx, rate / rate.sum(), iml)
+    found = np.concatenate(parts).view(np.recarray)
+    rate = np.concatenate(rates)
+    return Controlling(found, rate / rate.sum(), iml)
 
 
 def exceedance(z: NDArray[np.float64], truncation: float) -> NDArray[np.float64]:

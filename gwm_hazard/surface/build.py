@@ -25,13 +25,17 @@ from gwm_hazard.surface.surface import Axis, Surface, SurfaceError, fingerprint
 
 log = logging.getLogger(__name__)
 
-PERIODS_S = (0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4)
-PERIODS_S += (0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.5, 10.0)
-IMTS = ("PGA", "PGV", "IA", "CAV", "RSD595", "RSD575", "RSD2080")
-IMTS += tuple(f"SA({t})" for t in PERIODS_S)
+PERIODS_S = (
+    *(0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4),
+    *(0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.5, 10.0),
+)
+IMTS = (
+    *("PGA", "PGV", "IA", "CAV", "RSD595", "RSD575", "RSD2080"),
+    *(f"SA({t})" for t in PERIODS_S),
+)
 
 #: Draws at each node, and scenarios inside the grid at which the errors are measured.
-REALIZATIONS = 400
+REALIZATIONS = 300
 HELD_OUT = 60
 SEED = 1
 SAVE_EVERY_S = 30.0
@@ -40,12 +44,12 @@ SAVE_EVERY_S = 30.0
 _NODES: dict[str, tuple[tuple[float, ...], str, str]] = {
     "mag": (tuple(np.arange(3.0, 9.01, 0.5).tolist()), "linear", "cubic"),
     "rrup": (
-        (1.0, 2.0, 4.0, 8.0, 14.0, 22.0, 35.0, 55.0, 85.0, 130.0, 190.0, 300.0, 500.0),
+        (1.0, 2.5, 6.0, 12.0, 20.0, 33.0, 50.0, 70.0, 105.0, 150.0, 210.0, 300.0, 500.0),
         "log",
         "cubic",
     ),
-    "vs30": ((150.0, 210.0, 300.0, 420.0, 580.0, 760.0, 1000.0, 1500.0, 2000.0), "log", "linear"),
-    "hypo_depth": ((0.0, 10.0, 30.0, 100.0, 300.0), "linear", "linear"),
+    "vs30": ((150.0, 260.0, 430.0, 760.0, 1000.0, 1500.0, 2000.0), "log", "linear"),
+    "hypo_depth": ((0.0, 12.0, 30.0, 100.0, 300.0), "linear", "linear"),
 }
 _NODES["rhypo"] = _NODES["rrup"]
 
@@ -122,7 +126,9 @@ def build_surface(
     surface = Surface(
         axes,
         tuple(imts),
-        *(out[k, :n].reshape(shape).astype(np.float32) for k in range(3)),
+        mean=out[0, :n].reshape(shape).astype(np.float32),
+        tau=out[1, :n].reshape(shape).astype(np.float32),
+        phi=out[2, :n].reshape(shape).astype(np.float32),
         errors={},
         model=fingerprint(model.card),
         attrs={"realizations": realizations, "seed": seed, "held_out": held_out},
@@ -168,12 +174,14 @@ class _Partial:
                 log.warning("%s is not readable: the surface is built from the start", path)
 
     def save(self) -> None:
+        """Write the estimates so far, now and then."""
         if time.monotonic() - self.saved > SAVE_EVERY_S:
-            with replacing(self.path) as temporary, open(temporary, "wb") as stream:
+            with replacing(self.path) as temporary, temporary.open("wb") as stream:
                 np.savez(stream, plan=self.plan, out=self.out)
             self.saved = time.monotonic()
 
     def remove(self) -> None:
+        """Forget the checkpoint: the surface is written."""
         self.path.unlink(missing_ok=True)
 
 
@@ -221,6 +229,7 @@ class LogProgress:
         self.next = 0.05
 
     def __call__(self, share: float) -> None:
+        """Take the share of the work that is done, 0 to 1."""
         if share >= self.next:
             left = (time.monotonic() - self.start) * (1.0 / share - 1.0)
             log.warning("surface: %.0f %% done, about %.0f min left", 100 * share, left / 60)

@@ -12,6 +12,10 @@ from gwm_hazard.models.base import WaveformModel
 from gwm_hazard.noise import Noise
 from gwm_hazard.scenario import Scenarios
 
+#: Numbers a draw that are matched, at most, as a share of the events: nearer to 1 the matching
+#: would bend the numbers too far from independent normals.
+MATCHED_SHARE = 0.7
+
 #: Sites that share an event of the ensemble: the least that separates tau from phi.
 SITES_PER_EVENT = 2
 
@@ -26,6 +30,7 @@ class Moments:
 
     @property
     def sigma(self) -> NDArray[np.float64]:
+        """Total standard deviation."""
         return np.hypot(self.tau, self.phi)
 
 
@@ -69,7 +74,7 @@ class Ensemble:
     def _match(self, stream: str, size: int, per_event: bool) -> NDArray[np.float32] | None:
         width = size if per_event else size * SITES_PER_EVENT
         used = sum(b.shape[1] for b in self._basis)
-        if used + width >= self.events // 2:
+        if used + width > MATCHED_SHARE * self.events:
             return None
         raw = self.noise.normal(stream, size, per_event=per_event).astype(np.float64)
         rows = raw[::SITES_PER_EVENT] if per_event else raw.reshape(self.events, width)
@@ -146,9 +151,9 @@ def estimate(
     ln = ln.reshape(n, ensemble.events, SITES_PER_EVENT, len(imts))
     mean = ln.mean(axis=(1, 2))
     deviation = ln - mean[:, None, None]
-    variance = (deviation**2).sum(axis=(1, 2)) / (draws - 1)
+    variance = (deviation**2).mean(axis=(1, 2))
     tau2 = np.zeros_like(variance)
     if model.card.between_event:
-        tau2 = (deviation[:, :, 0] * deviation[:, :, 1]).sum(axis=1) / (ensemble.events - 1)
+        tau2 = (deviation[:, :, 0] * deviation[:, :, 1]).mean(axis=1)
         tau2 = np.clip(tau2, 0.0, variance)
     return Moments(mean, np.sqrt(tau2), np.sqrt(variance - tau2))

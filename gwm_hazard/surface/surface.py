@@ -40,9 +40,11 @@ class Axis:
             raise ValueError(f"axis {self.name}: needs at least 2 increasing values")
 
     def transform(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Values on the scale of interpolation."""
         return np.log(x) if self.scale == "log" else np.asarray(x, dtype=np.float64)
 
     def weights(self, x: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """First node and four weights of each value, see :mod:`gwm_hazard.surface.interpolate`."""
         method = cubic_weights if self.interpolation == "cubic" else linear_weights
         return method(self.transform(np.array(self.values)), self.transform(x))
 
@@ -123,15 +125,19 @@ class Surface:
                     names.append(f"SA from {periods[held[0]]:g} to {periods[held[-1]]:g} s")
                 raise SurfaceError(
                     f"{imt} is not in the surface, which holds {', '.join(names)}: take one of "
-                    "these, or estimator = \"direct\""
+                    'these, or estimator = "direct"'
                 )
         return matrix
 
-    def __call__(self, conditions: dict[str, NDArray[np.float64]], imts: tuple[str, ...]) -> Moments:
+    def __call__(
+        self, conditions: dict[str, NDArray[np.float64]], imts: tuple[str, ...]
+    ) -> Moments:
         """Interpolate at n scenarios inside the grid; :class:`Moments` of shape (n, n_imts)."""
         if imts not in self._selected:
             matrix = self.columns(imts)
-            fields = [v.reshape(-1, len(self.imts)) @ matrix for v in (self.mean, self.tau, self.phi)]
+            fields = [
+                v.reshape(-1, len(self.imts)) @ matrix for v in (self.mean, self.tau, self.phi)
+            ]
             self._selected[imts] = np.ascontiguousarray(np.concatenate(fields, axis=1))
         values = self._selected[imts]
         located = [a.weights(np.asarray(conditions[a.name], dtype=np.float64)) for a in self.axes]
@@ -197,7 +203,7 @@ class Surface:
                 f"surface {path}: no such file; make it with `gwm-hazard surface build`"
             )
         try:
-            with xr.open_dataset(path, engine="h5netcdf") as data:
+            with xr.open_dataset(path, engine="h5netcdf", phony_dims="access") as data:
                 data.load()
         except (OSError, ValueError, KeyError, RuntimeError) as exc:
             raise SurfaceError(
@@ -213,8 +219,12 @@ class Surface:
             )
         names = data["mean"].dims[:-1]
         axes = tuple(
-            Axis(str(n), tuple(data[n].values.tolist()), data[n].attrs["scale"],
-                 data[n].attrs["interpolation"])
+            Axis(
+                str(n),
+                tuple(data[n].values.tolist()),
+                data[n].attrs["scale"],
+                data[n].attrs["interpolation"],
+            )
             for n in names
         )
         errors = {
@@ -225,7 +235,9 @@ class Surface:
         return cls(
             axes,
             tuple(str(i) for i in data["imt"].values),
-            *(data[k].values for k in ("mean", "tau", "phi")),
+            mean=data["mean"].values,
+            tau=data["tau"].values,
+            phi=data["phi"].values,
             errors=errors,
             model=data.attrs["fingerprint"],
             attrs={

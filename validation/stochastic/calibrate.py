@@ -7,7 +7,8 @@ on each free parameter, the data are bin means (data set, magnitude, distance) o
 ln(observed) - ln(median of the model) of PGA, PGV, SA and RSD595. Events are split 70/30; the
 residuals of the held-out events are printed and used for nothing. Boore et al. (2014) enters
 with its medians on the grid of compare_boore2014.py, as the summary of the 15,000 records of
-NGA-West2 of which the flatfile here holds 1,000: agreement with it is therefore by fit. The median of the model comes
+NGA-West2 of which the flatfile here holds 1,000: agreement with it is therefore by fit. The
+median of the model comes
 from draws without its event and record terms, so that only the phases are random.
 """
 
@@ -18,7 +19,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-
 from compare_boore2014 import boore_2014, grid
 
 from gwm_hazard.models.stochastic import StochasticModel, StochasticParameters
@@ -68,7 +68,7 @@ PUBLISHED = StochasticParameters(
     duration_factor=1.0,
 )
 #: standard error that a median of Boore et al. (2014) counts with, ln units
-GMM_ERROR = 0.2
+GMM_ERROR = 0.12
 MAG_BINS = np.array([4.0, 4.5, 5.0, 5.5, 6.0, 6.5, 7.0, 8.01])
 DISTANCE_BINS = np.array([1.0, 15.0, 30.0, 50.0, 80.0, 130.0, 200.0, 300.0])
 
@@ -113,21 +113,34 @@ def read(folder: Path, per_bin: int, seed: int = 1) -> pd.DataFrame:
     return shuffled.groupby(["bin", "held_out"]).head(per_bin).reset_index(drop=True)
 
 
+def free_values(p: StochasticParameters) -> np.ndarray:
+    """The free parameters as the vector that the fit moves."""
+    return np.array(
+        [np.log(getattr(p, n[3:])) if n.startswith("ln_") else getattr(p, n) for n in PRIOR]
+    )
+
+
 def parameters(vector: np.ndarray) -> StochasticParameters:
     values = {}
     for (name, _), x in zip(PRIOR.items(), vector, strict=True):
         plain = name.removeprefix("ln_")
         values[plain] = float(np.exp(x)) if name.startswith("ln_") else float(x)
     return StochasticParameters(
-        **(PUBLISHED.__dict__ | values | {"stress_sigma_ln": 0.0, "tau_factor": 0.0, "phi_factor": 0.0}
-           | {"duration_tau": 0.0, "duration_phi": 0.0})
+        **(
+            PUBLISHED.__dict__
+            | values
+            | {"stress_sigma_ln": 0.0, "tau_factor": 0.0, "phi_factor": 0.0}
+            | {"duration_tau": 0.0, "duration_phi": 0.0}
+        )
     )
 
 
 def residuals(vector: np.ndarray, rows: pd.DataFrame, draws: int) -> np.ndarray:
     """ln(observed) - ln(median of the model), (n_rows, n_imts); NaN where not observed."""
     model = StochasticModel(**parameters(vector).__dict__)
-    sc = Scenarios(**{k: rows[k].to_numpy() for k in ("mag", "rrup", "rhypo", "vs30", "hypo_depth")})
+    sc = Scenarios(
+        **{k: rows[k].to_numpy() for k in ("mag", "rrup", "rhypo", "vs30", "hypo_depth")}
+    )
     n = len(rows)
     noise = Noise(7, np.repeat(np.arange(n), draws), 0, np.tile(np.arange(draws), n))
     ln = draw_ln_measures(model, sc.repeat(draws), noise, IMTS)
@@ -135,9 +148,7 @@ def residuals(vector: np.ndarray, rows: pd.DataFrame, draws: int) -> np.ndarray:
         return np.log(rows[IMTS].to_numpy()) - ln.reshape(n, draws, -1).mean(axis=1)
 
 
-def misfit(
-    vector: np.ndarray, rows: pd.DataFrame, draws: int
-) -> tuple[np.ndarray, np.ndarray]:
+def misfit(vector: np.ndarray, rows: pd.DataFrame, draws: int) -> tuple[np.ndarray, np.ndarray]:
     """Bin means of the residuals and those to Boore et al. (2014), with standard errors."""
     mean, error = bin_means(residuals(vector, rows, draws), rows)
     sc, rjb = grid()
@@ -152,8 +163,9 @@ def misfit(
 
 def bin_means(res: np.ndarray, rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Mean residual by bin, flattened over measures, and its standard error."""
-    frame = pd.DataFrame(res, columns=IMTS).assign(bin=rows["bin"].to_numpy(),
-                                                   event=rows.event_id.to_numpy())
+    frame = pd.DataFrame(res, columns=IMTS).assign(
+        bin=rows["bin"].to_numpy(), event=rows.event_id.to_numpy()
+    )
     by_event = frame.groupby(["bin", "event"]).mean()
     mean = by_event.groupby("bin").mean().to_numpy()
     # One event's mean scatters by tau and the residual terms of its few records.
@@ -163,13 +175,18 @@ def bin_means(res: np.ndarray, rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarr
 
 
 def report(title: str, res: np.ndarray, rows: pd.DataFrame) -> None:
-    print(f"\n{title}: {len(rows)} records, {rows.event_id.nunique()} events; "
-          "ln(observed/model), mean of bins / s.d. of records")
-    frame = pd.DataFrame(res, columns=IMTS).assign(source=rows.source.to_numpy(),
-                                                   bin=rows["bin"].to_numpy())
+    print(
+        f"\n{title}: {len(rows)} records, {rows.event_id.nunique()} events; "
+        "ln(observed/model), mean of bins / s.d. of records"
+    )
+    frame = pd.DataFrame(res, columns=IMTS).assign(
+        source=rows.source.to_numpy(), bin=rows["bin"].to_numpy()
+    )
     for source, part in frame.groupby("source"):
         mean = part.groupby("bin")[IMTS].mean().mean()
-        print(f"  {source:11s}" + "".join(f" {i}: {mean[i]:+.2f}/{part[i].std():.2f}" for i in IMTS))
+        print(
+            f"  {source:11s}" + "".join(f" {i}: {mean[i]:+.2f}/{part[i].std():.2f}" for i in IMTS)
+        )
 
 
 def main() -> None:
@@ -178,18 +195,21 @@ def main() -> None:
     parser.add_argument("--per-bin", type=int, default=10, help="records of a bin (default 10)")
     parser.add_argument("--draws", type=int, default=4, help="waveforms a record (default 4)")
     parser.add_argument("--iterations", type=int, default=4)
+    parser.add_argument(
+        "--from-shipped",
+        action="store_true",
+        help="start at the shipped values (one step shows "
+        "whether they are the optimum), not at the published ones",
+    )
     args = parser.parse_args()
 
     rows = read(args.data, args.per_bin)
     train, test = rows[~rows.held_out].reset_index(drop=True), rows[rows.held_out]
     test = test.reset_index(drop=True)
-    centre = np.array([
-        np.log(getattr(PUBLISHED, n[3:])) if n.startswith("ln_") else getattr(PUBLISHED, n)
-        for n in PRIOR
-    ])
+    centre = free_values(PUBLISHED)
     width = np.array(list(PRIOR.values()))
-    x = centre.copy()
-    report("published parameters, fitted events", residuals(x, train, args.draws), train)
+    x = free_values(StochasticParameters() if args.from_shipped else PUBLISHED)
+    report("starting parameters, fitted events", residuals(x, train, args.draws), train)
     for iteration in range(args.iterations):
         base, error = misfit(x, train, args.draws)
         use = np.isfinite(base)
@@ -205,8 +225,10 @@ def main() -> None:
         right = np.concatenate([-base[use] * weight, (centre - x) / width])
         step = np.linalg.lstsq(left, right, rcond=None)[0]
         x = x + np.clip(step, -1.5 * width, 1.5 * width)
-        print(f"iteration {iteration + 1}: rms of scaled bin means {np.sqrt((scaled**2).mean()):.3f}",
-              flush=True)
+        print(
+            f"iteration {iteration + 1}: rms of scaled bin means {np.sqrt((scaled**2).mean()):.3f}",
+            flush=True,
+        )
         for name, value in zip(PRIOR, x, strict=True):
             plain = np.exp(value) if name.startswith("ln_") else value
             print(f"    {name.removeprefix('ln_')}={plain:.4g}", flush=True)

@@ -62,12 +62,18 @@ def main() -> None:
         cells = "".join(f"   {ratio[i, j]:5.2f} ({ours.sigma[i, j]:.2f})" for j in range(len(IMTS)))
         print(f"{sc['mag'][i]:4.1f} {rjb[i]:5.0f} {sc['vs30'][i]:5.0f} {cells}")
     factor = np.exp(np.abs(np.log(ratio)))
-    print(f"\nfactor between the medians: average {np.exp(np.log(factor).mean()):.3f}, "
-          f"largest {factor.max():.3f}; mean ratio {np.exp(np.log(ratio).mean()):.3f}")
-    print(f"total sigma: stochastic {ours.sigma.min():.2f} to {ours.sigma.max():.2f}, "
-          f"BooreEtAl2014 {their_sigma.min():.2f} to {their_sigma.max():.2f}")
-    print(f"tau: stochastic {ours.tau.min():.2f} to {ours.tau.max():.2f}; "
-          f"phi: {ours.phi.min():.2f} to {ours.phi.max():.2f}")
+    print(
+        f"\nfactor between the medians: average {np.exp(np.log(factor).mean()):.3f}, "
+        f"largest {factor.max():.3f}; mean ratio {np.exp(np.log(ratio).mean()):.3f}"
+    )
+    print(
+        f"total sigma: stochastic {ours.sigma.min():.2f} to {ours.sigma.max():.2f}, "
+        f"BooreEtAl2014 {their_sigma.min():.2f} to {their_sigma.max():.2f}"
+    )
+    print(
+        f"tau: stochastic {ours.tau.min():.2f} to {ours.tau.max():.2f}; "
+        f"phi: {ours.phi.min():.2f} to {ours.phi.max():.2f}"
+    )
 
 
 if __name__ == "__main__":

@@ -45,7 +45,8 @@ class StochasticModel(WaveformModel):
 
     The Fourier amplitude of each horizontal is source x path x site (Boore 2003) times the
     exponential of a between-event and a within-event term, both correlated between frequencies
-    after Bayless and Abrahamson (2019); durations vary likewise; noise windowed into P, S and coda packets carries it.
+    after Bayless and Abrahamson (2019); durations vary likewise; noise windowed into P, S and
+    coda packets carries it.
     The between-event term has two parts: the stress parameter, and what remains of the
     published tau after it.
 
@@ -87,9 +88,7 @@ class StochasticModel(WaveformModel):
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         """Duration, P onset and S onset, s, each (n,)."""
         p = self.parameters
-        mag, rrup, depth = (
-            torch.as_tensor(scenarios[k]) for k in ("mag", "rrup", "hypo_depth")
-        )
+        mag, rrup, depth = (torch.as_tensor(scenarios[k]) for k in ("mag", "rrup", "hypo_depth"))
         fa, fb, _ = spectrum.corners_hz(p, mag, spectrum.stress_bar(p, mag, depth))
         source = (0.5 / fa + 0.5 / fb).numpy()  # Boore and Thompson (2014), eq. 3
         path = window.path_duration_s(spectrum.effective_distance_km(p, mag, rrup).numpy())
@@ -110,7 +109,9 @@ class StochasticModel(WaveformModel):
         event = self._tensor(noise.normal("event", size + 2, per_event=True))
         record = self._tensor(noise.normal("record", size + 1))
 
-        duration, onset_p, onset_s = (self._tensor(v, torch.float32) for v in self._timing(scenarios))
+        duration, onset_p, onset_s = (
+            self._tensor(v, torch.float32) for v in self._timing(scenarios)
+        )
         shift = p.duration_tau * event[:, 1] + p.duration_phi * record[:, 0]
         limit = 2.0 * math.hypot(p.duration_tau, p.duration_phi)
         duration = duration * torch.exp(torch.clamp(shift, -limit, limit))
@@ -120,7 +121,9 @@ class StochasticModel(WaveformModel):
         white[:, :2] *= horizontal[:, None]
         white[:, 2] *= vertical
         spectra = torch.fft.rfft(white)
-        ln_amplitude = self._ln_amplitude(scenarios, event[:, 0], event[:, 2:], record[:, 1:]).float()
+        ln_amplitude = self._ln_amplitude(
+            scenarios, event[:, 0], event[:, 2:], record[:, 1:]
+        ).float()
         low, weight = spectrum.fft_interpolation(npts, self.dt_s, str(self.device))
         amplitude = torch.lerp(
             ln_amplitude[:, low], ln_amplitude[:, low + 1], weight.to(torch.float32)

@@ -24,39 +24,39 @@ class StochasticParameters:
     free_surface: float = 2.0
     partition: float = 1.0 / math.sqrt(2.0)
     #: median stress parameter at the hinge magnitude and 10 km depth, bar (calibrated)
-    stress_bar: float = 100.0
+    stress_bar: float = 275.0
     #: slope of ln(stress) with magnitude below and above the hinge (calibrated; the form below
     #: the hinge is that of Yenier and Atkinson 2015)
     stress_mag_hinge: float = 6.0
-    stress_slope_below: float = 0.229
-    stress_slope_above: float = 0.0
+    stress_slope_below: float = 0.47
+    stress_slope_above: float = -0.839
     #: slope of ln(stress) with hypocentral depth, 1/km, between 0 and stress_depth_cap km
-    stress_depth_slope: float = 0.03
+    stress_depth_slope: float = 0.0966
     stress_depth_cap_km: float = 30.0
 
     #: lower corner log10 fa and weight log10 epsilon of the upper corner, intercept and slope
     #: with magnitude (Atkinson and Silva 2000)
-    fa_intercept: float = 2.181
-    fa_slope: float = -0.496
-    epsilon_intercept: float = 0.605
-    epsilon_slope: float = -0.255
+    fa_intercept: float = 2.364
+    fa_slope: float = -0.5036
+    epsilon_intercept: float = 0.927
+    epsilon_slope: float = -0.3075
 
     # Path: equivalent point source R = sqrt(rrup^2 + h^2),
     # log10 h = h_intercept + h_slope * M (Yenier and Atkinson 2014).
     h_intercept: float = -0.405
-    h_slope: float = 0.235
+    h_slope: float = 0.2256
     #: geometrical spreading R^b1 to r1_km, then R^b2 (form and b2: Yenier and Atkinson 2015)
-    b1: float = -1.3
-    b2: float = -0.5
+    b1: float = -1.07
+    b2: float = -0.566
     r1_km: float = 50.0
     #: anelastic attenuation Q = q0 * f^eta (q0, eta: Raoof et al. 1999; Boore 2003 for the West)
-    q0: float = 180.0
-    eta: float = 0.45
+    q0: float = 208.2
+    eta: float = 0.565
 
     # Site: Boore (2016) crustal amplification for Vs30 760 m/s; Bayless and Abrahamson (2019a)
     # Vs30 scaling, linear and nonlinear.
     #: site diminution exp(-pi kappa f), s
-    kappa_s: float = 0.04
+    kappa_s: float = 0.0325
     #: vertical over horizontal Fourier amplitude of the S waves
     vertical_ratio: float = 0.55
 
@@ -66,7 +66,7 @@ class StochasticParameters:
     #: seconds before the P arrival at the start of each record (Palgunadi et al. 2025)
     pre_p_s: float = 5.0
     #: factor on the duration of Boore and Thompson (2014) (calibrated)
-    duration_factor: float = 1.0
+    duration_factor: float = 1.495
     #: share of the horizontal and of the vertical energy that arrives as P and its coda
     p_energy_horizontal: float = 0.02
     p_energy_vertical: float = 0.20
@@ -93,4 +93,6 @@ class StochasticParameters:
                 raise ValueError(f"stochastic parameter {f.name} = {value!r}: must be a number")
         for name in ("stress_bar", "q0", "kappa_s", "beta_km_s", "density_g_cm3", "r1_km"):
             if getattr(self, name) <= 0:
-                raise ValueError(f"stochastic parameter {name} = {getattr(self, name)}: must be > 0")
+                raise ValueError(
+                    f"stochastic parameter {name} = {getattr(self, name)}: must be > 0"
+                )

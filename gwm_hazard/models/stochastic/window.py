@@ -23,6 +23,9 @@ SH_WIDTH = 2.0
 #: Envelopes are smooth: they are evaluated at every fifth sample.
 ENVELOPE_STEP = 5
 
+#: Share of the record over which the noise fades out at its end.
+END_TAPER = 0.1
+
 #: Record lengths, samples: products of small primes, for fast Fourier transforms. A short list
 #: keeps records of like scenarios in one batch.
 LENGTHS = np.array(
@@ -70,7 +73,12 @@ def envelopes(
     t = t * (ENVELOPE_STEP * dt_s)
     width = (SH_WIDTH * duration_s)[:, None]
 
+    # Tapering the noise, not the motion, leaves the spectrum's zero at 0 Hz.
+    left = (1.0 - t / (npts * dt_s)) / END_TAPER
+    taper = torch.sin(0.5 * math.pi * torch.clamp(left, 0.0, 1.0)) ** 2
+
     def unit(e: torch.Tensor) -> torch.Tensor:
+        e = e * taper
         return e / (ENVELOPE_STEP * e.sum(dim=1, keepdim=True))
 
     after_s = t - onset_s_s[:, None]
