@@ -185,6 +185,7 @@ def disaggregation(dstore: Any, branches: Branches, site: int, imt: str) -> Figu
                 ha="center",
                 va="center",
                 fontsize=8,
+                color="white" if share[i, j] > 0.6 * share.max() else "black",
             )
         figure.colorbar(mesh, ax=ax, label="share of the exceedance rate (%)")
         level = branches.levels(site, imt, poe)[-1]
@@ -269,7 +270,9 @@ def _record_row(figure: Figure, grid: Any, row: int, record: Any, poe: float) ->
     )
     spectra.loglog(GALLERY_PERIODS_S, horizontal, color=COLOURS[0], lw=1.6, label="RotD50")
     spectra.loglog(GALLERY_PERIODS_S, vertical, color=COLOURS[2], lw=1.2, label="vertical")
-    spectra.set_ylabel("SA, 5 % (g)", fontsize=8)
+    spectra.set_ylabel("SA, 5 % damping (g)", fontsize=8)
+    spectra.yaxis.tick_right()
+    spectra.yaxis.set_label_position("right")
     spectra.set_xlabel("Period (s)", fontsize=8)
     spectra.grid(which="major", color="0.9", lw=0.6)
     if row == 0:

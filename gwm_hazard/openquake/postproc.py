@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from openquake.calculators.export import export
 from openquake.hazardlib import map_array
 from openquake.hazardlib.contexts import read_cmakers, read_ctx_by_grp
 from scipy.stats import norm
@@ -63,7 +64,7 @@ def waveforms(
     seed: int | None = None,
     plots: bool = True,
 ) -> None:
-    """Write ``waveforms.h5`` and the figures of a finished calculation into ``export_dir``.
+    """Write waveforms, OpenQuake's tables and figures of a calculation into ``export_dir``.
 
     Parameters
     ----------
@@ -98,9 +99,23 @@ def waveforms(
         write_catalogue(
             dstore, folder / name, imt, waveforms, oq.random_seed if seed is None else seed
         )
+    export_tables(dstore)
     if plots:
         for path in figures.draw_all(dstore, folder, folder / name if waveforms else None):
             log.warning("wrote %s", path)
+
+
+def export_tables(dstore: Any) -> None:
+    """OpenQuake's own CSV exports, into ``export_dir``.
+
+    ``oq engine --run`` ignores the ``exports`` of a job.ini unless it is given ``--exports``.
+    """
+    wanted = {"realizations": True, "hcurves": "hcurves-rlzs" in dstore}
+    wanted["uhs"] = wanted["hcurves"] and dstore["oqparam"].uniform_hazard_spectra
+    wanted |= {key: key in dstore for key in ("disagg-rlzs", "disagg-stats")}
+    for key, there in wanted.items():
+        if there:
+            export((key, "csv"), dstore)
 
 
 def write_catalogue(dstore: Any, path: Path, imt: str, n: int, seed: int) -> None:
@@ -138,7 +153,7 @@ def write_catalogue(dstore: Any, path: Path, imt: str, n: int, seed: int) -> Non
                     {k: v[rows] for k, v in extra.items()},
                 )
                 done += len(rows)
-                log.warning("waveforms: %d of %d", done, total)
+                log.info("waveforms: %d of %d", done, total)
     log.warning("wrote %s: %d accelerograms", path, total)
 
 
