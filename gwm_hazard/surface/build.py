@@ -35,7 +35,7 @@ IMTS = (
 )
 
 #: Draws at each node, and scenarios inside the grid at which the errors are measured.
-REALIZATIONS = 300
+REALIZATIONS = 280
 HELD_OUT = 60
 SEED = 1
 SAVE_EVERY_S = 30.0
@@ -44,12 +44,12 @@ SAVE_EVERY_S = 30.0
 _NODES: dict[str, tuple[tuple[float, ...], str, str]] = {
     "mag": (tuple(np.arange(3.0, 9.01, 0.5).tolist()), "linear", "cubic"),
     "rrup": (
-        (1.0, 2.5, 6.0, 12.0, 20.0, 33.0, 50.0, 70.0, 105.0, 150.0, 210.0, 300.0, 500.0),
+        (1.0, 3.0, 8.0, 16.0, 30.0, 50.0, 80.0, 130.0, 200.0, 300.0, 500.0),
         "log",
         "cubic",
     ),
     "vs30": ((150.0, 260.0, 430.0, 760.0, 1000.0, 1500.0, 2000.0), "log", "linear"),
-    "hypo_depth": ((0.0, 12.0, 30.0, 100.0, 300.0), "linear", "linear"),
+    "hypo_depth": ((0.0, 10.0, 20.0, 100.0, 300.0), "linear", "linear"),
 }
 _NODES["rhypo"] = _NODES["rrup"]
 

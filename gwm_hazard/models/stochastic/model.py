@@ -36,7 +36,7 @@ LIMITATIONS = (
     "Phases are random: surface waves and basin resonances are not modelled beyond the average "
     "amplification for Vs30.",
     "P waves share the spectral shape of the S waves; the coda decays at one rate.",
-    "Depths beyond 30 km keep the crustal path model and the stress parameter of 30 km.",
+    "Depths beyond 20 km keep the crustal path model and the stress parameter of 20 km.",
 )
 
 

@@ -108,9 +108,9 @@ def record_samples(
 ) -> NDArray[np.int64]:
     """Samples to hold the motion, given its median duration.
 
-    4 durations hold over 99 % of the S window's energy for a draw of + 1 sigma in duration and
-    95 % for one of + 2 sigma; the coda is followed to e^-2 of its energy.
+    3 durations hold the S window to where its amplitude has fallen below 5 % of its peak, also
+    for a draw of + 1 sigma in duration; the coda is followed to e^-2 of its energy.
     """
-    end = onset_s_s + np.maximum(4.0 * duration_s, duration_s + 2.0 * p.coda_decay_s)
+    end = onset_s_s + np.maximum(3.0 * duration_s, duration_s + 2.0 * p.coda_decay_s)
     wanted = np.ceil(end / dt_s).astype(np.int64)
     return LENGTHS[np.minimum(np.searchsorted(LENGTHS, wanted), len(LENGTHS) - 1)]
