@@ -43,7 +43,7 @@ def test_long_streams_stay_plain():
 def test_matching_stops_where_the_events_do_not_carry_it():
     ensemble = Ensemble(40, seed=5)  # 20 events
     assert ensemble.matched("a", 4, True) is not None
-    assert ensemble.matched("b", 3, False) is None  # 4 + 2 * 3 = 10 of 20: too many
+    assert ensemble.matched("b", 6, False) is None  # 4 + 2 * 6 = 16 of 20: too many
     assert ensemble.matched("c", 5, True) is not None
 
 
