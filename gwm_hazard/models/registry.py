@@ -85,7 +85,7 @@ def _read_card(path: Path) -> dict[str, Any]:
         raise ModelError(
             f"{path}: not a model card of format {CARD_FORMAT}; write it with save_model"
         )
-    if not isinstance(card.get("parameters"), dict) or "family" not in card:
+    if not isinstance(card.get("parameters"), dict) or not isinstance(card.get("family"), str):
         raise ModelError(f"{path}: a model card needs 'family' and 'parameters'")
     return card
 

@@ -4,7 +4,7 @@
 # module must not postpone annotations.
 
 import logging
-import os
+import multiprocessing
 from functools import lru_cache
 
 import numpy as np
@@ -141,11 +141,13 @@ def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
 @lru_cache(maxsize=4)
 def _loaded_model(model: str, device: str) -> WaveformModel:
     """One instance a process: networks do not travel between processes."""
-    if os.environ.get("OQ_DISTRIBUTE") != "no" and device == "cpu":
+    if multiprocessing.parent_process() is not None:
+        import numba
         import torch
 
-        # OpenQuake runs one process a core already.
+        # A worker of OpenQuake, which runs one process a core already.
         torch.set_num_threads(1)
+        numba.set_num_threads(1)
     return load_model(model, device)
 
 
