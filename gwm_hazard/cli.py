@@ -152,7 +152,11 @@ def im(path: Path, imts: str, component: str, output: Path) -> None:
     from gwm_hazard.provenance import replacing
 
     names = [i.strip() for i in imts.split(",")]
-    with xr.open_dataset(path, engine="h5netcdf") as data:
+    try:
+        opened = xr.open_dataset(path, engine="h5netcdf", phony_dims="access")
+    except (OSError, ValueError, KeyError) as exc:
+        raise ValueError(f"{path}: not a readable HDF5 file ({exc})") from exc
+    with opened as data:
         if "acceleration" not in data:
             raise ValueError(f"{path}: holds no variable 'acceleration'; is it a waveform file?")
         table = intensity_measures(data, names, component=component)
@@ -200,7 +204,10 @@ def surface_build(
         name, _, values = text.partition("=")
         if name not in grid:
             raise click.BadParameter(f"--axis {text}: {model} takes {', '.join(grid)}")
-        nodes = tuple(float(v) for v in values.split(","))
+        try:
+            nodes = tuple(float(v) for v in values.split(","))
+        except ValueError:
+            raise click.BadParameter(f"--axis {text}: write NAME=VALUE,VALUE") from None
         grid[name] = Axis(name, nodes, grid[name].scale, grid[name].interpolation)
     names = tuple(i.strip() for i in imts.split(",")) if imts else build.IMTS
     with _progress(f"surface of {loaded.card.name}") as progress:
