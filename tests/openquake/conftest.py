@@ -87,8 +87,8 @@ JOB: dict[str, object] = {
     "truncation_level": 3.0,
     "maximum_distance": 200.0,
     "intensity_measure_types_and_levels": (
-        '{"PGA": logscale(0.005, 3.0, 20), "SA(0.5)": logscale(0.005, 5.0, 20), '
-        '"SA(0.7)": logscale(0.005, 5.0, 20)}'
+        '{"PGA": logscale(0.005, 3.0, 60), "SA(0.5)": logscale(0.005, 5.0, 60), '
+        '"SA(0.7)": logscale(0.005, 5.0, 60)}'
     ),
     "individual_rlzs": "true",
     "poes": "0.10 0.02",

@@ -94,9 +94,9 @@ def test_period_between_two_held_ones_is_linear_in_its_logarithm(gsim: Any) -> N
 
 
 def test_attributes_say_what_compute_reads(gsim: Any) -> None:
-    assert gsim.REQUIRES_SITES_PARAMETERS == {"vs30"}
-    assert gsim.REQUIRES_DISTANCES == {"rrup"}
-    assert gsim.REQUIRES_RUPTURE_PARAMETERS == {"mag", "hypo_depth"}
+    assert {"vs30"} == gsim.REQUIRES_SITES_PARAMETERS
+    assert {"rrup"} == gsim.REQUIRES_DISTANCES
+    assert {"mag", "hypo_depth"} == gsim.REQUIRES_RUPTURE_PARAMETERS
     reference = moments(gsim)
     for name in ("vs30", "rrup", "mag", "hypo_depth"):
         moved = PAIRS | {name: PAIRS[name] * 0.9 + 0.1 * PAIRS[name].mean()}
@@ -124,9 +124,9 @@ def test_declared_measures_components_and_deviations_are_delivered() -> None:
     direct = GenerativeWaveformGMM(estimator="direct", realizations=8, device="cpu")
     near = {"mag": [6.5], "rrup": [20.0], "vs30": [400.0], "hypo_depth": [10.0]}
     pairs = {k: np.array(v) for k, v in near.items()}
-    median = dict(
-        zip([*names, "SA(1.0)"], np.exp(moments(direct, pairs, (*names, "SA(1.0)"))[0, :, 0]))
-    )
+    names.append("SA(1.0)")
+    values = np.exp(moments(direct, pairs, tuple(names))[0, :, 0])
+    median = dict(zip(names, values, strict=True))
     bounds = {
         "PGA": (0.05, 0.5),
         "PGV": (4.0, 40.0),
@@ -347,7 +347,7 @@ def test_model_without_a_between_event_term_declares_total_only(
     try:
         gsim = GenerativeWaveformGMM(model="toy", estimator="direct", realizations=100)
         assert {const.StdDev.TOTAL} == gsim.DEFINED_FOR_STANDARD_DEVIATION_TYPES
-        assert gsim.REQUIRES_RUPTURE_PARAMETERS == {"mag"}
+        assert {"mag"} == gsim.REQUIRES_RUPTURE_PARAMETERS
         pairs = {k: v for k, v in PAIRS.items() if k != "hypo_depth"}
         mean, sigma, tau, phi = moments(gsim, pairs, ("PGV",))
         np.testing.assert_array_equal(tau, 0.0)
