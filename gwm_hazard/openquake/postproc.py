@@ -202,6 +202,8 @@ def controlling(
 ) -> Controlling:
     """Share of each rupture in the rate at which ``imt`` exceeds the branch's level for ``poe``.
 
+    Ruptures of tectonic regions to which the GSIM does not apply are left out.
+
     Raises
     ------
     ValueError
@@ -242,6 +244,11 @@ def controlling(
         rates.append(ctx["occurrence_rate"] * exceedance(z, oq.truncation_level))
     found = np.concatenate(parts).view(np.recarray)
     rate = np.concatenate(rates)
+    if not np.isfinite(rate).all():
+        raise ValueError(
+            "ruptures without an occurrence rate (non-parametric sources): their share of the "
+            "hazard is not defined; set waveforms = 0 in postproc_args"
+        )
     return Controlling(found, rate / rate.sum(), iml)
 
 
@@ -252,8 +259,16 @@ def exceedance(z: NDArray[np.float64], truncation: float) -> NDArray[np.float64]
 
 
 def _realization(dstore: Any, gsim: GenerativeWaveformGMM) -> int:
-    """First logic-tree realization that uses the GSIM."""
-    for rlz in dstore["full_lt"].init().get_realizations():
-        if any(gsim == value for value in rlz.gsim_rlz.value):
-            return int(rlz.ordinal)
-    raise ValueError(f"no realization uses {gsim}")
+    """The logic-tree realization that uses the GSIM; the first, with a warning, of several."""
+    found = [
+        int(rlz.ordinal)
+        for rlz in dstore["full_lt"].init().get_realizations()
+        if any(gsim == value for value in rlz.gsim_rlz.value)
+    ]
+    if len(found) > 1:
+        log.warning(
+            "%d realizations use the GWM branch: the level is that of the first, and ruptures of "
+            "all source branches count alike in the shares",
+            len(found),
+        )
+    return found[0]
