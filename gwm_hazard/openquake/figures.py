@@ -96,7 +96,9 @@ def hazard_curves(branches: Branches, site: int) -> Figure:
     imtls = branches.oq.imtls
     columns = min(4, len(imtls))
     rows = -(-len(imtls) // columns)
-    figure = Figure(figsize=(3.4 * columns + 0.6, 3.0 * rows + 1.2), layout="constrained")
+    # A single panel still needs the width of the title and the legend.
+    size = (max(3.4 * columns + 0.6, 7.5), (3.0 if columns > 1 else 4.0) * rows + 1.2)
+    figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False, sharey=True)
     for m, (imt, ax) in enumerate(zip(imtls, axes.flat, strict=False)):
         _hazard_panel(branches, site, m, imt, ax)
@@ -106,7 +108,7 @@ def hazard_curves(branches: Branches, site: int) -> Figure:
         ax.set_ylabel(f"P(exceedance in {branches.oq.investigation_time:g} years)")
     handles, labels = axes.flat[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
-    figure.suptitle(f"Hazard curves by branch. {_site(branches)}", fontsize=11)
+    figure.suptitle(f"Hazard curves by branch\n{_site(branches)}", fontsize=11)
     return figure
 
 
