@@ -153,6 +153,8 @@ def _errors(got: Moments, same: Moments, other: Moments) -> dict[str, NDArray[np
     return {
         "interpolation_mean": rms(got.mean - same.mean),
         "interpolation_sigma": rms(got.sigma / same.sigma - 1.0),
+        "largest_mean": np.abs(got.mean - same.mean).max(axis=0),
+        "largest_sigma": np.abs(got.sigma / same.sigma - 1.0).max(axis=0),
         # Two independent estimates differ by sqrt(2) standard errors.
         "sampling_mean": rms(other.mean - same.mean) / np.sqrt(2.0),
         "sampling_sigma": rms(other.sigma / same.sigma - 1.0) / np.sqrt(2.0),

@@ -73,7 +73,8 @@ class Surface:
     mean, tau, phi : (*grid, n_imts) float32
     errors : {name: (n_imts,)} measured on held-out scenarios: ``interpolation_mean`` and
         ``interpolation_sigma`` (rms difference in ln mean and relative in sigma from an
-        estimate with the same random numbers), ``sampling_mean`` and ``sampling_sigma`` (rms
+        estimate with the same random numbers), ``largest_mean`` and ``largest_sigma`` (the
+        largest of these differences), ``sampling_mean`` and ``sampling_sigma`` (rms
         standard error, from an estimate with other random numbers).
     model : fingerprint of the model's card
     """

@@ -4,8 +4,8 @@
 
 The draws are plain, independent waveforms: other random numbers than those the surface was made
 from, without moment matching. A mean or sigma agrees when it differs from the ensemble's by no
-more than 3 standard errors of the ensemble plus the error that the surface stores (interpolation
-and sampling, root of the sum of squares). About 0.3 % of exact values would fail 3 standard
+more than 3 standard errors of the ensemble plus the error that the surface stores (largest
+interpolation error and sampling error, root of the sum of squares). About 0.3 % of exact values would fail 3 standard
 errors by chance.
 """
 
@@ -62,7 +62,7 @@ def compare(scenarios: int, draws: int, seed: int) -> dict[str, np.ndarray]:
     surface = surface_of(GenerativeWaveformGMM())
     at = [surface.imts.index(i) for i in IMTS]
     error = {
-        k: np.hypot(surface.errors[f"interpolation_{k}"], surface.errors[f"sampling_{k}"])[at]
+        k: np.hypot(surface.errors[f"largest_{k}"], surface.errors[f"sampling_{k}"])[at]
         for k in ("mean", "sigma")
     }
     return {
