@@ -5,8 +5,8 @@
 The draws are plain, independent waveforms: other random numbers than those the surface was made
 from, without moment matching. A mean or sigma agrees when it differs from the ensemble's by no
 more than 3 standard errors of the ensemble plus the error that the surface stores (largest
-interpolation error and sampling error, root of the sum of squares). About 0.3 % of exact values would fail 3 standard
-errors by chance.
+interpolation error and sampling error, root of the sum of squares). About 0.3 % of exact values
+would fail 3 standard errors by chance.
 """
 
 from __future__ import annotations
