@@ -1,0 +1,33 @@
+"""Options and progress shared by the commands."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+model_option = click.option(
+    "--model", default="stochastic", show_default=True, help="Name, or path of a model folder."
+)
+device_option = click.option(
+    "--device", default="auto", show_default=True, help="cpu, cuda or auto."
+)
+
+
+def output_option(function: Any) -> Any:
+    path = click.Path(dir_okay=False, path_type=Path)
+    return click.option("--output", "-o", type=path, required=True, help="File to write.")(function)
+
+
+@contextlib.contextmanager
+def progress_bar(title: str) -> Iterator[Callable[[float], None]]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeRemainingColumn
+
+    columns = ("{task.description}", BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(title, total=1.0)
+        yield lambda share: bar.update(task, completed=share)
