@@ -1,14 +1,19 @@
 """What OpenQuake's calculators learn of us: they import this module through OQ_IMPORT_PATH.
 
-``postproc_func = gwm_hazard.waveforms`` in a job.ini is looked up as an attribute of
-``openquake.calculators.postproc``: this module sets that attribute and nothing else. The
-functions themselves are imported when a job calls them.
+Two things, and nothing else:
+
+- ``postproc_func = gwm_hazard.waveforms`` in a job.ini is looked up as an attribute of
+  ``openquake.calculators.postproc``: this module sets that attribute; the functions themselves
+  are imported when a job calls them.
+- Ground-motion fields of ``GenerativeWaveformGMM`` are measured on waveforms
+  (:mod:`gwm_hazard.openquake.fields`).
 """
 
 from types import SimpleNamespace
 from typing import Any
 
 # ``as`` because this runs while openquake.calculators is still being imported.
+import openquake.calculators.event_based as oq_event_based
 import openquake.calculators.postproc as oq_postproc
 
 
@@ -19,4 +24,17 @@ def waveforms(dstore: Any, **options: Any) -> None:
     postproc.waveforms(dstore, **options)
 
 
+def _install_fields() -> None:
+    try:
+        from gwm_hazard.openquake import fields
+    except ImportError as exc:
+        # OpenQuake must go on working when a dependency of ours is missing, or one of its moved.
+        import logging
+
+        logging.getLogger(__name__).warning("no ground-motion fields from waveforms: %s", exc)
+    else:
+        fields.install(oq_event_based)
+
+
 oq_postproc.gwm_hazard = SimpleNamespace(waveforms=waveforms)
+_install_fields()

@@ -1,0 +1,285 @@
+"""Ground-motion fields that are the measures of waveforms: one drawn for each event and site.
+
+In an ``event_based`` or ``scenario`` calculation (and in the risk calculations that start from
+ruptures) OpenQuake samples ground-motion fields from the moments of a GSIM. For a branch with
+:class:`GenerativeWaveformGMM` it stores instead the RotD50 measures of waveforms that the model
+draws: all measures of an event and site come from one record, so their correlation is that of
+the waveforms, and the event's between-event noise is shared by its sites. What the GSIM's
+``estimator`` is does not matter for fields. The key of a draw is (``ses_seed``, event id, site
+id, 0), with the ids of OpenQuake: fields depend neither on the number of workers nor on batches,
+and :mod:`gwm_hazard.openquake.calculation` draws each waveform again from the datastore.
+
+**The extension point.** :func:`install` sets ``openquake.calculators.event_based.GmfComputer``,
+the name from which OpenQuake takes its computer in the workers, to a subclass of that class, and
+wraps ``starmap_from_rups``, through which every such calculation passes once in the main
+process, to check the job. It is safe because (1) the subclass overrides what happens for our
+GSIM only: random numbers, values and order of other branches are OpenQuake's, bit for bit;
+(2) storage, ``minimum_intensity``, hazard curves and risk remain OpenQuake's; (3) OpenQuake
+imports us in every process through ``OQ_IMPORT_PATH``; (4) :func:`install` compares the
+signatures of what it overrides with those it was written for and else leaves OpenQuake as it
+is, with a warning: fields are then sampled from the GSIM's lognormal moments.
+
+What does not apply to such a branch, each said in the log: ``truncation_level`` (waveforms are
+not truncated; 0 asks for the median, which comes from the GSIM's moments),
+``ground_motion_correlation_model`` and ``cross_correlation`` (within-event terms are independent
+between sites; between measures they are the waveforms'), ``extreme_gmv``. A GSIM within another
+(``ModifiableGMPE``) and fields conditioned on station data are OpenQuake's own, from the moments.
+Site amplification and ``horiz_comp_to_geom_mean`` are refused.
+"""
+
+import copy
+import inspect
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from openquake.baselib import __version__ as oq_version
+from openquake.hazardlib.calc.gmf import GmfComputer
+
+from gwm_hazard.intensity import intensity_measures_array
+from gwm_hazard.noise import Noise
+from gwm_hazard.openquake.gsim import GenerativeWaveformGMM, _loaded_model, conditions_of
+from gwm_hazard.scenario import Scenarios
+
+log = logging.getLogger(__name__)
+
+#: Parameters of what is overridden or wrapped, as in the supported releases.
+SIGNATURES = {
+    "__init__": "self rupture sitecol cmaker correlation_model cross_correl amplifier sec_perils",
+    "compute_all": "self mean_stds max_iml mmon cmon umon",
+    "_compute": "self mean_stds m imt gsim intra_eps idxs rng",
+    "update": "self data array rlzs mean max_iml",
+    "starmap_from_rups": "func oq rup0 sitecol assetcol dstore save_tmp",
+}
+
+#: OpenQuake's own threshold for "no standard deviation".
+NO_SIGMA = 1e-9
+
+
+@dataclass(frozen=True)
+class Draws:
+    """The draws of a rupture: one row for each event and site, sites within events."""
+
+    scenarios: Scenarios
+    noise: Noise
+
+
+def draws_of(gsim: GenerativeWaveformGMM, ctx: Any, eids: Any, seed: int) -> Draws:
+    """Conditions and keys of the waveforms behind a rupture's fields.
+
+    Parameters
+    ----------
+    gsim : the branch
+    ctx : recarray, shape (N,)
+        OpenQuake's context of the rupture, one row a site.
+    eids : array_like of int, shape (E,)
+        Event ids.
+    seed : the job's ``ses_seed``
+
+    Returns
+    -------
+    Draws of E x N rows. Conditions are rounded to float32, in which a catalogue holds them.
+    """
+    columns = {
+        name: np.tile(values.astype(np.float32).astype(np.float64), len(eids))
+        for name, values in conditions_of(gsim, ctx).items()
+    }
+    event = np.repeat(np.asarray(eids, dtype=np.uint64), len(ctx))
+    site = np.tile(np.asarray(ctx["sids"], dtype=np.uint32), len(eids))
+    return Draws(Scenarios(**columns), Noise(seed, event, site, 0))
+
+
+class WaveformGmfComputer(GmfComputer):
+    """OpenQuake's computer, which draws waveforms where the GSIM is a generative model.
+
+    See :class:`openquake.hazardlib.calc.gmf.GmfComputer` for the parameters.
+    """
+
+    def __init__(
+        self,
+        rupture: Any,
+        sitecol: Any,
+        cmaker: Any,
+        correlation_model: Any = None,
+        cross_correl: Any = None,
+        amplifier: Any = None,
+        sec_perils: Any = (),
+    ) -> None:
+        super().__init__(
+            rupture, sitecol, cmaker, correlation_model, cross_correl, amplifier, sec_perils
+        )
+        self._fields: NDArray[np.float64] | None = None
+        if any(isinstance(gsim, GenerativeWaveformGMM) for gsim in cmaker.gsims):
+            self.cmaker = copy.copy(cmaker)
+            self.cmaker.get_4MN = self._moments
+
+    def _moments(self, ctxs: list[Any], gsim: Any) -> NDArray[np.float64]:
+        """(4, M, N) mean, sigma, tau, phi: NaN where only waveforms would tell, at a price."""
+        original = type(self.cmaker).get_4MN
+        if isinstance(gsim, GenerativeWaveformGMM) and gsim.estimator == "direct":
+            median_only = self.cmaker.truncation_level <= NO_SIGMA
+            if not (median_only or getattr(self.cmaker.oq, "mea_tau_phi", False)):
+                return np.full((4, len(self.cmaker.imts), sum(map(len, ctxs))), np.nan)
+        return original(self.cmaker, ctxs, gsim)
+
+    def _compute(
+        self,
+        mean_stds: Any,
+        m: int,
+        imt: Any,
+        gsim: Any,
+        intra_eps: Any,
+        idxs: NDArray[np.int64],
+        rng: Any = None,
+    ) -> Any:
+        """Field of the m-th measure, shape (N, E), for the events ``idxs`` of a branch."""
+        sampled = (
+            not isinstance(gsim, GenerativeWaveformGMM)
+            or len(mean_stds) == 3  # conditioned on station data
+            or self.cmaker.truncation_level <= NO_SIGMA
+        )
+        if m == 0:  # OpenQuake asks measure by measure; the waveforms are drawn once
+            self._fields = None if sampled else self.draw(gsim, idxs)
+        if self._fields is None:
+            return super()._compute(mean_stds, m, imt, gsim, intra_eps, idxs, rng)
+        mean, _, tau, phi = mean_stds
+        if getattr(self.cmaker.oq, "mea_tau_phi", False):
+            ok = np.exp(mean) > self.cmaker.min_iml[m]
+            for row in zip(self.ctx.sids[ok], mean[ok], tau[ok], phi[ok], strict=True):
+                self.mea_tau_phi.append((self.rup_id, row[0], gsim.gid, m, *row[1:]))
+        # What gmf_data/sigma_epsilon holds: a waveform has no single epsilon.
+        self.sig[idxs, m] = tau.max()
+        self.eps[idxs, m] = np.nan
+        return self._fields[m]
+
+    def draw(self, gsim: GenerativeWaveformGMM, idxs: NDArray[np.int64]) -> NDArray[np.float64]:
+        """RotD50 measures of one waveform for each event and site, shape (M, N, E)."""
+        draws = draws_of(gsim, self.ctx, self.eid[idxs], ses_seed(self.cmaker.oq))
+        model = _loaded_model(gsim.model, gsim.device)
+        imts = list(self.cmaker.imtls)
+        fields = np.empty((len(idxs) * self.N, len(imts)))
+        for rows, acceleration in model.batches(draws.scenarios, draws.noise):
+            fields[rows] = intensity_measures_array(acceleration, model.dt_s, imts)
+        return fields.reshape(len(idxs), self.N, len(imts)).transpose(2, 1, 0)
+
+    def update(self, data: Any, array: Any, rlzs: Any, mean: Any, max_iml: Any = None) -> None:
+        """See OpenQuake; ``extreme_gmv`` would replace measures by a median."""
+        super().update(data, array, rlzs, mean, max_iml if self._fields is None else None)
+
+
+def ses_seed(oq: Any) -> int:
+    """Seed of the waveforms behind the fields of a job."""
+    return int(getattr(oq, "ses_seed", 42))
+
+
+def check_job(oq: Any, gsims: list[Any]) -> None:
+    """Refuse what cannot be done for waveforms, and log what does not apply to them.
+
+    Raises
+    ------
+    ValueError
+        Site amplification or ``horiz_comp_to_geom_mean`` with a generative branch.
+    """
+    if any(isinstance(getattr(g, "gmpe", None), GenerativeWaveformGMM) for g in gsims):
+        log.warning(
+            "GenerativeWaveformGMM within another GSIM: its ground-motion fields are sampled "
+            "from the modified lognormal moments, not measured on waveforms"
+        )
+    if not any(isinstance(g, GenerativeWaveformGMM) for g in gsims):
+        return
+    if "amplification" in oq.inputs:
+        raise ValueError(
+            "amplification_csv = ...: measures of waveforms cannot be amplified afterwards; take "
+            "it out and give the vs30 of the sites, or take GenerativeWaveformGMM out"
+        )
+    if getattr(oq, "horiz_comp_to_geom_mean", False):
+        raise ValueError(
+            "horiz_comp_to_geom_mean = true: the fields of GenerativeWaveformGMM are RotD50 of "
+            "waveforms and are not converted; set it to false"
+        )
+    if "station_data" in oq.inputs:
+        log.warning(
+            "station data: conditioned fields are sampled from the lognormal moments of "
+            "GenerativeWaveformGMM, not measured on waveforms"
+        )
+        return
+    if oq.truncation_level <= NO_SIGMA:
+        log.warning(
+            "truncation_level = 0: fields of GenerativeWaveformGMM are its medians, and no "
+            "waveforms stand behind them"
+        )
+        return
+    ignored = {
+        f"truncation_level = {oq.truncation_level:g}": "waveforms are not truncated",
+        "extreme_gmv": (
+            "no median stands in for a waveform"
+            if np.isfinite(list(oq.extreme_gmv.values())).any()
+            else ""
+        ),
+        "ground_motion_correlation_model": (
+            "within-event terms of the waveforms are independent between sites"
+            if oq.ground_motion_correlation_model
+            else ""
+        ),
+    }
+    for name, reason in ignored.items():
+        if reason:
+            log.warning("GenerativeWaveformGMM ignores %s in fields: %s", name, reason)
+
+
+def install(event_based: Any) -> bool:
+    """Set our computer in OpenQuake's module ``event_based``; False, with a warning, where not."""
+    reason = _unsupported(event_based)
+    if reason:
+        log.warning(
+            "openquake.engine %s is not supported by gwm_hazard (%s): ground-motion fields of "
+            "GenerativeWaveformGMM are sampled from its lognormal moments, not from waveforms",
+            oq_version,
+            reason,
+        )
+        return False
+    event_based.GmfComputer = WaveformGmfComputer
+    event_based.starmap_from_rups = _checked(event_based.starmap_from_rups)
+    return True
+
+
+def _unsupported(event_based: Any) -> str:
+    """Name of what differs from the supported releases; empty if nothing."""
+    if getattr(event_based, "GmfComputer", None) is not GmfComputer:
+        return "event_based.GmfComputer"
+    for name, parameters in SIGNATURES.items():
+        function = getattr(GmfComputer, name, None) or getattr(event_based, name, None)
+        if function is None or list(inspect.signature(function).parameters) != parameters.split():
+            return name
+    return ""
+
+
+def _checked(original: Callable[..., Any]) -> Callable[..., Any]:
+    def starmap_from_rups(
+        func: Any,
+        oq: Any,
+        rup0: Any,
+        sitecol: Any,
+        assetcol: Any,
+        dstore: Any,
+        save_tmp: Any = None,
+    ) -> Any:
+        check_job(oq, gsims_of(dstore))
+        return original(func, oq, rup0, sitecol, assetcol, dstore, save_tmp)
+
+    return starmap_from_rups
+
+
+def gsims_of(dstore: Any) -> list[Any]:
+    """The GSIMs of a calculation's logic tree."""
+    from openquake.commonlib.calc import get_model_lts
+
+    return [
+        gsim
+        for _, full_lt in get_model_lts(dstore)
+        for gsims in full_lt.gsim_lt.values.values()
+        for gsim in gsims
+    ]
