@@ -71,6 +71,13 @@ def check_percentiles(percentiles: ArrayLike) -> NDArray[np.float64]:
     return values
 
 
+def over_angles(values: NDArray[np.float64], percentiles: ArrayLike | None) -> NDArray[np.float64]:
+    """Percentiles (n, n_percentiles, m) of values (n, n_angles, m); None keeps every angle."""
+    if percentiles is None:
+        return values
+    return np.moveaxis(np.percentile(values, check_percentiles(percentiles), axis=1), 0, 1)
+
+
 @lru_cache(maxsize=1)
 def sources_digest() -> int:
     """A number that changes with the source of any module of this folder.

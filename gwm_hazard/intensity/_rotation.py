@@ -6,8 +6,9 @@ import math
 
 import numba
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from gwm_hazard.intensity._batch import COS, N_ANGLES, SIN
+from gwm_hazard.intensity._batch import COS, N_ANGLES, SIN, check_percentiles
 from gwm_hazard.intensity._filters import BETWEEN, HALF, SAMPLES
 
 BLOCK = 16  # samples whose largest radius is kept, to pass over quiet parts of a trajectory
@@ -140,6 +141,17 @@ def first_look(lowest: int) -> tuple[float, bool]:
     """
     angle = 90.0 * (1.0 - lowest / N_ANGLES) + 1.0
     return math.cos(math.radians(min(angle, 60.0))) ** 2, angle <= 60.0
+
+
+def ranks_and_look(
+    percentiles: ArrayLike | None,
+) -> tuple[int, float, bool, NDArray[np.float64]]:
+    """Lowest rank, `first_look` at it, and the ranks; percentiles None stands for every angle."""
+    if percentiles is None:
+        return 0, *first_look(0), np.empty(0)
+    ranks = check_percentiles(percentiles) / 100 * (N_ANGLES - 1)
+    lowest = int(ranks.min())
+    return lowest, *first_look(lowest), ranks
 
 
 @numba.njit(nogil=True)
@@ -279,3 +291,13 @@ def percentile_of_squares(squares, rank, scratch):
     for i in range(low + 1, squares.size):
         above = min(above, scratch[i])
     return value + (rank - low) * (math.sqrt(above) - value)
+
+
+@numba.njit(nogil=True)
+def store_peaks(best, ranks, scale, scratch, out):
+    """Percentiles of the peaks, times scale, into out (n_ranks,); without ranks all angles."""
+    if ranks.size == 0:
+        for k in range(best.size):
+            out[k] = math.sqrt(best[k]) * scale
+    for r in range(ranks.size):
+        out[r] = percentile_of_squares(best, ranks[r], scratch) * scale

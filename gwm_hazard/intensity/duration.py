@@ -35,6 +35,17 @@ def _percentile_of_sorted(values, rank):
 
 
 @numba.njit(nogil=True)
+def _store(values, ranks, out):
+    """Percentiles of values (n_angles,), which it sorts; without ranks the values in order."""
+    if ranks.size == 0:
+        out[:] = values
+        return
+    values.sort()
+    for r in range(ranks.size):
+        out[r] = _percentile_of_sorted(values, ranks[r])
+
+
+@numba.njit(nogil=True)
 def _energy(xx, xy, yy, i, c, s):
     """Cumulative squared acceleration of the rotated component at sample i."""
     return c * c * xx[i] + 2.0 * c * s * xy[i] + s * s * yy[i]
@@ -84,14 +95,9 @@ def _husid(first, last, acc, dt, fractions, cos, sin, ranks, arias, durations):
                     rotated[1 + f, k] = (end - start) * dt
                 else:
                     rotated[1 + f, k] = np.nan
-        for m in range(rotated.shape[0]):
-            rotated[m].sort()
-            for r in range(ranks.size):
-                value = _percentile_of_sorted(rotated[m], ranks[r])
-                if m == 0:
-                    arias[i, r] = value
-                else:
-                    durations[i, m - 1, r] = value
+        _store(rotated[0], ranks, arias[i])
+        for f in range(fractions.shape[0]):
+            _store(rotated[1 + f], ranks, durations[i, f])
 
 
 @numba.njit(nogil=True, fastmath={"contract", "reassoc", "nsz"})
@@ -115,17 +121,17 @@ def _cav(first, last, acc, dt, cos, sin, ranks, out):
             y[t] = acc[i, 1, t]
         for k in range(cos.size):
             rotated[k] = _sum_absolute(x, y, cos[k], sin[k]) * (dt / G_M_S2)
-        rotated.sort()
-        for r in range(ranks.size):
-            out[i, r] = _percentile_of_sorted(rotated, ranks[r])
+        _store(rotated, ranks, out[i])
 
 
 def _pairs_and_angles(acc, dt, percentiles):
     """Two components with 180 angles, or one component as a pair with a single angle."""
     if percentiles is None:
+        if np.ndim(acc) == 3:
+            return check_records(acc, dt, 2), COS, SIN, np.empty(0)
         records = check_records(acc, dt, None)[:, None, :]
         pairs = np.broadcast_to(records, (records.shape[0], 2, records.shape[2]))
-        return pairs, np.array([1.0]), np.array([0.0]), np.array([0.0])
+        return pairs, np.array([1.0]), np.array([0.0]), np.empty(0)
     ranks = check_percentiles(percentiles) / 100 * (N_ANGLES - 1)
     return check_records(acc, dt, 2), COS, SIN, ranks
 
@@ -143,10 +149,11 @@ def husid_measures(
     dt : time step, s.
     fractions : (n_durations, 2), start and end of each duration as fractions of the final Arias
         intensity, such as [(0.05, 0.95)].
-    percentiles : percentiles over the rotation angles; None for one component.
+    percentiles : percentiles over the rotation angles; None for one component, or for the value
+        at each of the 180 angles of two.
 
     Returns Arias (n, n_percentiles) and durations (n, n_durations, n_percentiles); without the
-    last dimension when percentiles is None. An all-zero record has Arias 0 and durations NaN.
+    last dimension for one component. An all-zero record has Arias 0 and durations NaN.
     Raises ValueError for wrong shapes, samples that are not finite, or fractions out of order.
 
     Arias (1970): pi / (2 g) times the integral of the squared acceleration. Trifunac and Brady
@@ -156,10 +163,11 @@ def husid_measures(
     if not np.all((limits[:, 0] >= 0) & (limits[:, 0] < limits[:, 1]) & (limits[:, 1] <= 1)):
         raise ValueError(f"fractions = {fractions!r}: must be pairs with 0 <= start < end <= 1")
     pairs, cos, sin, ranks = _pairs_and_angles(acc, dt, percentiles)
-    arias = np.empty((len(pairs), ranks.size))
-    durations = np.empty((len(pairs), len(limits), ranks.size))
+    values = ranks.size or cos.size
+    arias = np.empty((len(pairs), values))
+    durations = np.empty((len(pairs), len(limits), values))
     run_batch(_husid, len(pairs), pairs, float(dt), limits, cos, sin, ranks, arias, durations)
-    return (arias[:, 0], durations[..., 0]) if percentiles is None else (arias, durations)
+    return (arias[:, 0], durations[..., 0]) if cos.size == 1 else (arias, durations)
 
 
 def arias_intensity(
@@ -191,6 +199,6 @@ def cumulative_absolute_velocity(
     Arguments as in `husid_measures`. EPRI (1988), Reed and Kassawara (1990), without threshold.
     """
     pairs, cos, sin, ranks = _pairs_and_angles(acc, dt, percentiles)
-    out = np.empty((len(pairs), ranks.size))
+    out = np.empty((len(pairs), ranks.size or cos.size))
     run_batch(_cav, len(pairs), pairs, float(dt), cos, sin, ranks, out)
-    return out[:, 0] if percentiles is None else out
+    return out[:, 0] if cos.size == 1 else out

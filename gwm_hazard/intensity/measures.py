@@ -1,176 +1,160 @@
-"""Intensity measures by their OpenQuake names: the table of what is supported, and the way in."""
+"""Intensity measures by their OpenQuake names: the ways in."""
 
-import re
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gwm_hazard.intensity import duration, motion, oscillator
+from gwm_hazard.intensity import duration, fourier, level, motion, oscillator, spectrum
 from gwm_hazard.intensity._batch import check_records
+from gwm_hazard.intensity.components import (
+    Component,
+    geometric_means,
+    gmroti_rotation,
+    parse_component,
+)
+from gwm_hazard.intensity.fiv3 import filtered_incremental_velocity
+from gwm_hazard.intensity.jma import jma_intensity
+from gwm_hazard.intensity.table import ParsedIMT, parse_imt
 
 if TYPE_CHECKING:
     import xarray
 
 _BLOCK = 1024  # records read and measured at a time by `intensity_measures`
+_BLOCK_ANGLES = 128  # records whose values at all angles are held at a time
 
-
-@dataclass(frozen=True)
-class Measure:
-    """One supported intensity measure: OpenQuake's string, unit, definition and source."""
-
-    imt: str
-    unit: str
-    long_name: str
-    definition: str
-    source: str
-
-
-MEASURES: tuple[Measure, ...] = (
-    Measure(
-        "PGA",
-        "g",
-        "peak ground acceleration",
-        "largest absolute acceleration, band-limited between samples",
-        "Boore (2010); Boore and Goulet (2014)",
-    ),
-    Measure(
-        "PGV",
-        "cm/s",
-        "peak ground velocity",
-        "largest absolute velocity: cumulative trapezoid of the acceleration as given, from rest, "
-        "no baseline correction",
-        "Boore (2010)",
-    ),
-    Measure(
-        "PGD",
-        "cm",
-        "peak ground displacement",
-        "largest absolute displacement: cumulative trapezoid of that velocity",
-        "Boore (2010)",
-    ),
-    Measure(
-        "SA(T)",
-        "g",
-        "pseudo-spectral acceleration",
-        "(2 pi / T)^2 times the largest absolute displacement of a damped oscillator of period "
-        "T s, band-limited input, free vibration after the record included",
-        "Nigam and Jennings (1969); Boore (2010)",
-    ),
-    Measure(
-        "IA",
-        "m/s",
-        "Arias intensity",
-        "pi / (2 g) times the integral of the squared acceleration",
-        "Arias (1970)",
-    ),
-    Measure(
-        "CAV",
-        "g s",
-        "cumulative absolute velocity",
-        "integral of the absolute acceleration",
-        "EPRI (1988); Reed and Kassawara (1990)",
-    ),
-    Measure(
-        "RSD595",
-        "s",
-        "5-95 % significant duration",
-        "time between 5 % and 95 % of the final Arias intensity",
-        "Trifunac and Brady (1975)",
-    ),
-    Measure(
-        "RSD575",
-        "s",
-        "5-75 % significant duration",
-        "time between 5 % and 75 % of the final Arias intensity",
-        "Somerville et al. (1997)",
-    ),
-    Measure(
-        "RSD2080",
-        "s",
-        "20-80 % significant duration",
-        "time between 20 % and 80 % of the final Arias intensity",
-        "Boore and Thompson (2014)",
-    ),
-)
-
-_BY_NAME = {measure.imt: measure for measure in MEASURES}
-_DURATIONS = {"RSD595": (0.05, 0.95), "RSD575": (0.05, 0.75), "RSD2080": (0.20, 0.80)}
-_SA = re.compile(r"SA\((\d*\.?\d+(?:[eE][-+]?\d+)?|\d+\.)\)")
-
-
-class ParsedIMT(NamedTuple):
-    """An IMT string taken apart: the table's entry and the period in s (NaN without one)."""
-
-    measure: Measure
-    period: float
-
-
-def parse_imt(imt: str) -> ParsedIMT:
-    """Take an OpenQuake IMT string apart; ValueError names an unknown one and lists the known."""
-    match = _SA.fullmatch(imt)
-    if match and float(match[1]) > 0:
-        return ParsedIMT(_BY_NAME["SA(T)"], float(match[1]))
-    if imt in _BY_NAME and imt != "SA(T)":
-        return ParsedIMT(_BY_NAME[imt], np.nan)
-    raise ValueError(f"unknown intensity measure {imt!r}: give one of {', '.join(_BY_NAME)}")
-
-
-_COMPONENTS = "RotDnn (nn from 00 to 100), geometric_mean, larger, H1, H2, vertical"
-
-
-def _percentile_of(component: str) -> float | None:
-    """50.0 for "RotD50"; None for the components that are not rotated."""
-    match = re.fullmatch(r"RotD(\d{2}|100)", component)
-    if match:
-        return float(match[1])
-    if component in ("geometric_mean", "larger", "H1", "H2", "vertical"):
-        return None
-    raise ValueError(f"unknown component {component!r}: give one of {_COMPONENTS}")
+_OF_A_VECTOR = ("PGA", "PGV", "PGD", "SA", "Sa_avg2", "Sa_avg3", "SI", "ASI", "DSI")
 
 
 def _evaluate(
     pairs: NDArray[np.floating],
     dt: float,
-    parsed: list[ParsedIMT],
-    percentile: float,
+    parsed: Sequence[ParsedIMT],
+    percentiles: Sequence[float] | None,
     damping: float,
 ) -> NDArray[np.float64]:
-    """All measures of (n, 2, nt) records at one percentile over the angles, (n, n_imts)."""
-    out = np.empty((len(pairs), len(parsed)))
-    names = [p.measure.imt for p in parsed]
-    percentiles = (percentile,)
+    """Measures of (n, 2, nt) records at percentiles over the angles, (n, n_percentiles, n_imts).
+
+    Percentiles None stands for every angle. EAS is that of the two components.
+    """
+    names = [p.name for p in parsed]
+    n_values = 180 if percentiles is None else len(percentiles)
+    out = np.empty((len(pairs), n_values, len(parsed)))
 
     def where(*wanted: str) -> list[int]:
         return [column for column, name in enumerate(names) if name in wanted]
 
-    spectral = where("SA(T)", "PGA")
-    if spectral:
-        periods = [0.0 if names[c] == "PGA" else parsed[c].period for c in spectral]
-        out[:, spectral] = oscillator.rotd(pairs, dt, periods, percentiles, damping)[:, 0]
-    whole = where("IA", *_DURATIONS)
-    if whole:
-        timed = where(*_DURATIONS)
-        fractions = np.array([_DURATIONS[names[c]] for c in timed]).reshape(-1, 2)
+    def parameters(columns: list[int]) -> list[float]:
+        return [parsed[c].parameter for c in columns]
+
+    if columns := where(*spectrum.SPECTRAL):
+        of = [parsed[c] for c in columns]
+        periods = spectrum.ordinates(of)
+        sa = oscillator.rotd(pairs, dt, periods, percentiles, damping)
+        out[:, :, columns] = spectrum.from_spectrum(of, periods, sa)
+    if columns := where("IA", "RSD"):
+        timed = where("RSD")
+        fractions = np.array([parsed[c].fractions for c in timed]).reshape(-1, 2)
         arias, durations = duration.husid_measures(pairs, dt, fractions, percentiles)
-        out[:, where("IA")] = arias
-        out[:, timed] = durations[:, :, 0]
-    if where("CAV"):
-        out[:, where("CAV")] = duration.cumulative_absolute_velocity(pairs, dt, percentiles)
+        out[:, :, where("IA")] = arias[:, :, None]
+        out[:, :, timed] = np.moveaxis(durations, 1, 2)
+    if columns := where("CAV"):
+        cav = duration.cumulative_absolute_velocity(pairs, dt, percentiles)
+        out[:, :, columns] = cav[:, :, None]
     if where("PGV", "PGD"):
         pgv, pgd = motion.velocity_and_displacement(pairs, dt, percentiles)
-        out[:, where("PGV")], out[:, where("PGD")] = pgv, pgd
+        out[:, :, where("PGV")], out[:, :, where("PGD")] = pgv[:, :, None], pgd[:, :, None]
+    if columns := where("FIV3"):
+        out[:, :, columns] = filtered_incremental_velocity(
+            pairs, dt, parameters(columns), percentiles
+        )
+    for k, name in enumerate(("DB", "DU")):
+        if columns := where(name):
+            durations = level.level_durations(pairs, dt, parameters(columns), percentiles)[k]
+            out[:, :, columns] = durations
+    if columns := where("FAS"):
+        out[:, :, columns] = fourier.fourier_amplitude(pairs, dt, parameters(columns), percentiles)
+    if columns := where("EAS"):
+        eas = fourier.effective_amplitude(pairs, dt, parameters(columns))
+        out[:, :, columns] = eas[:, None]
     return out
 
 
 def _evaluate_single(
-    component: NDArray[np.floating], dt: float, parsed: list[ParsedIMT], damping: float
+    component: NDArray[np.floating], dt: float, parsed: Sequence[ParsedIMT], damping: float
 ) -> NDArray[np.float64]:
     """All measures of one component (n, nt): RotD100 of the pair with a component of zeros."""
     pairs = np.stack([component, np.zeros_like(component)], axis=1)
-    return _evaluate(pairs, dt, parsed, 100.0, damping)
+    out = _evaluate(pairs, dt, parsed, [100.0], damping)[:, 0]
+    out[:, [p.name == "EAS" for p in parsed]] *= np.sqrt(2.0)  # of one component, not of two
+    return out
+
+
+def _evaluate_means(
+    pairs: NDArray[np.floating],
+    dt: float,
+    parsed: Sequence[ParsedIMT],
+    component: Component,
+    damping: float,
+) -> NDArray[np.float64]:
+    """GMRotDnn and GMRotI50 from the values at every angle, (n, n_imts)."""
+    out = np.empty((len(pairs), len(parsed)))
+    for start in range(0, len(pairs), _BLOCK_ANGLES):
+        block = pairs[start : start + _BLOCK_ANGLES]
+        means = geometric_means(_evaluate(block, dt, parsed, None, damping))
+        if component.name == "GMRotD":
+            values = np.percentile(means, component.percentile, axis=1)
+        else:
+            rotation = gmroti_rotation(block, dt, damping)
+            values = np.take_along_axis(means, rotation[:, None, None], axis=1)[:, 0]
+        out[start : start + _BLOCK_ANGLES] = values
+    return out
+
+
+def _evaluate_component(
+    records: NDArray[np.floating],
+    dt: float,
+    parsed: Sequence[ParsedIMT],
+    component: Component,
+    damping: float,
+) -> NDArray[np.float64]:
+    """Measures (n, n_imts) of records (n, 2 or 3, nt), horizontal components first."""
+    pairs, name = records[:, :2], component.name
+    if name in ("RotD", "vector_sum"):
+        # the longest vector is the largest component at its own angle, at most 0.5 degrees away
+        percentile = 100.0 if name == "vector_sum" else component.percentile
+        return _evaluate(pairs, dt, parsed, [percentile], damping)[:, 0]
+    if name.startswith("GMRot"):
+        return _evaluate_means(pairs, dt, parsed, component, damping)
+    if name in ("H1", "H2", "vertical"):
+        index = {"H1": 0, "H2": 1, "vertical": 2}[name]
+        return _evaluate_single(records[:, index], dt, parsed, damping)
+    if name == "V/H":
+        vertical = _evaluate_single(records[:, 2], dt, parsed, damping)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return vertical / _evaluate(pairs, dt, parsed, [50.0], damping)[:, 0]
+    first, second = (_evaluate_single(records[:, c], dt, parsed, damping) for c in (0, 1))
+    out = np.maximum(first, second) if name == "larger" else np.sqrt(first * second)
+    if columns := [c for c, p in enumerate(parsed) if p.name == "EAS"]:
+        out[:, columns] = np.sqrt((first[:, columns] ** 2 + second[:, columns] ** 2) / 2)
+    return out
+
+
+def _check_asked(component: str, parsed: Sequence[ParsedIMT], n_components: int) -> None:
+    """Refuse what the component definition or the number of components does not give."""
+    for p in parsed:
+        if p.name == "JMA" and n_components != 3:
+            raise ValueError("JMA is of three components, acc has two: give three")
+        if component == "V/H" and p.name == "JMA":
+            raise ValueError("JMA is one value of all components: there is no V/H of it")
+        if component == "vector_sum" and p.name not in (*_OF_A_VECTOR, "EAS", "JMA"):
+            raise ValueError(
+                f"component = 'vector_sum' has no {p.measure.imt}: it is of "
+                f"{', '.join(_OF_A_VECTOR)}"
+            )
+    if component in ("vertical", "V/H") and n_components != 3:
+        raise ValueError(f"component = {component!r}: acc has two components; give three")
 
 
 def intensity_measures_array(
@@ -187,38 +171,42 @@ def intensity_measures_array(
     acc : (n, n_components, nt) m/s2, float32 or float64; the horizontal components first, the
         vertical last. Two components are two horizontals.
     dt : time step, s.
-    imts : OpenQuake strings, see `MEASURES`: PGA, SA(T) in g; PGV cm/s; PGD cm; IA m/s; CAV g s;
-        RSD595, RSD575, RSD2080 s.
-    component : "RotDnn" with nn from 00 to 100 (percentile over rotation angles), or, of the
-        components as recorded, "geometric_mean", "larger", "H1", "H2", or "vertical".
-    damping : fraction of critical, for SA.
+    imts : OpenQuake strings, see `MEASURES` for definitions and units: PGA, PGV, PGD, SA(T),
+        Sa_avg2(T), Sa_avg3(T), FIV3(T), SI, ASI, DSI, FAS(f), EAS(f), JMA, IA, CAV, RSD595 (and
+        any other pair of percentages), DB(a), DU(a).
+    component : see `COMPONENTS`: "RotDnn" with nn from 00 to 100 (percentile over rotation
+        angles), "GMRotDnn", "GMRotI50", "vector_sum", or, of the components as recorded,
+        "geometric_mean", "larger", "H1", "H2", "vertical"; "V/H" is vertical over RotD50. EAS
+        and JMA join the components in their own way and are the same for all horizontal ones.
+    damping : fraction of critical, for SA and what is made of it.
     npts : (n,) the true number of samples of each record, if later ones are zero padding.
 
-    Durations of an all-zero record are NaN, its other measures 0. Raises ValueError naming an
-    unknown measure or component, a wrong shape or samples that are not finite.
+    Durations of an all-zero record are NaN (those above a level 0), its other measures 0 (JMA
+    -inf). Raises ValueError naming an unknown measure or component, a wrong shape or samples
+    that are not finite.
     """
     parsed = [parse_imt(imt) for imt in imts]
-    percentile = _percentile_of(component)
+    asked = parse_component(component)
     array = np.asarray(acc)
     if array.ndim != 3 or array.shape[1] not in (2, 3):
         raise ValueError(
             f"acc has shape {array.shape}: must be (n, 2 or 3, nt), horizontal components first"
         )
-    if component == "vertical" and array.shape[1] != 3:
-        raise ValueError("component = 'vertical': acc has two components; give three")
+    _check_asked(component, parsed, array.shape[1])
     if npts is not None and array.shape[0]:
         lengths = np.asarray(npts)
         if lengths.shape != (len(array),) or lengths.min() < 2 or lengths.max() > array.shape[2]:
             raise ValueError(f"npts must be ({len(array)},) integers from 2 to {array.shape[2]}")
         array = array[:, :, : lengths.max()]
     records = check_records(array, dt, array.shape[1])
-    if percentile is not None:
-        return _evaluate(records[:, :2], dt, parsed, percentile, damping)
-    if component in ("H1", "H2", "vertical"):
-        index = {"H1": 0, "H2": 1, "vertical": 2}[component]
-        return _evaluate_single(records[:, index], dt, parsed, damping)
-    first, second = (_evaluate_single(records[:, c], dt, parsed, damping) for c in (0, 1))
-    return np.maximum(first, second) if component == "larger" else np.sqrt(first * second)
+    out = np.empty((len(records), len(parsed)))
+    is_jma = np.array([p.name == "JMA" for p in parsed], dtype=bool)
+    if is_jma.any():
+        out[:, is_jma] = jma_intensity(records, dt)[:, None]
+    others = [p for p in parsed if p.name != "JMA"]
+    if others:
+        out[:, ~is_jma] = _evaluate_component(records, dt, others, asked, damping)
+    return out
 
 
 def intensity_measures(
@@ -264,14 +252,16 @@ def intensity_measures(
         if not {"component", "time"} & set(value.dims)
     }
     result = xarray.Dataset(coords=coords)
-    for column, (name, (measure, period)) in enumerate(zip(names, parsed, strict=True)):
+    for column, (name, p) in enumerate(zip(names, parsed, strict=True)):
         attrs: dict[str, object] = {
-            "units": measure.unit,
-            "long_name": measure.long_name,
+            "units": "-" if component == "V/H" else p.measure.unit,
+            "long_name": p.measure.long_name,
             "component": component,
         }
-        if period > 0:
-            attrs |= {"damping": damping, "period_s": period}
+        if p.name in spectrum.SPECTRAL and p.name != "PGA":
+            attrs["damping"] = damping
+        if p.period > 0:
+            attrs["period_s"] = p.period
         result[name] = (dims, out[:, column].reshape(shape), attrs)
     return result
 

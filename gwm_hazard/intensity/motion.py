@@ -11,13 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from gwm_hazard.intensity._batch import (
     N_ANGLES,
-    check_percentiles,
     check_records,
     run_batch,
     sources_digest,
 )
 from gwm_hazard.intensity._filters import HALF, STEPS, interpolators
-from gwm_hazard.intensity._rotation import BLOCK, first_look, percentile_of_squares, rotated_peaks
+from gwm_hazard.intensity._rotation import BLOCK, ranks_and_look, rotated_peaks, store_peaks
 from gwm_hazard.intensity.oscillator import rotd
 
 _LEAD = HALF + 2
@@ -43,7 +42,7 @@ def _integrate(acc, i, dt, u, block_r2):
 
 @numba.njit(nogil=True)
 def _velocity(first, last, acc, dt, weights, lowest, cosine2, enough, ranks, out):
-    """RotDnn of velocity and displacement (n, n_ranks, 2), in m/s and m."""
+    """RotDnn of velocity and displacement (n, n_ranks, 2), in cm/s and cm."""
     nt = acc.shape[2]
     u = np.zeros((nt + 2 * _LEAD, 4))
     block_r2 = np.empty(((nt - 1) // BLOCK + 1, 2))
@@ -68,8 +67,7 @@ def _velocity(first, last, acc, dt, weights, lowest, cosine2, enough, ranks, out
                 scratch,
                 best,
             )
-            for r in range(ranks.size):
-                out[i, r, lane] = percentile_of_squares(best, ranks[r], scratch[4])
+            store_peaks(best, ranks, 100.0, scratch[4], out[i, :, lane])
 
 
 @lru_cache(maxsize=1)
@@ -88,7 +86,7 @@ def _kernel() -> Callable[..., None]:
 def peak_acceleration(
     acc: ArrayLike,
     dt: float,
-    percentiles: ArrayLike = (50,),
+    percentiles: ArrayLike | None = (50,),
     *,
     interpolation: str = "bandlimited",
 ) -> NDArray[np.float64]:
@@ -101,33 +99,34 @@ def peak_acceleration(
 
 
 def velocity_and_displacement(
-    acc: ArrayLike, dt: float, percentiles: ArrayLike = (50,)
+    acc: ArrayLike, dt: float, percentiles: ArrayLike | None = (50,)
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Rotated PGV in cm/s and PGD in cm, each (n, n_percentiles).
 
     acc : (n, 2, nt) m/s2, two orthogonal horizontal components; dt : time step, s.
-    percentiles : over the rotation angles 0 to 179 degrees by 1 degree (Boore, 2010).
+    percentiles : over the rotation angles 0 to 179 degrees by 1 degree (Boore, 2010); None gives
+        the value at each angle.
 
     Velocity is the cumulative trapezoid of the acceleration as given, from rest at the first
     sample, and displacement that of the velocity: no filter and no baseline correction, so that
     uncorrected records give their drift. Raises ValueError as `rotd` does.
     """
     records = check_records(acc, dt, 2)
-    ranks = check_percentiles(percentiles) / 100 * (N_ANGLES - 1)
-    out = np.empty((len(records), ranks.size, 2))
-    lowest = int(ranks.min())
-    arguments = (float(dt), interpolators(), lowest, *first_look(lowest), ranks, out)
-    run_batch(_kernel(), len(records), records, *arguments)
-    return out[:, :, 0] * 100.0, out[:, :, 1] * 100.0
+    ranked = ranks_and_look(percentiles)
+    out = np.empty((len(records), ranked[-1].size or N_ANGLES, 2))
+    run_batch(_kernel(), len(records), records, float(dt), interpolators(), *ranked, out)
+    return out[:, :, 0], out[:, :, 1]
 
 
-def peak_velocity(acc: ArrayLike, dt: float, percentiles: ArrayLike = (50,)) -> NDArray[np.float64]:
+def peak_velocity(
+    acc: ArrayLike, dt: float, percentiles: ArrayLike | None = (50,)
+) -> NDArray[np.float64]:
     """Rotated peak ground velocity in cm/s, (n, n_percentiles); see `velocity_and_displacement`."""
     return velocity_and_displacement(acc, dt, percentiles)[0]
 
 
 def peak_displacement(
-    acc: ArrayLike, dt: float, percentiles: ArrayLike = (50,)
+    acc: ArrayLike, dt: float, percentiles: ArrayLike | None = (50,)
 ) -> NDArray[np.float64]:
     """Rotated peak ground displacement in cm, (n, n_percentiles); `velocity_and_displacement`."""
     return velocity_and_displacement(acc, dt, percentiles)[1]

@@ -12,14 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 from gwm_hazard.intensity._batch import (
     G_M_S2,
     N_ANGLES,
-    check_percentiles,
     check_records,
     run_batch,
     sources_digest,
 )
 from gwm_hazard.intensity._fft import shift_half_sample, transform_size, transform_table
 from gwm_hazard.intensity._filters import HALF, interpolators, make_plan, smoothing
-from gwm_hazard.intensity._rotation import BLOCK, first_look, percentile_of_squares, rotated_peaks
+from gwm_hazard.intensity._rotation import BLOCK, ranks_and_look, rotated_peaks, store_peaks
 from gwm_hazard.intensity._simd import LANES, filter_step
 
 _EDGE = 32  # samples of band-limited ringing kept before and after a record
@@ -203,9 +202,7 @@ def _rotd(
                     scratch,
                     best,
                 )
-                for r in range(ranks.size):
-                    value = percentile_of_squares(best, ranks[r], scratch[4])
-                    out[i, r, column] = value / G_M_S2
+                store_peaks(best, ranks, 1.0 / G_M_S2, scratch[4], out[i, :, column])
 
 
 @lru_cache(maxsize=1)
@@ -237,7 +234,7 @@ def rotd(
     acc: ArrayLike,
     dt: float,
     periods: ArrayLike,
-    percentiles: ArrayLike = (50,),
+    percentiles: ArrayLike | None = (50,),
     damping: float = 0.05,
     *,
     interpolation: str = "bandlimited",
@@ -248,7 +245,8 @@ def rotd(
     acc : (n, 2, nt) m/s2, float32 or float64, two orthogonal horizontal components.
     dt : time step, s.
     periods : (n_periods,) s; 0 is the peak ground acceleration, and no period is too short.
-    percentiles : over the rotation angles; 50 is RotD50, 100 RotD100, 0 RotD00.
+    percentiles : over the rotation angles; 50 is RotD50, 100 RotD100, 0 RotD00. None gives the
+        value at each of the 180 angles, in order, in place of the percentiles.
     damping : fraction of critical, 0 <= damping < 1.
     interpolation : the ground motion between the samples. "bandlimited", the default, has no
         content above the Nyquist frequency; "linear" joins the samples by straight lines.
@@ -269,7 +267,7 @@ def rotd(
     and periods, percentiles, damping or dt out of range.
     """
     records = check_records(acc, dt, 2)
-    levels = check_percentiles(percentiles)
+    ranked = ranks_and_look(percentiles)
     times = np.atleast_1d(np.asarray(periods, dtype=np.float64))
     if times.ndim != 1 or not np.all(np.isfinite(times) & (times >= 0)):
         raise ValueError(f"periods = {periods!r} s: must be numbers >= 0 (0 is PGA)")
@@ -279,7 +277,7 @@ def rotd(
         raise ValueError(f"interpolation = {interpolation!r}: give 'bandlimited' or 'linear'")
     if pad_s is not None and not (np.isfinite(pad_s) and pad_s >= 0):
         raise ValueError(f"pad_s = {pad_s!r} s: must be a number >= 0, or None")
-    out = np.empty((len(records), levels.size, times.size))
+    out = np.empty((len(records), ranked[-1].size or N_ANGLES, times.size))
     if out.size == 0:
         return out
     linear = interpolation == "linear"
@@ -288,9 +286,6 @@ def rotd(
     _spans(records, spans)
     dense = not linear and bool(np.any(plan.factor > 1))
     tables, table_at, sizes = _tables(spans[:, 1] - spans[:, 0] + 2 * _EDGE, dense)
-    ranks = levels / 100 * (N_ANGLES - 1)
-    lowest = int(ranks.min())
-    cosine2, enough = first_look(lowest)
     run_batch(
         _kernel(),
         len(records),
@@ -305,10 +300,7 @@ def rotd(
         plan,
         interpolators(),
         smoothing(),
-        lowest,
-        cosine2,
-        enough,
-        ranks,
+        *ranked,
         out,
     )
     return out

@@ -87,6 +87,11 @@ def rotated_percentiles(x, y, percentiles):
     return np.percentile(best, percentiles)
 
 
+def trapezoid(values, dt):
+    """Cumulative integral, from 0."""
+    return np.concatenate([[0], np.cumsum((values[1:] + values[:-1]) * dt / 2)])
+
+
 def converged(acc, dt, periods, percentiles=(50,), damping=0.05):
     """RotDnn in g of band-limited records: dense samples, exact recursion, no pruning."""
     out = np.empty((len(acc), len(percentiles), len(periods)))

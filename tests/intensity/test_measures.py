@@ -1,6 +1,7 @@
 """Durations, energy, velocity, the table of measures, and observed records."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from gwm_hazard.intensity import (
     significant_duration,
 )
 
-from .reference import ANGLES, G, records, rotated_percentiles, shared_data
+from .reference import ANGLES, G, records, rotated_percentiles, shared_data, trapezoid
 
 IMTS = ["PGA", "PGV", "PGD", "SA(0.3)", "SA(1)", "IA", "CAV", "RSD595", "RSD575", "RSD2080"]
 
@@ -27,10 +28,6 @@ def rotated(acc, measure):
     """Median over the angles of a measure of the rotated component, one by one."""
     x, y = acc
     return np.percentile([measure(x * np.cos(a) + y * np.sin(a)) for a in ANGLES], 50)
-
-
-def trapezoid(values, dt):
-    return np.concatenate([[0], np.cumsum((values[1:] + values[:-1]) * dt / 2)])
 
 
 def test_velocity_of_constant_1_g():
@@ -129,13 +126,23 @@ def test_npts_says_where_the_zeros_begin():
         intensity_measures_array(acc, 0.01, IMTS, npts=[1, 2, 1000])
 
 
-def test_names_are_those_of_openquake():
+#: In the table, and not a name of OpenQuake.
+OURS_ALONE = {"SI", "ASI", "DSI", "RSDppqq", "DB(a)", "DU(a)"}
+
+
+def test_every_measure_of_the_table_is_computed_under_the_name_of_openquake():
     imt = pytest.importorskip("openquake.hazardlib.imt")
-    for name in [*IMTS, "SA(0.01)", "SA(10)", "SA(1.0)", "SA(7.5)"]:
-        imt.from_string(name)
-        assert intensity_measures_array(records(1, 300, 0.01), 0.01, [name]).shape == (1, 1)
-    documented = {measure.imt for measure in MEASURES}
-    assert documented == {name.split("(")[0] + "(T)" * ("(" in name) for name in IMTS}
+    acc = records(1, 300, 0.01)
+    acc = np.concatenate([acc, acc[:, :1]], axis=1)
+    numbers = {"T": "0.5", "f": "2.0", "a": "0.001"}
+    for measure in MEASURES:
+        name = re.sub(r"\((\w)\)", lambda m: f"({numbers[m[1]]})", measure.imt)
+        name = name.replace("ppqq", "1090")
+        if measure.imt not in OURS_ALONE:
+            assert imt.from_string(name).name == name.split("(")[0]
+        assert np.isfinite(intensity_measures_array(acc, 0.01, [name])).all()
+    for name in ["SA(0.01)", "SA(10)", "SA(1.0)", "SA(7.5)"]:
+        assert intensity_measures_array(acc, 0.01, [name]).shape == (1, 1)
 
 
 @pytest.mark.parametrize("name", ["SA", "SA(0)", "SA(-1)", "SA(T)", "SA(x)", "pga", "MMI", ""])
