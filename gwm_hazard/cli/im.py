@@ -2,37 +2,182 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import click
 
-from gwm_hazard.cli._options import output_option
+from gwm_hazard.cli._options import progress_bar
 
 DEFAULT_IMTS = "PGA,PGV,SA(0.1),SA(0.2),SA(0.3),SA(0.5),SA(1.0),SA(2.0),SA(3.0),RSD595"
 
+_MANY = 20  # records from which on a progress bar is worth its line
+
+
+def _list_measures(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if not wanted:
+        return
+    from gwm_hazard.intensity import MEASURES
+
+    for entry in MEASURES:
+        click.echo(f"{entry.imt} [{entry.unit}]  {entry.long_name}")
+        click.echo(f"    {entry.definition}\n    {entry.source}")
+    ctx.exit()
+
 
 @click.command()
-@click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument(
+    "files",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, path_type=Path),
+    metavar="FILE...",
+)
 @click.option("--imts", default=DEFAULT_IMTS, show_default=True, help="Comma-separated.")
-@click.option("--component", default="RotD50", show_default=True)
-@output_option
-def im(path: Path, imts: str, component: str, output: Path) -> None:
-    """Intensity measures of a waveform file of this package, to CSV."""
-    import xarray as xr
+@click.option(
+    "--component",
+    default="RotD50",
+    show_default=True,
+    help="Comma-separated; with several, columns are named IMT_COMPONENT.",
+)
+@click.option("--damping", default=0.05, show_default=True, help="Fraction of critical, for SA.")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["hdf5", "seisbench", "obspy", "at2", "csv"]),
+    help="By default found from the content.",
+)
+@click.option("--unit", help="Of samples in files that do not tell it: m/s2, cm/s2, g ...")
+@click.option("--dt", type=float, help="Time step in s of text files without a time column.")
+@click.option(
+    "--inventory",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="StationXML whose sensitivity turns counts into m/s2.",
+)
+@click.option(
+    "--baseline",
+    type=click.Choice(["none", "mean", "linear"]),
+    default="none",
+    show_default=True,
+    help="Removed from each component, by least squares.",
+)
+@click.option(
+    "--highpass",
+    type=float,
+    metavar="HZ",
+    help="Acausal Butterworth filter of order 4 in both directions after 2 % tapers, zeros of "
+    "3 / HZ seconds added at each end and kept.",
+)
+@click.option(
+    "--plot",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Picture (png, pdf, svg): traces, spectra and Husid curves of up to three records, the "
+    "spectra of more.",
+)
+@click.option("--list", is_flag=True, is_eager=True, expose_value=False, callback=_list_measures,
+              help="Print the measures with unit, definition and source, and exit.")  # fmt: skip
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    help="Table to write: .csv, .parquet, .h5 or .hdf5.",
+)
+def im(
+    files: tuple[Path, ...],
+    imts: str,
+    component: str,
+    damping: float,
+    format_: str | None,
+    unit: str | None,
+    dt: float | None,
+    inventory: Path | None,
+    baseline: str,
+    highpass: float | None,
+    plot: Path | None,
+    output: Path,
+) -> None:
+    """Intensity measures of records, one row a record.
 
-    from gwm_hazard.intensity import intensity_measures
-    from gwm_hazard.provenance import replacing
+    FILE is a waveform file of this package, a SeisBench data set (folder or metadata.csv),
+    miniSEED, SAC, K-NET, KiK-net and whatever else obspy reads, PEER AT2, or text with a column a
+    component. Components of one record that lie in several files are put together.
 
-    names = [i.strip() for i in imts.split(",")]
-    try:
-        opened = xr.open_dataset(path, engine="h5netcdf", phony_dims="access")
-    except (OSError, ValueError, KeyError) as exc:
-        raise ValueError(f"{path}: not a readable HDF5 file ({exc})") from exc
-    with opened as data:
-        if "acceleration" not in data:
-            raise ValueError(f"{path}: holds no variable 'acceleration'; is it a waveform file?")
-        table = intensity_measures(data, names, component=component)
-        frame = table.to_dataframe().reset_index()
-    with replacing(output) as temporary:
-        frame.to_csv(temporary, index=False)
-    click.echo(f"{output}: {len(frame)} records, {', '.join(names)} ({component})")
+    Exit code: 0 if every record was measured, 1 if some were not (they are listed with the reason;
+    the others are written) or none was (nothing is written), 2 for a mistake in the command line.
+    """
+    from gwm_hazard.data.figures import Gallery
+    from gwm_hazard.data.flatfile import Request, check_suffix, has_offset, measure, write_table
+    from gwm_hazard.data.records import Failure, Record, scan
+
+    check_suffix(output)
+    if plot is not None and plot.suffix not in (".png", ".pdf", ".svg"):
+        raise ValueError(f"{plot}: the suffix tells the format; give one of .png, .pdf, .svg")
+    names = tuple(i.strip() for i in _split(imts))
+    request = Request(names, tuple(_split(component)), damping, baseline, highpass)
+    sources = scan(files, format_, unit=unit, dt_s=dt, inventory=inventory)
+    failures: list[Failure] = []
+    gallery = Gallery(damping) if plot is not None else None
+    offsets = 0
+
+    def seen(record: Record) -> None:
+        nonlocal offsets
+        offsets += has_offset(record)
+        if gallery is not None:
+            gallery.add(record)
+
+    total = sum(1 if isinstance(s, Failure) else s.size for s in sources)
+    with _progress(total) as progress:
+
+        def items() -> Iterator[Record | Failure]:
+            done = 0
+            for source in sources:
+                for item in [source] if isinstance(source, Failure) else source:
+                    yield item
+                    done += 1
+                    progress(done / max(total, done))
+
+        table = measure(items(), request, on_failure=failures.append, on_record=seen)
+    if not len(table):
+        raise ValueError(_nothing(failures))
+    write_table(table, output, request)
+    if gallery is not None and plot is not None:
+        gallery.save(plot)
+        click.echo(f"{plot}: {len(gallery.spectra)} records")
+    click.echo(f"{output}: {len(table)} records, {', '.join(names)} ({component})")
+    if offsets and baseline == "none" and highpass is None:
+        click.echo(
+            f"{offsets} of {len(table)} records have a mean above 5 % of their peak; --baseline "
+            "mean or --highpass removes it",
+            err=True,
+        )
+    if failures:
+        for failure in failures:
+            click.echo(f"not measured: {failure}", err=True)
+        click.echo(
+            f"{len(failures)} of {len(failures) + len(table)} records not measured", err=True
+        )
+        sys.exit(1)
+
+
+def _split(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _nothing(failures: Sequence[object]) -> str:
+    if not failures:
+        return "the files hold no records"
+    if len(failures) == 1:
+        return str(failures[0])
+    return f"none of {len(failures)} records could be measured; the first: {failures[0]}"
+
+
+@contextlib.contextmanager
+def _progress(total: int) -> Iterator[Callable[[float], None]]:
+    if total <= _MANY:
+        yield lambda share: None
+    else:
+        with progress_bar(f"{total} records") as progress:
+            yield progress

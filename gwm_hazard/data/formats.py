@@ -1,0 +1,68 @@
+"""Which format a file has, by its content."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+#: Formats, and the module that reads each.
+FORMATS = {
+    "hdf5": "gwm_hazard.data.readers.hdf5",
+    "seisbench": "gwm_hazard.data.readers.seisbench",
+    "obspy": "gwm_hazard.data.readers.seismology",
+    "at2": "gwm_hazard.data.readers.at2",
+    "csv": "gwm_hazard.data.readers.text",
+}
+
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+_AT2 = re.compile(r"NPTS\s*=\s*\d|^\s*\d+\s+[\d.eE+-]+\s+NPTS", re.IGNORECASE | re.MULTILINE)
+#: First words of the text formats that obspy reads: K-NET, SLIST and TSPAIR, GSE, PDAS.
+_OBSPY_TEXT = ("Origin Time", "TIMESERIES", "WID1", "WID2", "XW01", "DATASET")
+_NUMBERS = re.compile(r"^[\s,;\d.eEdD+-]*\d[\s,;\d.eEdD+-]*$")
+
+
+def detect(path: Path) -> str:
+    """Name of the format in `FORMATS`; ValueError for what none of them is."""
+    if path.is_dir():
+        if any(path.glob("metadata*.csv")):
+            return "seisbench"
+        raise ValueError(
+            f"{path}: a folder without metadata.csv, so no SeisBench data set; give its files"
+        )
+    with path.open("rb") as file:
+        head = file.read(16384)
+    if not head.strip():
+        raise ValueError(f"{path}: the file is empty")
+    if head.startswith(_HDF5):
+        beside = path.with_name(path.name.replace("waveforms", "metadata")).with_suffix(".csv")
+        return "seisbench" if beside != path.with_suffix(".csv") and beside.exists() else "hdf5"
+    if b"\0" in head:
+        return "obspy"
+    text = head.decode("latin-1")
+    lines = text.splitlines()
+    if _AT2.search("\n".join(lines[:10])):
+        return "at2"
+    if "trace_name" in lines[0].split(","):
+        return "seisbench"
+    # undefined values of the SAC header, when written as text
+    if text.lstrip().startswith(_OBSPY_TEXT) or "-12345.0" in lines[0]:
+        return "obspy"
+    # all but a header of one line, comments, and the last line, which may be cut
+    rows = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    if len(rows) > 1 and all(_NUMBERS.match(row) for row in rows[1 : max(2, len(rows) - 1)][:20]):
+        return "csv"
+    if _obspy_knows(path):
+        return "obspy"
+    raise ValueError(
+        f"{path}: no format that is known ({', '.join(FORMATS)}); if it is one of them, name it "
+        "with --format"
+    )
+
+
+def _obspy_knows(path: Path) -> bool:
+    import obspy
+
+    try:
+        return bool(obspy.read(str(path), headonly=True))
+    except Exception:  # obspy's readers raise whatever they meet
+        return False

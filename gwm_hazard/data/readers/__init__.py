@@ -1,0 +1,1 @@
+"""One module a format; each has ``scan(paths, options)``, which returns its sources."""
