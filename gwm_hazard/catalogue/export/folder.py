@@ -16,7 +16,6 @@ import pandas as pd
 import gwm_hazard
 from gwm_hazard.catalogue.export.records import Records
 from gwm_hazard.provenance import software_versions
-from gwm_hazard.units import CONDITIONS
 
 PROVENANCE = "provenance.json"
 #: Marks an unfinished folder as ours, so that only such a folder is ever removed.
@@ -129,12 +128,12 @@ def write_notes(
 
 def _readme(notes: Mapping[str, Any], records: Records, layout: str) -> str:
     npts = records.table["npts"]
-    unit = f"acceleration in {u}; " if (u := notes["acceleration_unit"]) else ""
+    written = f"acceleration in {u}; " if (u := notes["acceleration_unit"]) else ""
     lines = [
         f"Synthetic ground motion, format {notes['format']}: {len(records)} of "
         f"{records.total} records of {records.source}",
         "",
-        f"Components {', '.join(records.components)}; {unit}time step {records.dt_s:.10g} s; "
+        f"Components {', '.join(records.components)}; {written}time step {records.dt_s:.10g} s; "
         f"{npts.min()} to {npts.max()} samples.",
         f"Model {notes['model']} {notes['model_version']}, seed {notes['seed']}, licence "
         f"{notes['licence']}; exported by gwm_hazard {gwm_hazard.__version__}.",
@@ -146,11 +145,8 @@ def _readme(notes: Mapping[str, Any], records: Records, layout: str) -> str:
         "Columns",
     ]
     for name in records.table.columns:
-        if name in CONDITIONS:
-            lines.append(f"  {name:14s} {CONDITIONS[name].unit:6s} {CONDITIONS[name].description}")
-        elif name in _COLUMNS or name in records.units or name in records.measures:
-            text = _COLUMNS.get(name, "intensity measure" if name in records.measures else "")
-            lines.append(f"  {name:14s} {records.units.get(name, ''):6s} {text}".rstrip())
+        unit = records.units.get(name, "")
+        lines.append(f"  {name:14s} {unit:6s} {_description(records, name)}".rstrip())
     cited = notes["citation"]
     lines += ["", "Cite", *(f"  {c}" for c in cited)] if cited else []
     return "\n".join(_wrap(line) for line in lines) + "\n"
@@ -161,6 +157,14 @@ def _wrap(line: str) -> str:
     return "\n".join(textwrap.wrap(line, 98, subsequent_indent=indent + "  " * bool(indent)))
 
 
+def _description(records: Records, name: str) -> str:
+    variable = records.dataset.variables.get(name)
+    said = str(variable.attrs.get("long_name", "")) if variable is not None else ""
+    measure = "intensity measure" if name in records.measures else ""
+    return _COLUMNS.get(name) or said or measure
+
+
+#: Columns that every table has.
 _COLUMNS = {
     "record": "number of the record in the source file, from 0",
     "name": "name of the record, after that number",
