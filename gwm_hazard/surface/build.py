@@ -1,4 +1,4 @@
-"""Build surfaces: estimate the moments at the nodes of a grid, measure the error, keep the file.
+"""Build surfaces: estimate the nodes of a grid, measure the error, refine, keep the file.
 
 A build writes its progress beside the target (``NAME.partial.npz``) and goes on from there when
 it is started again with the same model, grid and ensemble.
@@ -18,9 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gwm_hazard.models.base import WaveformModel
-from gwm_hazard.provenance import replacing
+from gwm_hazard.noise import Noise
 from gwm_hazard.scenario import Scenarios
-from gwm_hazard.surface.ensemble import Ensemble, Moments, estimate
+from gwm_hazard.surface.ensemble import Ensemble, Moments, draw_ln_measures, estimate
+from gwm_hazard.surface.refine import Conditions, Estimates, Tolerance, node_to_add
+from gwm_hazard.surface.shape import Shape, pooled_shape, sample_shape
 from gwm_hazard.surface.surface import Axis, Surface, SurfaceError, fingerprint
 
 log = logging.getLogger(__name__)
@@ -38,7 +40,11 @@ IMTS = (
 REALIZATIONS = 280
 HELD_OUT = 60
 SEED = 1
-SAVE_EVERY_S = 30.0
+#: Scenarios, and independent draws at each, from which the shape of the distribution is pooled.
+SHAPE_SCENARIOS = 256
+SHAPE_DRAWS = 400
+#: Nodes at which refinement stops: some hours of estimation on a desktop.
+MAX_NODES = 20_000
 
 #: Preferred nodes by condition, cut to the range of the model; interpolation scale and order.
 _NODES: dict[str, tuple[tuple[float, ...], str, str]] = {
@@ -76,68 +82,178 @@ def build_surface(
     realizations: int = REALIZATIONS,
     seed: int = SEED,
     held_out: int = HELD_OUT,
+    tolerance: Tolerance | None = None,
+    max_nodes: int = MAX_NODES,
+    shape_scenarios: int = SHAPE_SCENARIOS,
+    shape_draws: int = SHAPE_DRAWS,
+    start_from: Surface | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Surface:
-    """Estimate a surface and write it.
+    """Estimate a surface, refine it until it is exact enough, and write it.
+
+    A round estimates the nodes that are new, measures the errors at scenarios that no round has
+    seen, and ends the build where every measure's rms error is within the tolerance; else one
+    axis gets one node (:func:`gwm_hazard.surface.refine.node_to_add`).
 
     Parameters
     ----------
     model : the model
     path : file to write
-    axes : grid; by default one over the ranges on the model's card
+    axes : first grid; by default one over the ranges on the model's card
     imts : intensity measures, in OpenQuake's names
     realizations : draws at each node (common random numbers, :class:`Ensemble`)
     seed : seed of the draws
     held_out : random scenarios at which interpolation and sampling errors are measured
-    progress : called with the share of the work that is done, 0 to 1
+    tolerance : of the held-out errors, by default 3 % of the median and 5 % of sigma
+    max_nodes : refinement stops here, with a warning where the tolerance is not met
+    shape_scenarios, shape_draws : ensembles from which skewness and kurtosis are pooled; 0
+        scenarios for a surface of moments only
+    start_from : a surface of the same model, ensemble and measures whose nodes are taken over;
+        its grid is the first one where ``axes`` is not given
+    progress : called with the share of the work of this round that is done, 0 to 1
+
+    Raises
+    ------
+    SurfaceError
+        ``start_from`` was made from another model or ensemble.
     """
     path = Path(path)
-    axes = axes or default_axes(model)
-    grid = np.meshgrid(*(a.values for a in axes), indexing="ij")
-    nodes = {a.name: g.ravel() for a, g in zip(axes, grid, strict=True)}
-    rng = np.random.default_rng(seed)
-    inside = {a.name: _between(a, rng.random(held_out)) for a in axes}
-    n = grid[0].size
-    plan = f"{fingerprint(model.card)} {axes} {imts} {realizations} {seed} {held_out}"
+    tolerance = tolerance or Tolerance()
+    if start_from is not None:
+        _check_start(start_from, model, imts, realizations, seed)
+    if axes is None:
+        axes = start_from.axes if start_from is not None else default_axes(model)
+    plan = f"{fingerprint(model.card)} {[a.name for a in axes]} {imts} {realizations} {seed}"
+    found = Estimates(path.with_name(path.name + ".partial.npz"), plan, progress)
+    if start_from is not None:
+        held = np.stack([start_from.mean, start_from.tau, start_from.phi]).astype(np.float64)
+        found.put("common", _nodes(start_from.axes), held.reshape(3, -1, len(imts)))
 
-    # Nodes, then the held-out scenarios with the same and with other random numbers.
-    jobs = [(nodes, seed, n), (inside, seed, held_out), (inside, seed + 1, held_out)]
-    total = sum(size for _, _, size in jobs)
-    out = np.full((3, total, len(imts)), np.nan)
-    partial = _Partial(path.with_name(path.name + ".partial.npz"), plan, out)
-    offset = 0
-    for conditions, job_seed, size in jobs:
-        ensemble = Ensemble(realizations, job_seed)
-        scenarios = Scenarios(**conditions)
-        # Records of like length together, a few scenarios at once: bounded memory.
-        order = np.argsort(model.npts(scenarios), kind="stable")
-        for start in range(0, size, 16):
-            rows = order[start : start + 16]
-            rows = rows[np.isnan(out[0, offset + rows, 0])]
-            if rows.size:
-                m = estimate(model, scenarios.take(rows), list(imts), ensemble)
-                out[:, offset + rows] = m.mean, m.tau, m.phi
-                partial.save()
-            if progress:
-                progress(float(np.mean(~np.isnan(out[0, :, 0]))))
-        offset += size
+    def moments(conditions: Conditions, kind: str = "common") -> Moments:
+        ensemble = Ensemble(realizations, seed if kind == "common" else seed + 1)
 
-    shape = (*grid[0].shape, len(imts))
-    surface = Surface(
-        axes,
-        tuple(imts),
-        mean=out[0, :n].reshape(shape).astype(np.float32),
-        tau=out[1, :n].reshape(shape).astype(np.float32),
-        phi=out[2, :n].reshape(shape).astype(np.float32),
-        errors={},
-        model=fingerprint(model.card),
-        attrs={"realizations": realizations, "seed": seed, "held_out": held_out},
+        def make(part: dict[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+            m = estimate(model, Scenarios(**part), list(imts), ensemble)
+            return np.stack([m.mean, m.tau, m.phi])
+
+        return Moments(*found(kind, conditions, model.npts(Scenarios(**conditions)), make))
+
+    rounds = 0
+    while True:
+        surface = _surface(axes, imts, moments(_nodes(axes)), fingerprint(model.card))
+        rng = np.random.default_rng([seed, rounds])
+        inside = {a.name: _between(a, rng.random(held_out)) for a in axes}
+        same = moments(inside)
+        got = surface(inside, imts)
+        excess = tolerance.excess(got, same)
+        worst = np.sqrt((excess**2).mean(axis=1)).max(axis=1)
+        rounds += 1
+        log.info(
+            "round %d, %d nodes: worst rms error %.4f of ln mean, %.4f of sigma",
+            rounds,
+            surface.mean[..., 0].size,
+            worst[0] * tolerance.mean,
+            worst[1] * tolerance.sigma,
+        )
+        if (worst <= 1.0).all():
+            break
+
+        def probe(points: dict[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+            return tolerance.excess(surface(points, imts), moments(points))  # noqa: B023
+
+        finer = node_to_add(axes, inside, excess, probe)
+        if np.prod([len(a.values) for a in finer]) > max_nodes:
+            log.warning(
+                "surface: %d nodes leave a held-out error of %.3f in ln mean and %.3f in sigma "
+                "(tolerance %g and %g); raise max_nodes = %d",
+                surface.mean[..., 0].size,
+                worst[0] * tolerance.mean,
+                worst[1] * tolerance.sigma,
+                tolerance.mean,
+                tolerance.sigma,
+                max_nodes,
+            )
+            break
+        axes = finer
+
+    surface.attrs.update(
+        realizations=realizations,
+        seed=seed,
+        held_out=held_out,
+        rounds=rounds,
+        tolerance_mean=tolerance.mean,
+        tolerance_sigma=tolerance.sigma,
     )
-    same, other = (Moments(*out[:, n + k * held_out : n + (k + 1) * held_out]) for k in (0, 1))
-    surface.errors.update(_errors(surface(inside, tuple(imts)), same, other))
+    surface.errors.update(_errors(got, same, moments(inside, "other")))
+    if shape_scenarios:
+        _add_shape(surface, model, found, shape_scenarios, shape_draws, seed)
     surface.save(path, model.card)
-    partial.remove()
+    found.remove()
     return surface
+
+
+def _nodes(axes: tuple[Axis, ...]) -> dict[str, NDArray[np.float64]]:
+    grid = np.meshgrid(*(a.values for a in axes), indexing="ij")
+    return {a.name: g.ravel() for a, g in zip(axes, grid, strict=True)}
+
+
+def _surface(axes: tuple[Axis, ...], imts: tuple[str, ...], m: Moments, model: str) -> Surface:
+    shape = (*(len(a.values) for a in axes), len(imts))
+    fields = {k: getattr(m, k).reshape(shape).astype(np.float32) for k in ("mean", "tau", "phi")}
+    return Surface(axes, tuple(imts), errors={}, model=model, **fields)
+
+
+def _check_start(
+    start: Surface, model: WaveformModel, imts: tuple[str, ...], realizations: int, seed: int
+) -> None:
+    found = (start.model, start.imts, start.attrs.get("realizations"), start.attrs.get("seed"))
+    wanted = (fingerprint(model.card), tuple(imts), realizations, seed)
+    names = ("model", "measures", "realizations", "seed")
+    for name, a, b in zip(names, found, wanted, strict=True):
+        if a != b:
+            raise SurfaceError(
+                f"the surface to start from has {name} {a}, the new one {b}: nodes can be taken "
+                "over where model, measures, realizations and seed are the same"
+            )
+
+
+def _add_shape(
+    surface: Surface, model: WaveformModel, found: Estimates, n: int, draws: int, seed: int
+) -> None:
+    """Skewness and kurtosis at the nodes, pooled over scenarios with independent draws."""
+    from scipy.stats import qmc
+
+    axes, imts = surface.axes, list(surface.imts)
+    with np.errstate(all="ignore"):
+        u = qmc.Sobol(len(axes), seed=seed).random(1 << (n - 1).bit_length())[:n]
+    conditions = {a.name: _between(a, u[:, i]) for i, a in enumerate(axes)}
+    event = {tuple(r): i for i, r in enumerate(np.stack(list(conditions.values()), 1).tolist())}
+
+    def make(part: dict[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+        # Every draw of every scenario is an earthquake of its own, apart from those of the nodes.
+        first = [event[tuple(r)] * draws for r in np.stack(list(part.values()), 1).tolist()]
+        events = (np.array(first)[:, None] + np.arange(draws)).ravel()
+        noise = Noise(seed + 2, events, 0, 0)
+        ln = draw_ln_measures(model, Scenarios(**part).repeat(draws), noise, imts)
+        shape = sample_shape(ln.reshape(len(first), draws, len(imts)))
+        return np.stack([shape.skewness, shape.kurtosis])
+
+    kind = f"shape {n} {draws}"
+    sample = Shape(*found(kind, conditions, model.npts(Scenarios(**conditions)), make))
+    pooled, degrees = pooled_shape(_scaled(axes, conditions), sample, _scaled(axes, _nodes(axes)))
+    for name in ("skewness", "kurtosis"):
+        values = getattr(pooled, name).reshape(surface.mean.shape).astype(np.float32)
+        setattr(surface, name, values)
+    surface.attrs.update(shape_scenarios=n, shape_draws=draws, shape_degrees=degrees.tolist())
+
+
+def _scaled(axes: tuple[Axis, ...], conditions: Conditions) -> NDArray[np.float64]:
+    """Conditions (n, d) on the scales of the axes, from -1 to 1."""
+    columns = []
+    for a in axes:
+        low, high = a.transform(np.array([a.values[0], a.values[-1]]))
+        columns.append(2.0 * (a.transform(conditions[a.name]) - low) / (high - low) - 1.0)
+    return np.stack(columns, axis=1)
 
 
 def _between(axis: Axis, u: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -159,32 +275,6 @@ def _errors(got: Moments, same: Moments, other: Moments) -> dict[str, NDArray[np
         "sampling_mean": rms(other.mean - same.mean) / np.sqrt(2.0),
         "sampling_sigma": rms(other.sigma / same.sigma - 1.0) / np.sqrt(2.0),
     }
-
-
-class _Partial:
-    """Checkpoint of a build."""
-
-    def __init__(self, path: Path, plan: str, out: NDArray[np.float64]) -> None:
-        self.path, self.plan, self.out = path, plan, out
-        self.saved = time.monotonic()
-        if path.is_file():
-            try:
-                with np.load(path, allow_pickle=False) as data:
-                    if str(data["plan"]) == plan:
-                        out[:] = data["out"]
-            except (OSError, ValueError, KeyError):
-                log.warning("%s is not readable: the surface is built from the start", path)
-
-    def save(self) -> None:
-        """Write the estimates so far, now and then."""
-        if time.monotonic() - self.saved > SAVE_EVERY_S:
-            with replacing(self.path) as temporary, temporary.open("wb") as stream:
-                np.savez(stream, plan=self.plan, out=self.out)
-            self.saved = time.monotonic()
-
-    def remove(self) -> None:
-        """Forget the checkpoint: the surface is written."""
-        self.path.unlink(missing_ok=True)
 
 
 def cache_folder() -> Path:

@@ -4,50 +4,59 @@ from __future__ import annotations
 
 import numba as nb
 import numpy as np
-from numpy.typing import NDArray
 
 
-def linear_weights(
-    nodes: NDArray[np.float64], x: NDArray[np.float64]
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """First node and weights (n, 4) of piecewise-linear interpolation; the last two are 0."""
-    low = np.clip(np.searchsorted(nodes, x, side="right") - 1, 0, len(nodes) - 2)
-    u = (x - nodes[low]) / (nodes[low + 1] - nodes[low])
-    zero = np.zeros_like(u)
-    return low, np.stack([1.0 - u, u, zero, zero], axis=1)
+@nb.njit(cache=True, nogil=True)
+def linear_weights(nodes, x):  # type: ignore[no-untyped-def]
+    """First node (n,) and weights (n, 4) of piecewise-linear interpolation; the last two are 0.
 
-
-def cubic_weights(
-    nodes: NDArray[np.float64], x: NDArray[np.float64]
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """First node and weights (n, 4) of cubic Hermite interpolation on uneven nodes.
-
-    Slopes are those of the parabola through a node and its neighbours (one-sided at the ends),
-    so that quadratics are reproduced exactly and the first derivative is continuous.
+    nodes (k,) increasing, x (n,) between its ends.
     """
-    n = len(nodes)
-    if n < 4:
-        return linear_weights(nodes, x)
-    low = np.clip(np.searchsorted(nodes, x, side="right") - 1, 0, n - 2)
-    width = nodes[low + 1] - nodes[low]
-    u = (x - nodes[low]) / width
-    # Hermite basis: values at the two ends, slopes at the two ends.
-    ends = np.stack([(1 + 2 * u) * (1 - u) ** 2, u**2 * (3 - 2 * u)], axis=1)
-    slopes = np.stack([u * (1 - u) ** 2, u**2 * (u - 1)], axis=1) * width[:, None]
-    first = np.clip(low - 1, 0, n - 4)
+    first = np.empty(len(x), np.int64)
     weights = np.zeros((len(x), 4))
-    rows = np.arange(len(x))
-    for side in (0, 1):
-        node = low + side
-        weights[rows, node - first] += ends[:, side]
-        # Parabola through three neighbours, differentiated at ``node``.
-        start = np.clip(node - 1, 0, n - 3)
-        for k in range(3):
-            others = [start + j for j in range(3) if j != k]
-            a, b = nodes[others[0]], nodes[others[1]]
-            here = nodes[start + k]
-            derivative = (2 * nodes[node] - a - b) / ((here - a) * (here - b))
-            weights[rows, start + k - first] += slopes[:, side] * derivative
+    for i in range(len(x)):
+        low = min(max(np.searchsorted(nodes, x[i], side="right") - 1, 0), len(nodes) - 2)
+        u = (x[i] - nodes[low]) / (nodes[low + 1] - nodes[low])
+        first[i] = low
+        weights[i, 0] = 1.0 - u
+        weights[i, 1] = u
+    return first, weights
+
+
+@nb.njit(cache=True, nogil=True)
+def cubic_weights(nodes, x):  # type: ignore[no-untyped-def]
+    """First node (n,) and weights (n, 4) of cubic Hermite interpolation on uneven nodes.
+
+    nodes (k,) increasing, x (n,) between its ends. Slopes are those of the parabola through a
+    node and its neighbours (one-sided at the ends), so that quadratics are reproduced exactly
+    and the first derivative is continuous. Fewer than 4 nodes: linear.
+    """
+    k = len(nodes)
+    if k < 4:
+        return linear_weights(nodes, x)
+    first = np.empty(len(x), np.int64)
+    weights = np.zeros((len(x), 4))
+    for i in range(len(x)):
+        low = min(max(np.searchsorted(nodes, x[i], side="right") - 1, 0), k - 2)
+        width = nodes[low + 1] - nodes[low]
+        u = (x[i] - nodes[low]) / width
+        start = min(max(low - 1, 0), k - 4)
+        first[i] = start
+        for side in range(2):
+            # Hermite basis of this end of the interval: of its value and of its slope.
+            if side == 0:
+                value, slope = (1 + 2 * u) * (1 - u) ** 2, u * (1 - u) ** 2 * width
+            else:
+                value, slope = u**2 * (3 - 2 * u), u**2 * (u - 1) * width
+            node = low + side
+            weights[i, node - start] += value
+            # Parabola through three neighbours, differentiated at ``node``.
+            left = min(max(node - 1, 0), k - 3)
+            for j in range(3):
+                here = nodes[left + j]
+                a, b = nodes[left + (j + 1) % 3], nodes[left + (j + 2) % 3]
+                derivative = (2 * nodes[node] - a - b) / ((here - a) * (here - b))
+                weights[i, left + j - start] += slope * derivative
     return first, weights
 
 

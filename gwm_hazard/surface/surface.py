@@ -1,25 +1,28 @@
-"""A surface: moments of ln IM at the nodes of a grid, in a file, with their errors."""
+"""A surface: the distribution of ln IM at the nodes of a grid, with its errors."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from gwm_hazard.models.base import ModelCard
-from gwm_hazard.provenance import attributes, replacing
 from gwm_hazard.surface.ensemble import Moments
 from gwm_hazard.surface.interpolate import cubic_weights, linear_weights, tensor_product
-from gwm_hazard.units import CONDITIONS
+from gwm_hazard.surface.mixing import mix
+from gwm_hazard.surface.shape import Shape
 
-FORMAT = "gwm_hazard surface"
-FORMAT_VERSION = 1
+SCALES = ("linear", "log")
+INTERPOLATIONS = ("linear", "cubic")
+
+#: What a node holds of each measure.
+FIELDS = ("mean", "tau", "phi", "skewness", "kurtosis")
 
 
 class SurfaceError(ValueError):
@@ -36,8 +39,22 @@ class Axis:
     interpolation: str = "cubic"
 
     def __post_init__(self) -> None:
-        if len(self.values) < 2 or (np.diff(self.values) <= 0).any():
+        if len(self.values) < 2 or not (np.diff(self.values) > 0).all():
             raise ValueError(f"axis {self.name}: needs at least 2 increasing values")
+        for field_name, value, choices in (
+            ("scale", self.scale, SCALES),
+            ("interpolation", self.interpolation, INTERPOLATIONS),
+        ):
+            if value not in choices:
+                raise ValueError(
+                    f"axis {self.name}: {field_name} = {value!r}, must be one of "
+                    f"{', '.join(choices)}"
+                )
+        if self.scale == "log" and self.values[0] <= 0:
+            raise ValueError(
+                f"axis {self.name}: a value of {self.values[0]:g} has no logarithm; "
+                'take scale = "linear" or values above 0'
+            )
 
     def transform(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Values on the scale of interpolation."""
@@ -46,7 +63,10 @@ class Axis:
     def weights(self, x: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """First node and four weights of each value, see :mod:`gwm_hazard.surface.interpolate`."""
         method = cubic_weights if self.interpolation == "cubic" else linear_weights
-        return method(self.transform(np.array(self.values)), self.transform(x))
+        found: tuple[NDArray[np.int64], NDArray[np.float64]] = method(
+            self.transform(np.array(self.values)), self.transform(x)
+        )
+        return found
 
 
 def fingerprint(card: ModelCard) -> str:
@@ -77,6 +97,10 @@ class Surface:
         largest of these differences), ``sampling_mean`` and ``sampling_sigma`` (rms
         standard error, from an estimate with other random numbers).
     model : fingerprint of the model's card
+    skewness, kurtosis : (*grid, n_imts) float32, or None where only moments are held
+        Skewness and excess kurtosis of ln IM, pooled over the scenarios
+        (:func:`gwm_hazard.surface.shape.pooled_shape`).
+    card : the model's card, where the surface comes from a file
     """
 
     axes: tuple[Axis, ...]
@@ -87,9 +111,12 @@ class Surface:
     errors: dict[str, NDArray[np.float64]]
     model: str
     attrs: dict[str, Any] = field(default_factory=dict)
+    skewness: NDArray[np.float32] | None = None
+    kurtosis: NDArray[np.float32] | None = None
+    card: ModelCard | None = None
 
     def __post_init__(self) -> None:
-        self._selected: dict[tuple[str, ...], NDArray[np.float64]] = {}
+        self._selected: dict[tuple[tuple[str, ...], tuple[str, ...]], NDArray[np.float64]] = {}
 
     @property
     def ranges(self) -> dict[str, tuple[float, float]]:
@@ -131,63 +158,109 @@ class Surface:
         return matrix
 
     def __call__(
-        self, conditions: dict[str, NDArray[np.float64]], imts: tuple[str, ...]
+        self, conditions: Mapping[str, NDArray[np.float64]], imts: tuple[str, ...]
     ) -> Moments:
-        """Interpolate at n scenarios inside the grid; :class:`Moments` of shape (n, n_imts)."""
-        if imts not in self._selected:
+        """Interpolate at n scenarios; :class:`Moments` of shape (n, n_imts).
+
+        Raises
+        ------
+        SurfaceError
+            A measure that is not held, or a scenario outside the grid.
+        """
+        mean, tau, phi = self._at(conditions, imts, FIELDS[:3])
+        return Moments(mean, np.maximum(tau, 0.0), np.maximum(phi, 0.0))
+
+    def shape(self, conditions: Mapping[str, NDArray[np.float64]], imts: tuple[str, ...]) -> Shape:
+        """Interpolate the shape of the distribution, (n, n_imts).
+
+        Raises
+        ------
+        SurfaceError
+            As for the moments, or a surface that holds moments only.
+        """
+        if self.skewness is None:
+            raise SurfaceError(
+                "this surface holds no skewness and kurtosis: it was built without draws for "
+                'the shape; build it again, or take distribution = "lognormal"'
+            )
+        return Shape(*self._at(conditions, imts, FIELDS[3:]))
+
+    def _at(
+        self,
+        conditions: Mapping[str, NDArray[np.float64]],
+        imts: tuple[str, ...],
+        fields: tuple[str, ...],
+    ) -> list[NDArray[np.float64]]:
+        key = (imts, fields)
+        if key not in self._selected:
             matrix = self.columns(imts)
-            fields = [
-                v.reshape(-1, len(self.imts)) @ matrix for v in (self.mean, self.tau, self.phi)
-            ]
-            self._selected[imts] = np.ascontiguousarray(np.concatenate(fields, axis=1))
-        values = self._selected[imts]
-        located = [a.weights(np.asarray(conditions[a.name], dtype=np.float64)) for a in self.axes]
+            chosen = [getattr(self, f).reshape(-1, len(self.imts)) @ matrix for f in fields]
+            self._selected[key] = np.ascontiguousarray(np.concatenate(chosen, axis=1))
+        values = self._selected[key]
+        points = [np.asarray(conditions[a.name], dtype=np.float64) for a in self.axes]
+        for axis, x in zip(self.axes, points, strict=True):
+            low, high = axis.values[0], axis.values[-1]
+            if len(x) and not (x.min() >= low and x.max() <= high):
+                bad = x[~((x >= low) & (x <= high))][0]
+                raise SurfaceError(
+                    f"{axis.name} = {bad:g} is outside the surface, which holds {low:g} to "
+                    f"{high:g}: clip it, or build a surface that reaches it"
+                )
+        located = [a.weights(x) for a, x in zip(self.axes, points, strict=True)]
         first = np.stack([f for f, _ in located], axis=1)
         weights = np.stack([w for _, w in located], axis=1)
         shape = [len(a.values) for a in self.axes]
         strides = np.array([int(np.prod(shape[i + 1 :])) for i in range(len(shape))])
         out = np.empty((len(first), values.shape[1]))
         tensor_product(first, weights, strides, values, out)
-        mean, tau, phi = np.split(out, 3, axis=1)
-        return Moments(mean, np.maximum(tau, 0.0), np.maximum(phi, 0.0))
+        return np.split(out, len(fields), axis=1)
+
+    def marginal(
+        self, name: str, values: NDArray[np.float64], weights: NDArray[np.float64]
+    ) -> Surface:
+        """The surface without the axis ``name``: mixed over ``values`` with ``weights``.
+
+        One value fixes the condition. Weights sum to 1; see
+        :func:`gwm_hazard.surface.mixing.mix` for what becomes of the moments.
+        """
+        names = [a.name for a in self.axes]
+        if name not in names:
+            raise SurfaceError(f"the surface has no axis {name!r}: it has {', '.join(names)}")
+        i = names.index(name)
+        axis = self.axes[i]
+        low, high = axis.values[0], axis.values[-1]
+        values = np.asarray(values, dtype=np.float64)
+        if not ((values >= low) & (values <= high)).all():
+            raise SurfaceError(f"{name}: the surface holds {low:g} to {high:g}")
+        first, w = axis.weights(values)
+        matrix = np.zeros((len(values), len(axis.values) + 4))
+        for row in range(len(values)):
+            matrix[row, first[row] : first[row] + 4] = w[row]
+        matrix = matrix[:, : len(axis.values)]
+
+        def take(held: NDArray[np.float32]) -> NDArray[np.float64]:
+            return np.tensordot(matrix, held.astype(np.float64), axes=(1, i))
+
+        moments = Moments(take(self.mean), take(self.tau), take(self.phi))
+        shape = None
+        if self.skewness is not None and self.kurtosis is not None:
+            shape = Shape(take(self.skewness), take(self.kurtosis))
+        moments, shape = mix(moments, shape, weights)
+        return replace(
+            self,
+            axes=tuple(a for a in self.axes if a.name != name),
+            mean=moments.mean.astype(np.float32),
+            tau=moments.tau.astype(np.float32),
+            phi=moments.phi.astype(np.float32),
+            skewness=None if shape is None else shape.skewness.astype(np.float32),
+            kurtosis=None if shape is None else shape.kurtosis.astype(np.float32),
+        )
 
     def save(self, path: str | Path, card: ModelCard) -> Path:
         """Write the surface as HDF5 (xarray opens it with engine "h5netcdf")."""
-        dims = (*(a.name for a in self.axes), "imt")
-        data = xr.Dataset(
-            {
-                "mean": (dims, self.mean, {"long_name": "mean of ln IM, RotD50"}),
-                "tau": (dims, self.tau, {"long_name": "between-event s.d. of ln IM"}),
-                "phi": (dims, self.phi, {"long_name": "within-event s.d. of ln IM"}),
-                **{f"error_{k}": ("imt", v) for k, v in self.errors.items()},
-            },
-            coords={
-                "imt": list(self.imts),
-                **{
-                    a.name: (
-                        a.name,
-                        np.array(a.values),
-                        {
-                            "units": CONDITIONS[a.name].unit,
-                            "scale": a.scale,
-                            "interpolation": a.interpolation,
-                        },
-                    )
-                    for a in self.axes
-                },
-            },
-            attrs=attributes(card)
-            | {"format": FORMAT, "format_version": FORMAT_VERSION, "fingerprint": self.model}
-            | self.attrs,
-        )
-        compressed = {"zlib": True, "complevel": 9, "shuffle": True}
-        with replacing(path) as temporary:
-            data.to_netcdf(
-                temporary,
-                engine="h5netcdf",
-                encoding={v: compressed for v in ("mean", "tau", "phi")},
-            )
-        return Path(path)
+        from gwm_hazard.surface.file import write
+
+        return write(self, Path(path), card)
 
     @classmethod
     def load(cls, path: str | Path) -> Surface:
@@ -198,50 +271,6 @@ class Surface:
         SurfaceError
             No such file, not a surface, or one of a newer format.
         """
-        path = Path(path)
-        if not path.is_file():
-            raise SurfaceError(
-                f"surface {path}: no such file; make it with `gwm-hazard surface build`"
-            )
-        try:
-            with xr.open_dataset(path, engine="h5netcdf", phony_dims="access") as data:
-                data.load()
-        except (OSError, ValueError, KeyError, RuntimeError) as exc:
-            raise SurfaceError(
-                f"surface {path}: not a readable HDF5 file ({str(exc).splitlines()[0]}); make it "
-                "with `gwm-hazard surface build`"
-            ) from exc
-        if data.attrs.get("format") != FORMAT:
-            raise SurfaceError(f"surface {path}: this file is not a surface of gwm_hazard")
-        if int(data.attrs["format_version"]) > FORMAT_VERSION:
-            raise SurfaceError(
-                f"surface {path}: format {data.attrs['format_version']}, this version reads up to "
-                f"{FORMAT_VERSION}; update gwm_hazard or build the surface again"
-            )
-        names = data["mean"].dims[:-1]
-        axes = tuple(
-            Axis(
-                str(n),
-                tuple(data[n].values.tolist()),
-                data[n].attrs["scale"],
-                data[n].attrs["interpolation"],
-            )
-            for n in names
-        )
-        errors = {
-            str(k).removeprefix("error_"): v.values
-            for k, v in data.data_vars.items()
-            if str(k).startswith("error_")
-        }
-        return cls(
-            axes,
-            tuple(str(i) for i in data["imt"].values),
-            mean=data["mean"].values,
-            tau=data["tau"].values,
-            phi=data["phi"].values,
-            errors=errors,
-            model=data.attrs["fingerprint"],
-            attrs={
-                k: data.attrs[k] for k in ("realizations", "seed", "held_out") if k in data.attrs
-            },
-        )
+        from gwm_hazard.surface.file import read
+
+        return read(Path(path))
