@@ -108,16 +108,17 @@ def _draw_record(part: Any, record: Record, damping: float) -> None:
     grid = part.add_gridspec(n, 3, width_ratios=(1.9, 1.15, 1.0))
     times = np.arange(record.acceleration.shape[1]) * record.dt_s
     traces = [part.add_subplot(grid[c, 0]) for c in range(n)]
-    limit = 1.25 * np.abs(record.acceleration).max() / GRAVITY_M_S2 or 1.0
+    limit = 1.12 * np.abs(record.acceleration).max() / GRAVITY_M_S2 or 1.0
     for c, (name, axes) in enumerate(zip(record.components, traces, strict=True)):
         acc = record.acceleration[c] / GRAVITY_M_S2
         at = int(np.argmax(np.abs(acc)))
         axes.plot(times, acc, color=COLOURS[c], lw=0.6)
         axes.plot(times[at], acc[at], "o", ms=4.5, mfc="none", mec="black")
-        axes.text(
-            0.985, 0.93, f"{name}: PGA {abs(acc[at]):.3g} g at {times[at]:.2f} s",
-            transform=axes.transAxes, ha="right", va="top", fontsize=8.5,
-        )  # fmt: skip
+        pga = intensity_measures_array(
+            _alone(record.acceleration[c])[None], record.dt_s, ["PGA"], "H1"
+        )[0, 0]
+        title = f"{name}: PGA {pga:.3g} g at {times[at]:.2f} s"
+        axes.set_title(title, loc="right", fontsize=8.5, pad=2)
         axes.set(xlim=(0, times[-1]), ylim=(-limit, limit))
         axes.axhline(0, color="0.7", lw=0.5, zorder=0)
         axes.tick_params(labelbottom=c == n - 1)
@@ -152,6 +153,7 @@ def _dress_spectrum(axes: Any, damping: float) -> None:
         ylabel=f"SA (g), {100 * damping:g} % damping",
     )
     axes.xaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_major_formatter("{x:g}")
     axes.grid(True, which="major", color="0.85", lw=0.6)
 
 

@@ -43,6 +43,10 @@ class Trace:
     dt_s: float
     start_s: float = 0.0
 
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.dt_s) and self.dt_s > 0):
+            raise ValueError(f"component {self.name}: time step = {self.dt_s:g} s: must be > 0")
+
 
 def unit_factor(unit: str) -> float:
     """m/s2 in one ``unit``; ValueError names an unknown one and lists the known."""
@@ -83,9 +87,8 @@ def _rank(trace: Trace) -> int:
     """Order within a record: north, 1, radial or x, then what cannot be told, then the others."""
     if trace.vertical:
         return 3
-    if _is(trace.name, _FIRST, "N1RX"):
-        return 0
-    return 2 if _is(trace.name, _SECOND, "E2TY") else 1
+    ranks = ((0, _FIRST, "-"), (2, _SECOND, "-"), (0, set[str](), "N1RX"), (2, set[str](), "E2TY"))
+    return next((rank for rank, words, codes in ranks if _is(trace.name, words, codes)), 1)
 
 
 def assemble(traces: Sequence[Trace], metadata: Mapping[str, Value]) -> Record:

@@ -31,6 +31,7 @@ _ORIENTATION = re.compile(
     r"(?:NS|EW|UD)[12]?|\d{3}|(?<=[-_.])[NSEWVZLTRXY12])$",
     re.IGNORECASE,
 )
+_DATE = re.compile(r"\d{1,4}[/-]\d{1,2}[/-]\d{1,4}")
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:E[-+]?\d+)?", re.IGNORECASE)
 
 
@@ -135,10 +136,11 @@ def _title(path: Path, line: str) -> tuple[str, dict[str, Value]]:
     """Name of the component, from the header where it has one, else from the file's name."""
     fields = [field.strip() for field in line.split(",")]
     metadata: dict[str, Value] = {}
-    if len(fields) >= 4 and all(fields[:3]):
-        # a station's own name may hold a comma
-        metadata = {"event_name": fields[0], "event_date": fields[1]}
-        metadata["station_name"] = ", ".join(fields[2:-1])
+    # names of events and stations may hold commas ("Tabas, Iran"); the date parts them
+    date = next((i for i, field in enumerate(fields) if _DATE.fullmatch(field)), 0)
+    if 0 < date < len(fields) - 2:
+        metadata = {"event_name": ", ".join(fields[:date]), "event_date": fields[date]}
+        metadata["station_name"] = ", ".join(fields[date + 1 : -1])
     last = fields[-1] if len(fields) >= 3 else ""
     last = last.zfill(3) if last.isdigit() and int(last) <= 360 else last
     if last and len(last) <= 8 and (is_vertical(last) or is_horizontal(last)):

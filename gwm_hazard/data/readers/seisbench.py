@@ -8,6 +8,7 @@ refused unless the user gives a unit of acceleration.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -160,7 +161,7 @@ def _factor(row: Mapping[Any, Any], layout: Mapping[str, str], given: str | None
 def _step(row: Mapping[Any, Any], layout: Mapping[str, str], given: float | None) -> float:
     rate = _given(row, "trace_sampling_rate_hz") or layout.get("sampling_rate")
     if rate is not None:
-        return 1.0 / float(rate)
+        return 1.0 / float(rate) if float(rate) > 0 else math.nan
     step = _given(row, "trace_dt_s") or given
     if step is None:
         raise ValueError("neither trace_sampling_rate_hz nor trace_dt_s; give the step with --dt")

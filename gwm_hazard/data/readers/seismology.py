@@ -133,7 +133,8 @@ def _source(
     paths = tuple(dict.fromkeys(h.path for h in members))
     start, end = min(h.start for h in members), max(h.end for h in members)
     key = members[0].key
-    label = ".".join((*key[1:4], key[4].split(".")[0])) + start.strftime(".%Y%m%dT%H%M%S")
+    codes = (*key[1:4], key[4].split(".")[0], start.strftime("%Y%m%dT%H%M%S"))
+    label = ".".join(code for code in codes if code)
 
     def records() -> Iterator[Record]:
         wanted = {h.trace_id for h in members}
@@ -225,7 +226,9 @@ def _sensitivity(trace: Any, inventory: Path) -> float:
     """Counts per m/s2."""
     name = _id(trace.stats)
     try:
-        response = _inventory(inventory).get_response(name, trace.stats.starttime)
+        response = _inventory(inventory, inventory.stat().st_mtime_ns).get_response(
+            name, trace.stats.starttime
+        )
         sensitivity = response.instrument_sensitivity
         unit, value = str(sensitivity.input_units), float(sensitivity.value)
     except Exception as exc:
@@ -241,7 +244,7 @@ def _sensitivity(trace: Any, inventory: Path) -> float:
 
 
 @lru_cache(maxsize=4)
-def _inventory(path: Path) -> Any:
+def _inventory(path: Path, changed_ns: int) -> Any:
     import obspy
 
     try:

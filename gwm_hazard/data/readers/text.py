@@ -32,7 +32,6 @@ def scan(paths: Sequence[Path], options: Options) -> list[Source | Failure]:
 
 def _read(path: Path, options: Options) -> Iterator[Record]:
     header, values, lines = _table(path)
-    names = header or [f"column {c + 1}" for c in range(values.shape[1])]
     time = _time_column(header, values, options.dt_s)
     if time is not None:
         dt = _step(path, values[:, time], lines)
@@ -49,9 +48,10 @@ def _read(path: Path, options: Options) -> Iterator[Record]:
         raise ValueError(f"{path}: {len(columns)} columns beside the time; one to three are read")
     traces = []
     for place, column in enumerate(columns):
-        name = _bare(names[column])
-        vertical = is_vertical(name) if header else place == 2
-        factor = _factor(path, names[column], options.unit)
+        title = header[column] if header else ("H1", "H2", "V")[place]
+        name = _bare(title)
+        vertical = is_vertical(name)
+        factor = _factor(path, title, options.unit)
         traces.append(Trace(name, vertical, values[:, column] * factor, dt))
     metadata = {"record_id": path.stem, "source_file": str(path)}
     try:
@@ -81,7 +81,10 @@ def _table(path: Path) -> tuple[list[str], NDArray[np.float64], list[int]]:
     try:
         width = len(numbers(rows[0][1]))
     except ValueError:
-        header = [field.strip().strip('"') for field in rows.pop(0)[1].split(separator)]
+        line = rows.pop(0)[1]
+        # a blank before a unit in brackets parts no columns
+        fields = line.split(separator) if separator else re.split(r"\s+(?![(\[])", line)
+        header = [field.strip().strip('"') for field in fields]
         width = len(header)
     values = np.empty((len(rows), width))
     for i, (number, line) in enumerate(rows):
@@ -110,7 +113,9 @@ def _time_column(
 
 def _step(path: Path, times: NDArray[np.float64], lines: Sequence[int]) -> float:
     dt = float(times[-1] - times[0]) / (times.size - 1)
-    bad = np.flatnonzero(~(np.abs(np.diff(times) - dt) <= 0.5 * abs(dt)))
+    steps = np.diff(times)
+    typical = float(np.median(steps))
+    bad = np.flatnonzero(~(np.abs(steps - typical) <= 0.5 * abs(typical)))
     if not dt > 0 or bad.size:
         line = lines[int(bad[0]) + 1] if bad.size else lines[0]
         raise ValueError(
