@@ -13,6 +13,7 @@ import pytest
 from gwm_hazard import Scenarios
 from gwm_hazard.catalogue.export import export_catalogue
 from gwm_hazard.catalogue.export.at2 import at2_text
+from gwm_hazard.data.readers import at2
 
 SC = Scenarios(mag=[5.0, 7.0], rrup=[20.0, 10.0], vs30=400.0)
 UNITS = {"m/s2": 1.0, "cm/s2": 0.01, "g": 9.80665}
@@ -73,6 +74,16 @@ def test_at2(waveforms, tmp_path):
             assert all(len(line.split()) == 5 for line in lines[4:-1])
             # Eight digits are stated; float32 has seven.
             np.testing.assert_allclose(values * 9.80665, expected[c], rtol=6e-8)
+
+
+def test_at2_through_the_reader_of_observed_records(waveforms, tmp_path):
+    export_catalogue(waveforms, "at2", tmp_path / "out")
+    for name, expected in records_of(waveforms):
+        for component, values in zip(["H1", "H2", "V"], expected, strict=True):
+            path = tmp_path / "out" / "waveforms" / f"{name}_{component}.AT2"
+            trace, _ = at2.read_at2(path)
+            assert (trace.dt_s, trace.vertical) == (0.01, component == "V")
+            np.testing.assert_allclose(trace.data, values, rtol=6e-8)
 
 
 @pytest.mark.parametrize(

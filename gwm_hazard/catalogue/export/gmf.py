@@ -36,6 +36,11 @@ Files
 
 #: Where neither the user nor the file names measures: those of common vulnerability functions.
 DEFAULT_IMTS = ("PGA", "SA(0.3)", "SA(0.6)", "SA(1.0)")
+#: Measures that openquake.hazardlib.imt and this package share, in the same units.
+OPENQUAKE_IMTS = (
+    *("PGA", "PGV", "PGD", "SA", "Sa_avg2", "Sa_avg3", "FIV3", "IA", "CAV"),
+    *("RSD595", "RSD575", "RSD2080", "JMA"),
+)
 _KEYS = ("event", "site", "realization")
 _OF_EVENT = ("event", "realization", "rup_id", "mag", "hypo_depth", "ztor", "dip", "rake")
 
@@ -94,7 +99,10 @@ def _check(table: pd.DataFrame) -> None:
 def _sites(table: pd.DataFrame, path: Path | None) -> pd.DataFrame:
     """Sites in the order of their numbers: key, site_id, lon, lat."""
     if path is not None:
-        sites = pd.read_csv(path, comment="#")
+        try:
+            sites = pd.read_csv(path, comment="#")
+        except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+            raise ValueError(f"{path}: not a CSV file with site_id, lon, lat ({error})") from None
         if lacking := {"site_id", "lon", "lat"} - set(sites.columns):
             raise ValueError(f"{path}: no column {sorted(lacking)[0]}; needs site_id, lon, lat")
         if sites["site_id"].duplicated().any():
@@ -119,11 +127,21 @@ def _sites(table: pd.DataFrame, path: Path | None) -> pd.DataFrame:
     return sites.assign(site_id=np.arange(len(sites)))
 
 
+def imts_of(records: Records, options: Options) -> list[str]:
+    """Measures of the fields: those asked for, else those of the file that OpenQuake knows."""
+    for imt in options.imts:
+        if imt.partition("(")[0] not in OPENQUAKE_IMTS:
+            raise ValueError(
+                f"imts: OpenQuake does not know {imt!r}; take some of {', '.join(OPENQUAKE_IMTS)}"
+            )
+        parse_imt(imt)
+    stored = [i for i in records.measures if i.partition("(")[0] in OPENQUAKE_IMTS]
+    return list(options.imts or stored or DEFAULT_IMTS)
+
+
 def _measures(records: Records, options: Options) -> dict[str, NDArray[np.float64]]:
     """{measure: values (n,)}, from the file where it has them, else from the waveforms."""
-    wanted = list(options.imts or records.measures or DEFAULT_IMTS)
-    for imt in wanted:
-        parse_imt(imt)
+    wanted = imts_of(records, options)
     values = {i: records.table[i].to_numpy(float) for i in wanted if i in records.measures}
     lacking = [i for i in wanted if i not in values]
     if lacking:
