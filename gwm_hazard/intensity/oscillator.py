@@ -19,7 +19,7 @@ from gwm_hazard.intensity._batch import (
 from gwm_hazard.intensity._fft import shift_half_sample, transform_size, transform_table
 from gwm_hazard.intensity._filters import HALF, interpolators, make_plan, smoothing
 from gwm_hazard.intensity._rotation import BLOCK, ranks_and_look, rotated_peaks, store_peaks
-from gwm_hazard.intensity._simd import LANES, filter_step
+from gwm_hazard.intensity._simd import LANES, filter_1, filter_4
 
 _EDGE = 32  # samples of band-limited ringing kept before and after a record
 _LEAD = HALF + 2  # rows before the first of a trajectory: context of the interpolation
@@ -64,10 +64,15 @@ def _load_smooth(acc, i, first, last, taps, work, fine):
         for t in range(n):
             x[2 * half + t] = acc[i, c, first + t]
         smooth = fine[c, _LEAD + _EDGE - half : _LEAD + _EDGE + n + half]
-        for k in range(taps.size):
-            weight = taps[k]
-            for t in range(smooth.size):
-                smooth[t] += weight * x[t + k]
+        count = smooth.size
+        middle = x[half : half + count]
+        for t in range(count):
+            smooth[t] = taps[half] * middle[t]
+        for k in range(half):  # the weights are symmetric
+            weight, m = taps[k], 2 * half - k
+            before, after = x[k : k + count], x[m : m + count]
+            for t in range(count):
+                smooth[t] += weight * (before[t] + after[t])
 
 
 @numba.njit(nogil=True)
@@ -107,14 +112,24 @@ def _filter(x, y, owned, wide, b, a, start, u, block_r2):
     block_r2[:] = 0.0
     waste = block_r2.shape[0] - 1
     b3 = b[1:4]
-    for t in range(_LEAD, _LEAD + owned + _LEAD):
+    whole = _LEAD + owned // 4 * 4
+    for t in range(_LEAD, whole, 4):  # BLOCK is a multiple of 4
+        block = (t - _LEAD) // BLOCK
+        x6 = (x[t + 3], x[t + 2], x[t + 1], x[t], x[t - 1], x[t - 2])
+        y6 = (y[t + 3], y[t + 2], y[t + 1], y[t], y[t - 1], y[t - 2])
+        if wide:
+            x8, y8 = (x[t + 4], *x6, x[t - 3]), (y[t + 4], *y6, y[t - 3])
+            filter_4(a, b, u, t, x8, y8, block_r2, block)
+        else:
+            filter_4(a, b3, u, t, x6, y6, block_r2, block)
+    for t in range(whole, _LEAD + owned + _LEAD):
         block = (t - _LEAD) // BLOCK if t < _LEAD + owned else waste
         x3, y3 = (x[t], x[t - 1], x[t - 2]), (y[t], y[t - 1], y[t - 2])
         if wide:
             x5, y5 = (x[t + 1], *x3, x[t - 3]), (y[t + 1], *y3, y[t - 3])
-            filter_step(a, b, u, t, x5, y5, block_r2, block)
+            filter_1(a, b, u, t, x5, y5, block_r2, block)
         else:
-            filter_step(a, b3, u, t, x3, y3, block_r2, block)
+            filter_1(a, b3, u, t, x3, y3, block_r2, block)
     for k in range(2):  # context of the interpolation, not states of the recursion
         u[_LEAD - 2 + k, :] = 0.0
 

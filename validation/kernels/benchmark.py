@@ -3,11 +3,14 @@
     python validation/kernels/benchmark.py [--records 200] [--seconds 5] [--json results.json]
 
 One run, the same synthetic records, periods and 180 rotation angles for all. Every program runs
-on one thread for about the given seconds; ours also on all cores. Programs that are not installed
-are named and left out. Accuracy is the largest relative difference from a converged float64
-reference: band-limited motion, sampled up to 64 times as densely, exact recursion, every angle.
-Programs that join the samples by straight lines differ from it at short periods by meaning, not
-by mistake.
+in a process of its own, one after the other: on one thread for about the given seconds, and on all
+cores (ours in threads, the others as one process a core). Programs that are not installed are
+named and left out; gmprocess wants an environment of its own, in which this file runs with
+PYTHONPATH set to the root of the repository. Memory is the peak of the whole process.
+
+Accuracy is the largest relative difference from a converged float64 reference: band-limited
+motion, sampled up to 64 times as densely, exact recursion, every angle. Programs that join the
+samples by straight lines differ from it at short periods by meaning, not by mistake.
 """
 
 # ruff: noqa: E402
@@ -19,12 +22,14 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 import argparse
 import json
 import math
+import multiprocessing
 import platform
 import resource
 import sys
 import time
 import types
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 
@@ -165,21 +170,72 @@ def load_gmprocess() -> Spectra:
     return spectra
 
 
+def load_ours(interpolation: str = "bandlimited") -> Callable[[Array, float, Array], Array]:
+    """This package, which takes a batch."""
+    from gwm_hazard.intensity import rotd
+
+    def spectra(records: Array, dt: float, periods: Array) -> Array:
+        return rotd(records, dt, periods, interpolation=interpolation)[:, 0]
+
+    return spectra
+
+
+#: Name, how to get the program, and the records it gets at a time (None: a batch).
+PROGRAMS: dict[str, tuple[Callable[[], Callable[[Array, float, Array], Array]], int | None]] = {
+    "gwm_hazard": (load_ours, None),
+    "gwm_hazard, linear": (lambda: load_ours("linear"), None),
+    "scipy, pruned": (lambda: scipy_pruned, 3),
+    "pyrotd": (load_pyrotd, 1),
+    "eqsig": (load_eqsig, 1),
+    "gmprocess": (load_gmprocess, 1),
+}
+
+
+def peak_memory_mb() -> float:
+    """Largest memory that this process has held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
 def rate(run: Callable[[Array], object], acc: Array, seconds: float) -> float:
-    """Records a second: the best of repeated runs over all records or as many as fit."""
-    start, best, done = time.perf_counter(), 0.0, 0
-    size = len(acc)
-    while done == 0 or time.perf_counter() - start < seconds:
+    """Records a second: the best of repeated runs."""
+    start, best = time.perf_counter(), 0.0
+    while best == 0 or time.perf_counter() - start < seconds:
         begin = time.perf_counter()
-        run(acc[:size])
-        best = max(best, size / (time.perf_counter() - begin))
-        done += size
+        run(acc)
+        best = max(best, len(acc) / (time.perf_counter() - begin))
     return best
 
 
-def one_by_one(spectra: Spectra, dt: float, periods: Array) -> Callable[[Array], Array]:
-    """A program for single records as one for batches."""
-    return lambda acc: np.stack([spectra(record, dt, periods) for record in acc])
+def measure(name: str, args: argparse.Namespace, threads: int = 1) -> dict[str, float]:
+    """Speed and memory of a program, in a process of its own."""
+    import numba
+
+    load, at_once = PROGRAMS[name]
+    acc = make_records(args.records, args.samples, args.dt, args.kappa)
+    periods = np.array(PERIODS)
+    spectra = load()
+    numba.set_num_threads(threads)
+
+    def run(records: Array) -> Array:
+        if at_once is None:
+            return spectra(records, args.dt, periods)
+        return np.stack([spectra(record, args.dt, periods) for record in records])
+
+    records = acc.astype(np.float32) if at_once is None else acc[:at_once]
+    run(records[:2])  # compile
+    speed = rate(run, records, args.seconds)
+    result = {"records_per_s": speed, "peak_memory_mb": peak_memory_mb()}
+    if threads == 1 and args.checked:
+        result["values"] = run(acc[: args.checked])
+    return result
+
+
+def alone(name: str, args: argparse.Namespace, threads: int, copies: int) -> list[dict[str, float]]:
+    """`measure` in fresh processes, so many at the same time."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(copies, mp_context=context) as pool:
+        jobs = [pool.submit(measure, name, args, threads) for _ in range(copies)]
+        return [job.result() for job in jobs]
 
 
 def cpu() -> str:
@@ -204,69 +260,52 @@ def main() -> None:
 
     import numba
 
-    from gwm_hazard.intensity import rotd
-
-    acc = make_records(args.records, args.samples, args.dt, args.kappa)
-    single = acc.astype(np.float32)
+    cores = numba.config.NUMBA_NUM_THREADS
     periods = np.array(PERIODS)
-    print(f"{cpu()}, {os.cpu_count()} cores, numba {numba.__version__}, numpy {np.__version__}")
+    print(f"{cpu()}, {cores} cores, numba {numba.__version__}, numpy {np.__version__}")
     print(
         f"{len(periods)} periods, 2 x {args.samples} samples at {args.dt} s, 180 angles, RotD50\n"
     )
-
-    def ours(records: Array) -> Array:
-        return rotd(records, args.dt, periods)[:, 0]
-
-    def ours_linear(records: Array) -> Array:
-        return rotd(records, args.dt, periods, interpolation="linear")[:, 0]
-
-    programs: dict[str, tuple[Callable[[Array], Array], Array]] = {
-        "gwm_hazard": (ours, single),
-        "gwm_hazard, linear": (ours_linear, single),
-        "scipy, pruned": (one_by_one(scipy_pruned, args.dt, periods), acc[:3]),
-    }
-    loaders = {"pyrotd": load_pyrotd, "eqsig": load_eqsig, "gmprocess": load_gmprocess}
-    for name, load in loaders.items():
-        try:
-            programs[name] = one_by_one(load(), args.dt, periods), acc[:1]
-        except ImportError as error:
-            print(f"{name}: not installed ({error})")
-    threads = numba.config.NUMBA_NUM_THREADS
+    acc = make_records(args.records, args.samples, args.dt, args.kappa)
     reference = np.stack([converged(r, args.dt, periods) for r in acc[: args.checked]])
     results: dict[str, dict[str, object]] = {}
-    for name, (run, records) in programs.items():
-        numba.set_num_threads(1)
-        run(records[:2])  # compile
-        result: dict[str, object] = {"records_per_s": rate(run, records, args.seconds)}
-        if name.startswith("gwm") and threads > 1:
-            numba.set_num_threads(threads)
-            result["records_per_s_all_cores"] = rate(run, records, args.seconds)
-            numba.set_num_threads(1)
-        error = np.abs(run(acc[: args.checked]) / reference - 1).max(axis=0)
-        result["error_percent"] = [
-            100 * float(error[(periods >= low) & (periods < high)].max()) for low, high in BANDS
-        ]
-        result["peak_memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        results[name] = result
-    print_table(results, threads)
+    for name, (_, at_once) in PROGRAMS.items():
+        try:
+            (one,) = alone(name, args, 1, 1)
+        except ImportError as error:
+            print(f"{name}: not installed ({error})")
+            continue
+        every = alone(name, args, cores, 1) if at_once is None else alone(name, args, 1, cores)
+        error = np.abs(np.asarray(one.pop("values")) / reference - 1).max(axis=0)
+        results[name] = {
+            **one,
+            "records_per_s_all_cores": sum(r["records_per_s"] for r in every),
+            "error_percent": [
+                100 * float(error[(periods >= low) & (periods < high)].max()) for low, high in BANDS
+            ],
+        }
+    print_table(results, cores)
     if args.json:
         args.json.write_text(json.dumps({"cpu": cpu(), "results": results}, indent=1) + "\n")
 
 
-def print_table(results: dict[str, dict[str, object]], threads: int) -> None:
-    """Speed, ratio, memory so far, and the largest difference from the reference by band."""
-    own = float(results["gwm_hazard"]["records_per_s"])  # type: ignore[arg-type]
-    bands = "".join(f"{f'{low:g}-{min(high, 10):g} s':>13}" for low, high in BANDS)
-    print(f"{'':20}{'1 thread':>10}{f'{threads} threads':>11}{'ours is':>9}{'memory':>9}  largest")
-    print(f"{'':20}{'1/s':>10}{'1/s':>11}{'times':>9}{'MB':>9}{bands}   difference, %")
+def print_table(results: dict[str, dict[str, object]], cores: int) -> None:
+    """Speed, ratios, memory, and the largest difference from the reference by band of period."""
+    own = results["gwm_hazard"]
+    bands = "".join(f"{f'{low:g}-{min(high, 10):g} s':>12}" for low, high in BANDS)
+    print(
+        f"{'':19}{'1 core':>9}{'ours is':>9}{f'{cores} cores':>10}{'ours is':>9}{'memory':>9}",
+        end="",
+    )
+    print("  largest difference from the reference, %")
+    print(f"{'':19}{'1/s':>9}{'times':>9}{'1/s':>10}{'times':>9}{'MB':>9}{bands}")
     for name, result in results.items():
-        speed = float(result["records_per_s"])  # type: ignore[arg-type]
-        every = result.get("records_per_s_all_cores")
-        errors = "".join(f"{e:13.3f}" for e in result["error_percent"])  # type: ignore[attr-defined]
-        print(
-            f"{name:20}{speed:10.1f}{f'{every:.0f}' if every else '':>11}{own / speed:9.1f}"
-            f"{result['peak_memory_mb']:9.0f}{errors}"
-        )
+        line = f"{name:19}"
+        for key, width in (("records_per_s", 9), ("records_per_s_all_cores", 10)):
+            speed = float(result[key])  # type: ignore[arg-type]
+            line += f"{speed:{width}.1f}{float(own[key]) / speed:9.1f}"  # type: ignore[arg-type]
+        errors = "".join(f"{e:12.3f}" for e in result["error_percent"])  # type: ignore[attr-defined]
+        print(f"{line}{result['peak_memory_mb']:9.0f}{errors}")
 
 
 if __name__ == "__main__":
