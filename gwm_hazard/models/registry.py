@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import json
+from collections.abc import Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,23 @@ def load_model(name: str, device: str = "auto") -> WaveformModel:
             f"unknown model {name!r}: known are {', '.join(sorted(families()))}, "
             "or give the path of a model folder"
         )
+    model.device = _device(device)
+    return model
+
+
+def model_from_card(card: Mapping[str, Any], device: str = "auto") -> WaveformModel:
+    """The model that a card (:meth:`ModelCard.to_dict`) describes by family and parameters.
+
+    Raises
+    ------
+    ModelError
+        An unknown family, parameters that it does not take, or a device that is not there.
+    """
+    try:
+        family, parameters = card["family"], card["parameters"]
+    except KeyError as exc:
+        raise ModelError(f"model card without {exc.args[0]!r}") from None
+    model = _family(family, f"card of model {card.get('name')!r}")(**parameters)
     model.device = _device(device)
     return model
 

@@ -71,7 +71,7 @@ def event_based(oq: OpenQuake, folder: Path, branches: Any = None, **more: Any) 
         "sites": "0 0, 0.1 0.4",
         "ground_motion_fields": "true",
         "hazard_curves_from_gmfs": "true",
-        "minimum_intensity": '{"PGA": 0.02}',
+        "minimum_intensity": '{"default": 0.02}',
     }
     return oq.job(folder, branches or BOORE, **(changes | more))
 
@@ -121,3 +121,32 @@ def test_scenario_stores_measures_of_waveforms(oq: OpenQuake, scenario_run: Any)
     }
     expected = measured(gwm, conditions, seed=7)
     np.testing.assert_allclose(gwm[list(IMTS)], expected, rtol=5e-3)  # mesh of the surface
+
+
+def test_event_based_hazard_curves_come_from_the_fields(oq: OpenQuake, event_run: Any) -> None:
+    table = stored(oq, event_run)
+    assert set(table.rlz) == {0, 1}
+    with oq.datastore(event_run) as dstore:
+        param = dstore["oqparam"]
+        curves = dstore["hcurves-rlzs"][:]  # (N, R, M, L)
+        sigma = dstore.read_df("gmf_data/sigma_epsilon")
+        events = dstore["events"][:]
+    for rlz in (0, 1):
+        for site in (0, 1):
+            part = table[(table.rlz == rlz) & (table.sid == site)]
+            for m, imt in enumerate(param.imtls):
+                counts = (part[imt].to_numpy()[:, None] > param.imtls[imt]).sum(axis=0)
+                np.testing.assert_allclose(
+                    curves[site, rlz, m], -np.expm1(-counts / 20.0), rtol=1e-5, atol=1e-7
+                )
+    assert (table[list(param.imtls)].max(axis=1) >= 0.02).all()  # minimum_intensity
+    of_gwm = np.isin(sigma.eid, events["id"][events["rlz_id"] == 0])
+    assert sigma["eps_inter_PGA"][of_gwm].isna().all()
+    assert sigma["eps_inter_PGA"][~of_gwm].notna().all()
+    assert sigma["sig_inter_PGA"].between(0.2, 0.6).all()
+
+
+def test_two_workers_give_the_same_fields(oq: OpenQuake, event_run: Any, tmp_path: Path) -> None:
+    run = oq.run(event_based(oq, tmp_path), distribute="processpool")
+    pd.testing.assert_frame_equal(stored(oq, run), stored(oq, event_run), check_exact=True)
+    assert "Sent" in run.text
