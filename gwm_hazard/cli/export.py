@@ -73,7 +73,7 @@ def export(
     """
     try:
         with _late_bar(f"export to {name}") as progress:
-            remarks = export_catalogue(
+            done = export_catalogue(
                 catalogue,
                 name,
                 output,
@@ -88,6 +88,6 @@ def export(
             )
     except ImportError as error:
         raise click.ClickException(str(error)) from None
-    for remark in remarks:
+    for remark in done.remarks:
         click.echo(f"note: {remark}", err=True)
-    click.echo(f"{output}: written; README.txt says how to read it")
+    click.echo(f"{output}: {done.records} records; README.txt says how to read them")

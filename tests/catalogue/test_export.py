@@ -259,3 +259,21 @@ def test_station_codes_are_distinct_and_read_as_text(tmp_path):
 )
 def test_channel_codes(components, rate, expected):
     assert seed.channels(components, rate) == expected
+
+
+def test_a_catalogue_of_keys_exports_as_one_of_waveforms(tmp_path):
+    from gwm_hazard.models.registry import load_model
+
+    model = load_model("stochastic", "cpu")
+    sc = Scenarios(mag=[5.0, 5.5, 5.0], rhypo=20.0, vs30=400.0, hypo_depth=8.0)
+    noise = Noise(11, [3, 4, 5], 0, 0)
+    for store in ("waveforms", "keys"):
+        path = tmp_path / f"{store}.h5"
+        with CatalogueWriter(path, model, 0, 11, {}, store=store) as writer:
+            for part, acc in model.batches(sc, noise):
+                writer.append(acc, sc.take(part), noise.take(part), {})
+        export_catalogue(path, "csv", tmp_path / store)
+    files = sorted(p.relative_to(tmp_path / "keys") for p in (tmp_path / "keys").rglob("*.csv"))
+    assert len(files) == 4
+    for file in files[1:]:
+        assert (tmp_path / "keys" / file).read_text() == (tmp_path / "waveforms" / file).read_text()

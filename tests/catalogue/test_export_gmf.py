@@ -10,7 +10,7 @@ import pytest
 from openquake.hazardlib.imt import from_string as imt_from_string
 
 from gwm_hazard import Noise, Scenarios, intensity_measures
-from gwm_hazard.catalogue.export import Options, export_catalogue
+from gwm_hazard.catalogue.export import Exported, Options, export_catalogue
 from gwm_hazard.catalogue.export.gmf import DEFAULT_IMTS, OPENQUAKE_IMTS, imts_of
 from gwm_hazard.catalogue.export.records import open_records
 from gwm_hazard.catalogue.store import CatalogueWriter
@@ -48,7 +48,7 @@ def write_catalogue(toy, path, *, lon_lat=True, keep=None, **extra):
 
 def test_files(toy, tmp_path):
     path = write_catalogue(toy, tmp_path / "wf.h5")
-    assert export_catalogue(path, "openquake", tmp_path / "out") == []
+    assert export_catalogue(path, "openquake", tmp_path / "out") == Exported(6)
     gmfs = pd.read_csv(tmp_path / "out" / "gmfs.csv")
     assert list(gmfs.columns) == ["sid", "eid", "gmv_PGA", "gmv_SA(0.3)"]
     assert gmfs["eid"].tolist() == [0, 0, 1, 1, 2, 2] and gmfs["sid"].tolist() == [0, 1] * 3
@@ -90,7 +90,8 @@ def test_generated_records(toy, tmp_path):
     wf = toy.generate(Scenarios(mag=[5.0, 7.0], rrup=20.0, vs30=400.0), n=3, seed=1)
     mesh = tmp_path / "mesh.csv"
     mesh.write_text('#,,"generated"\nsite_id,lon,lat\n0,10.0,45.0\n1,11.0,45.0\n')
-    (remark,) = export_catalogue(wf, "openquake", tmp_path / "out", imts=["PGA"], sites=mesh)
+    done = export_catalogue(wf, "openquake", tmp_path / "out", imts=["PGA"], sites=mesh)
+    (remark,) = done.remarks
     assert remark.startswith("6 of 12 pairs")  # the second site of the mesh has no record
     gmfs = pd.read_csv(tmp_path / "out" / "gmfs.csv")
     expected = intensity_measures(wf, ["PGA"])["PGA"].values.ravel()

@@ -13,7 +13,8 @@ import pytest
 from gwm_hazard import Scenarios
 from gwm_hazard.catalogue.export import export_catalogue
 from gwm_hazard.catalogue.export.at2 import at2_text
-from gwm_hazard.data.readers import at2
+from gwm_hazard.data.readers import at2, text
+from gwm_hazard.data.records import Options
 
 SC = Scenarios(mag=[5.0, 7.0], rrup=[20.0, 10.0], vs30=400.0)
 UNITS = {"m/s2": 1.0, "cm/s2": 0.01, "g": 9.80665}
@@ -21,7 +22,13 @@ UNITS = {"m/s2": 1.0, "cm/s2": 0.01, "g": 9.80665}
 
 @pytest.fixture
 def waveforms(toy):
-    return toy.generate(SC, n=2, seed=3)
+    """Two records of 160 samples and two of 256, of all signs and sizes."""
+    wf = toy.generate(SC, n=2, seed=3)
+    noise = np.random.default_rng(0).normal(size=(2, 2, 160)) * 10.0 ** np.arange(-3, 1).reshape(
+        2, 2, 1
+    )
+    wf["acceleration"].values[:, :, 1, :160] = noise
+    return wf
 
 
 def records_of(waveforms):
@@ -40,13 +47,23 @@ def test_csv(waveforms, tmp_path, unit):
     for (name, expected), file in zip(records_of(waveforms), table["file"], strict=True):
         assert name in file
         got = pd.read_csv(tmp_path / "out" / file)
-        u = unit.replace("/", "_")
-        assert list(got.columns) == ["time_s", f"H1_{u}", f"H2_{u}", f"V_{u}"]
-        np.testing.assert_allclose(got["time_s"], np.arange(len(got)) * 0.01, atol=1e-12)
+        assert list(got.columns) == ["time (s)", *(f"{c} ({unit})" for c in ("H1", "H2", "V"))]
+        np.testing.assert_allclose(got["time (s)"], np.arange(len(got)) * 0.01, atol=1e-12)
         back = got.iloc[:, 1:].to_numpy().T
         if unit == "m/s2":
             assert np.array_equal(back.astype(np.float32), expected)  # nothing is lost
         np.testing.assert_allclose(back * UNITS[unit], expected, rtol=5e-9)
+
+
+def test_csv_through_the_reader_of_observed_records(waveforms, tmp_path):
+    export_catalogue(waveforms, "csv", tmp_path / "out", unit="g")
+    files = sorted((tmp_path / "out" / "waveforms").iterdir())
+    for source, (_, expected) in zip(
+        text.scan(files, Options()), records_of(waveforms), strict=True
+    ):
+        (record,) = source
+        assert record.dt_s == 0.01
+        np.testing.assert_allclose(record.acceleration, expected, rtol=6e-8)
 
 
 def read_at2(path):

@@ -43,6 +43,14 @@ class Options:
     progress: Callable[[float], None] = lambda share: None
 
 
+@dataclass(frozen=True)
+class Exported:
+    """What was written: the number of records, and remarks on them; often none."""
+
+    records: int
+    remarks: tuple[str, ...] = ()
+
+
 #: Importing this package loads none of the modules.
 FORMATS: dict[str, Format] = {
     "asdf": Format("asdf", "ASDF, one HDF5 file (needs pyasdf)"),
@@ -77,7 +85,7 @@ def export_catalogue(
     sites: str | Path | None = None,
     overwrite: bool = False,
     progress: Callable[[float], None] | None = None,
-) -> list[str]:
+) -> Exported:
     """Write the records of a waveform file as a folder in another format.
 
     Waveforms are read in blocks, so that memory holds a block and the table of the coordinates.
@@ -101,8 +109,8 @@ def export_catalogue(
 
     Returns
     -------
-    list of str
-        Remarks on the export that a user should read; often none.
+    Exported
+        How many records were written, and what a user should know of them.
 
     Raises
     ------
@@ -142,4 +150,4 @@ def export_catalogue(
             remarks: list[str] = module.write(chosen, folder, options)
             selection = {"records": records, "where": where, "max": limit}
             write_notes(folder, format, options.unit, chosen, selection, module.README, remarks)
-    return remarks
+    return Exported(len(chosen), tuple(remarks))

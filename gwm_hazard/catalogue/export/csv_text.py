@@ -14,7 +14,7 @@ from gwm_hazard.catalogue.export.units import M_S2
 README = """
 Files
   records.csv           a row a record: file, conditions, key, measures
-  waveforms/NAME.csv    time_s, then a column a component; the header names the unit. Nine
+  waveforms/NAME.csv    time (s), then a column a component with its unit in brackets. Nine
                         digits: the float32 values of the source are kept.
   In Python: pandas.read_csv("waveforms/NAME.csv")
 """
@@ -23,8 +23,7 @@ Files
 def write(records: Records, folder: Path, options: Options) -> list[str]:
     """Write ``waveforms/NAME.csv`` and ``records.csv``."""
     (folder / "waveforms").mkdir()
-    unit = options.unit.replace("/", "_")
-    header = ",".join(["time_s", *(f"{c}_{unit}" for c in records.components)])
+    header = ",".join(["time (s)", *(f"{c} ({options.unit})" for c in records.components)])
     line = ",".join(["%.10g", *("%.9g" for _ in records.components)]) + "\n"
     for row, name, acceleration in records.each(M_S2[options.unit]):
         time = np.arange(acceleration.shape[1]) * records.dt_s
