@@ -53,7 +53,7 @@ class DrawnArray(BackendArray):
         self._columns = {
             name: dataset[name].variable for name in (*KEYS, *CONDITIONS) if name in dataset.coords
         }
-        self._measures = {name: dataset[name].variable for name in dataset.data_vars}
+        self._measures = {str(name): dataset[name].variable for name in dataset.data_vars}
         self.shape = tuple(dataset.sizes.get(d, 0) for d in ("record", "component", "time"))
         self.dtype = np.dtype(np.float32)
         self._checked = False

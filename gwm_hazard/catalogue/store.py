@@ -175,7 +175,7 @@ class CatalogueWriter:
             self._file["acceleration"][start:stop, :, : acceleration.shape[2]] = acceleration
         for name in scenarios:
             condition = CONDITIONS[name]
-            values = scenarios[name]
+            values: NDArray[Any] = scenarios[name]
             if self._keys:
                 values = _as_float32(name, values)
             self._put(name, values, start, units=condition.unit, long_name=condition.description)

@@ -67,6 +67,17 @@ class Draws:
     noise: Noise
 
 
+def rounded_conditions(gsim: GenerativeWaveformGMM, ctx: Any) -> dict[str, NDArray[np.float64]]:
+    """The model's conditions at the N sites of a context, rounded to float32 values.
+
+    The waveforms are drawn from the rounded values, which a catalogue of keys holds exactly.
+    """
+    return {
+        name: values.astype(np.float32).astype(np.float64)
+        for name, values in conditions_of(gsim, ctx).items()
+    }
+
+
 def draws_of(gsim: GenerativeWaveformGMM, ctx: Any, eids: Any, seed: int) -> Draws:
     """Conditions and keys of the waveforms behind a rupture's fields.
 
@@ -81,12 +92,9 @@ def draws_of(gsim: GenerativeWaveformGMM, ctx: Any, eids: Any, seed: int) -> Dra
 
     Returns
     -------
-    Draws of E x N rows. Conditions are rounded to float32, in which a catalogue holds them.
+    Draws of E x N rows; see :func:`rounded_conditions`.
     """
-    columns = {
-        name: np.tile(values.astype(np.float32).astype(np.float64), len(eids))
-        for name, values in conditions_of(gsim, ctx).items()
-    }
+    columns = {k: np.tile(v, len(eids)) for k, v in rounded_conditions(gsim, ctx).items()}
     event = np.repeat(np.asarray(eids, dtype=np.uint64), len(ctx))
     site = np.tile(np.asarray(ctx["sids"], dtype=np.uint32), len(eids))
     return Draws(Scenarios(**columns), Noise(seed, event, site, 0))

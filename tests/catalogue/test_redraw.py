@@ -152,7 +152,7 @@ def test_a_model_that_changed_under_the_same_version_is_found(tmp_path, monkeypa
     monkeypatch.setattr(StochasticModel, "draw", lambda self, *a: 1.01 * original(self, *a))
     with (
         open_catalogue(path) as data,
-        pytest.raises(CatalogueError, match="record 4 drawn again has PGA .* has changed"),
+        pytest.raises(CatalogueError, match=r"record 4 drawn again has PGA .* has changed"),
     ):
         data["acceleration"].isel(record=4).load()
 
