@@ -3,42 +3,48 @@
 # OpenQuake checks that ``compute`` is annotated with the class numpy.recarray itself, so this
 # module must not postpone annotations.
 
+import copy
+import itertools
 import logging
 import multiprocessing
+from collections.abc import Mapping
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from openquake.hazardlib import const, imt
 from openquake.hazardlib.gsim.base import GMPE
 
 from gwm_hazard.models.base import ModelCard, WaveformModel
 from gwm_hazard.models.registry import load_model
+from gwm_hazard.openquake.conditions import Sources, conditions, sources_of
 from gwm_hazard.scenario import Scenarios
-from gwm_hazard.surface.build import find_or_build, load_for
-from gwm_hazard.surface.ensemble import Ensemble, Moments, estimate
+from gwm_hazard.surface.build import bundled_file, find_or_build, load_for
+from gwm_hazard.surface.ensemble import Ensemble, Moments, draw_ln_measures, moments_of
+from gwm_hazard.surface.mixing import mix, uniform_points
+from gwm_hazard.surface.shape import Shape, exceedance, sample_shape
 from gwm_hazard.surface.surface import Surface
-from gwm_hazard.units import CONDITIONS
 
 log = logging.getLogger(__name__)
 
 ESTIMATORS = ("surface", "direct")
 POLICIES = ("clip", "error")
-
-#: Where OpenQuake keeps each condition of a rupture-site pair.
-SITE_PARAMETERS = frozenset({"vs30"})
-DISTANCES = frozenset({"rrup", "rhypo", "rjb", "repi"})
+DISTRIBUTIONS = ("lognormal", "empirical")
 
 #: What is drawn at once for ``estimator = "direct"``: bounds the records held in memory.
 DIRECT_PAIRS = 256
+#: Waveforms a pair from which a direct ensemble tells its shape: the kurtosis of 1000 draws has
+#: a standard error of 0.15.
+LEAST_FOR_SHAPE = 1000
 
 
 class GenerativeWaveformGMM(GMPE):
     """Ground-motion model made from a generative waveform model (GWM).
 
     The distribution of ln IM for a rupture-site pair is that of the measures (RotD50) of the
-    waveforms that the model draws for it; it is handed to OpenQuake as a lognormal with mean,
-    between-event (tau), within-event (phi) and total standard deviation.
+    waveforms that the model draws for it; it is handed to OpenQuake with mean, between-event
+    (tau), within-event (phi) and total standard deviation, as a lognormal or as the smoothed
+    empirical distribution.
 
     Parameters
     ----------
@@ -60,12 +66,33 @@ class GenerativeWaveformGMM(GMPE):
     out_of_range : "clip" or "error"
         A pair outside the model's range of validity is moved to the nearest bound, with one
         warning a process; or it stops the calculation.
+    distribution : "lognormal" or "empirical"
+        "empirical": the exceedance probabilities of a classical calculation are those of the
+        mixture of two normals, of equal weight, that has the mean, variance, skewness and
+        kurtosis of the ensemble (:mod:`gwm_hazard.surface.shape`: closed form, and why the tail
+        beyond the draws is normal). OpenQuake evaluates it as it does its ``AvgPoeGMPE``
+        (``openquake.hazardlib.contexts.set_poes``): the mean of two exceedance probabilities,
+        each truncated at ``truncation_level`` standard deviations of its own component about
+        the component's mean. A lognormal ensemble gives the lognormal. Where OpenQuake takes
+        moments only (disaggregation bins, conditional spectra, ``ModifiableGMPE``) it remains
+        lognormal; fields of event-based jobs are waveforms and need no distribution.
+    distance : "effective", "rrup" or "rhypo"
+        What a model that is conditioned on ``rhypo``, the distance to a point, is given for a
+        finite rupture. "effective": sqrt(rrup^2 + h(M)^2) with the saturation length h of Boore
+        and Thompson (2015), :mod:`gwm_hazard.distance`; the default, because the hypocentral
+        distance of a long rupture depends on where along it OpenQuake puts the hypocentre
+        (its centre), and the closest distance alone would put the whole rupture there.
+        A model conditioned on ``rrup`` is given ``rrup``: it has its own saturation.
+    fixed : str
+        Conditions with one value for all pairs, "azimuthal_gap=120". A condition for which
+        OpenQuake has no word and which is not fixed is integrated over a uniform prior on the
+        model's range; its effect on the mean adds to tau, since it belongs to the earthquake.
 
     Raises
     ------
     ValueError
-        An unknown model, estimator or policy; a surface that is missing, unreadable, or made
-        from another model.
+        An unknown model, estimator, policy, distribution, distance or condition; a surface that
+        is missing, unreadable, or made from another model.
     """
 
     DEFINED_FOR_TECTONIC_REGION_TYPE = const.TRT.ACTIVE_SHALLOW_CRUST
@@ -90,32 +117,54 @@ class GenerativeWaveformGMM(GMPE):
         seed: int = 1,
         device: str = "auto",
         out_of_range: str = "clip",
+        distribution: str = "lognormal",
+        distance: str = "",
+        fixed: str = "",
     ):
         _check_choice("estimator", estimator, ESTIMATORS)
         _check_choice("out_of_range", out_of_range, POLICIES)
+        _check_choice("distribution", distribution, DISTRIBUTIONS)
         self.model = model
         self.estimator = estimator
         self.realizations = realizations
         self.seed = seed
         self.device = device
         self.out_of_range = out_of_range
-        loaded = load_model(model, device)
-        self.card = loaded.card
-        names = set(loaded.card.condition_names)
-        self.REQUIRES_SITES_PARAMETERS = names & SITE_PARAMETERS
-        self.REQUIRES_DISTANCES = names & DISTANCES
-        self.REQUIRES_RUPTURE_PARAMETERS = names - SITE_PARAMETERS - DISTANCES
-        if not loaded.card.between_event:
-            self.DEFINED_FOR_STANDARD_DEVIATION_TYPES = {const.StdDev.TOTAL}
-        self._surface = None
+        self.distribution = distribution
+        #: A surface of this GSIM's own, None for the one that all share in a process.
+        self._surface: Surface | None = None
+        held = None
         if estimator == "direct":
             Ensemble(realizations, seed)  # refuses bad values before the calculation starts
+            self.card = load_model(model, device).card
         elif surface_file:
             # OpenQuake removes the file after this call when it reads a datastore.
-            self._surface = load_for(loaded, surface_file)
+            loaded = load_model(model, device)
+            self._surface = held = load_for(loaded, surface_file)
+            self.card = loaded.card
         else:
-            _found_surface(model)
-        self._range = surface_range(self)
+            held, self.card = _found_surface(model)
+        ranges = {r.name: (r.low, r.high) for r in self.card.conditions}
+        for name, (low, high) in (held.ranges if held is not None else {}).items():
+            ranges[name] = (max(low, ranges[name][0]), min(high, ranges[name][1]))
+        self.sources = sources_of(self.card, ranges, distance, fixed)
+        sites, rupture, distances = self.sources.requires()
+        self.REQUIRES_SITES_PARAMETERS = sites
+        self.REQUIRES_RUPTURE_PARAMETERS = rupture
+        self.REQUIRES_DISTANCES = distances
+        if not (self.card.between_event or self.sources.priors):
+            self.DEFINED_FOR_STANDARD_DEVIATION_TYPES = {const.StdDev.TOTAL}
+        if held is not None and (self.sources.fixed or self.sources.priors):
+            self._surface = _marginal(held, self.sources)
+        if distribution == "empirical":
+            _check_shape(held, realizations)
+            # OpenQuake averages the exceedance probabilities of ``gsims`` where it finds this.
+            self.weights = np.array([0.5, 0.5])
+
+    @property
+    def gsims(self):  # type: ignore[no-untyped-def]
+        """The two normals of ``distribution = "empirical"``."""
+        return [_component(self, k) for k in (0, 1)]
 
     def compute(self, ctx: np.recarray, imts, mean, sig, tau, phi):  # type: ignore[no-untyped-def]
         """Fill the moments of ln IM for the N rupture-site pairs of ``ctx`` and M measures.
@@ -126,16 +175,52 @@ class GenerativeWaveformGMM(GMPE):
             if measure.damping != 5.0:
                 raise ValueError(f"{measure.string}: damping {measure.damping} %, only 5 % is held")
         names = tuple(measure.string for measure in imts)
-        moments = distribution(self, ctx, names)
+        component = vars(self).get("_component")
+        moments, shape = estimated(self, ctx, names, component is not None)
         mean[:] = moments.mean.T
+        sig[:] = moments.sigma.T
         tau[:] = moments.tau.T
         phi[:] = moments.phi.T
-        sig[:] = moments.sigma.T
+        if component is not None and shape is not None:
+            offset, spread = (x[component].T for x in shape.components())
+            mean += offset * sig
+            for deviation in (sig, tau, phi):
+                deviation *= spread
+
+
+def _component(gsim: GenerativeWaveformGMM, k: int) -> GenerativeWaveformGMM:
+    part = copy.copy(gsim)
+    del part.weights
+    part._component = k
+    return part
 
 
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
         raise ValueError(f"{name} = {value!r}: must be one of {', '.join(choices)}")
+
+
+def _check_shape(held: Surface | None, realizations: int) -> None:
+    """Refuse ``distribution = "empirical"`` where nothing tells the shape."""
+    if held is None and realizations < LEAST_FOR_SHAPE:
+        raise ValueError(
+            f'distribution = "empirical": realizations = {realizations} do not tell the shape '
+            f'of a distribution; give at least {LEAST_FOR_SHAPE}, or estimator = "surface"'
+        )
+    if held is not None and held.skewness is None:
+        raise ValueError(
+            'distribution = "empirical": the surface holds moments only; build it again with '
+            "`gwm-hazard surface build`"
+        )
+
+
+def _marginal(surface: Surface, sources: Sources) -> Surface:
+    """The surface over the conditions that OpenQuake gives."""
+    for name, value in sources.fixed.items():
+        surface = surface.marginal(name, np.array([value]), np.ones(1))
+    for name in sources.priors:
+        surface = surface.marginal(name, *uniform_points(*sources.ranges[name]))
+    return surface
 
 
 @lru_cache(maxsize=4)
@@ -152,90 +237,96 @@ def _loaded_model(model: str, device: str) -> WaveformModel:
 
 
 @lru_cache(maxsize=4)
-def _found_surface(model: str) -> Surface:
+def _found_surface(model: str) -> tuple[Surface, ModelCard]:
+    """Surface and card of a model for which no surface was named."""
+    path = bundled_file(model)
+    if path is not None:
+        # The card of the file, so that the processes of a job need not import torch.
+        surface = Surface.load(path)
+        if surface.card is not None:
+            return surface, surface.card
     loaded = load_model(model, "cpu")
-    return load_for(loaded, find_or_build(loaded))
+    return load_for(loaded, find_or_build(loaded)), loaded.card
 
 
 def surface_of(gsim: GenerativeWaveformGMM) -> Surface:
     """The surface behind a GSIM with ``estimator = "surface"``."""
-    return gsim._surface if gsim._surface is not None else _found_surface(gsim.model)
+    return gsim._surface if gsim._surface is not None else _found_surface(gsim.model)[0]
 
 
-def surface_range(gsim: GenerativeWaveformGMM) -> dict[str, tuple[float, float]]:
-    """Range of each condition: that of the card, or of the surface where it holds less."""
-    ranges = {r.name: (r.low, r.high) for r in gsim.card.conditions}
-    if gsim.estimator == "surface":
-        for name, (low, high) in surface_of(gsim).ranges.items():
-            ranges[name] = (max(low, ranges[name][0]), min(high, ranges[name][1]))
-    return ranges
+def conditions_of(
+    gsim: GenerativeWaveformGMM, ctx: np.recarray, u: Mapping[str, ArrayLike] | None = None
+) -> dict[str, NDArray[np.float64]]:
+    """All of the model's conditions at the N pairs, inside its range by the chosen policy.
+
+    ``u`` gives the quantile, 0 to 1, of conditions that have a prior; by default the median.
+    """
+    return conditions(gsim.sources, gsim.card, ctx, gsim.out_of_range, u)
 
 
 def distribution(gsim: GenerativeWaveformGMM, ctx: np.recarray, imts: tuple[str, ...]) -> Moments:
     """Moments of ln IM at the N pairs of a context array, each (N, n_imts)."""
-    conditions = conditions_of(gsim, ctx)
+    return estimated(gsim, ctx, imts, False)[0]
+
+
+def exceedance_of(
+    gsim: GenerativeWaveformGMM,
+    ctx: np.recarray,
+    imts: tuple[str, ...],
+    ln_iml: NDArray[np.float64],
+    truncation: float,
+) -> NDArray[np.float64]:
+    """P(ln IM > ln_iml) at the N pairs as OpenQuake's classical calculator has it.
+
+    ln_iml (n_imts, n_levels) or, by pair, (N, n_imts, n_levels) -> (N, n_imts, n_levels)
+    """
+    moments, shape = estimated(gsim, ctx, imts, gsim.distribution == "empirical")
+    z = (ln_iml - moments.mean[..., None]) / moments.sigma[..., None]
+    if shape is None:
+        normal = np.zeros((1, 1, 1))
+        return exceedance(z, Shape(normal, normal), truncation)
+    return exceedance(z, Shape(shape.skewness[..., None], shape.kurtosis[..., None]), truncation)
+
+
+def estimated(
+    gsim: GenerativeWaveformGMM, ctx: np.recarray, imts: tuple[str, ...], with_shape: bool
+) -> tuple[Moments, Shape | None]:
+    """Moments, and the shape where asked for, at the N pairs, each (N, n_imts)."""
     if gsim.estimator == "surface":
-        return surface_of(gsim)(conditions, imts)
+        surface, at = surface_of(gsim), conditions_of(gsim, ctx)
+        return surface(at, imts), surface.shape(at, imts) if with_shape else None
+    names = gsim.sources.priors
+    points = [uniform_points(0.0, 1.0) for _ in names]
+    parts, weights = [], []
+    for combined in itertools.product(*(zip(*p, strict=True) for p in points)):
+        u = {name: value for name, (value, _) in zip(names, combined, strict=True)}
+        parts.append(_direct(gsim, conditions_of(gsim, ctx, u), imts))
+        weights.append(float(np.prod([w for _, w in combined])))
+    moments = Moments(*(np.stack([getattr(m, k) for m, _ in parts]) for k in _MOMENTS))
+    shape = Shape(*(np.stack([getattr(s, k) for _, s in parts]) for k in _SHAPE))
+    return mix(moments, shape if with_shape else None, np.array(weights))
+
+
+_MOMENTS, _SHAPE = ("mean", "tau", "phi"), ("skewness", "kurtosis")
+
+
+def _direct(
+    gsim: GenerativeWaveformGMM, at: dict[str, NDArray[np.float64]], imts: tuple[str, ...]
+) -> tuple[Moments, Shape]:
     # Pairs that differ in nothing the model takes (the same rupture seen twice) are drawn once.
-    table = np.stack([conditions[name] for name in gsim.card.condition_names])
+    table = np.stack([at[name] for name in gsim.card.condition_names])
     unique, inverse = np.unique(table, axis=1, return_inverse=True)
     model = _loaded_model(gsim.model, gsim.device)
     ensemble = Ensemble(gsim.realizations, gsim.seed)
-    parts = []
+    found: list[list[NDArray[np.float64]]] = []
     for start in range(0, unique.shape[1], DIRECT_PAIRS):
         part = unique[:, start : start + DIRECT_PAIRS]
         scenarios = Scenarios(**dict(zip(gsim.card.condition_names, part, strict=True)))
-        parts.append(estimate(model, scenarios, list(imts), ensemble))
-    mean, tau, phi = (
-        np.concatenate([getattr(p, k) for p in parts])[inverse.ravel()]
-        for k in ("mean", "tau", "phi")
-    )
-    return Moments(mean, tau, phi)
-
-
-def conditions_of(gsim: GenerativeWaveformGMM, ctx: np.recarray) -> dict[str, NDArray[np.float64]]:
-    """The model's conditions at the N pairs, inside its range by the chosen policy."""
-    found = {}
-    for name, (low, high) in gsim._range.items():
-        values = np.asarray(ctx[name], dtype=np.float64)
-        spec = CONDITIONS[name]
-        wrong = ~((values >= spec.low) & (values <= spec.high))
-        if wrong.any():
-            raise ValueError(
-                f"{name} = {values[wrong][0]:g} {spec.unit} {_where(ctx, wrong)}: must be from "
-                f"{spec.low:g} to {spec.high:g} {spec.unit} ({spec.description})"
-            )
-        outside = (values < low) | (values > high)
-        if outside.any():
-            message = (
-                f"{name} = {values[outside][0]:g} {spec.unit} {_where(ctx, outside)} is outside "
-                f"the range of model {gsim.card.name!r}, {low:g} to {high:g} {spec.unit}"
-            )
-            if gsim.out_of_range == "error":
-                raise ValueError(f'{message}; out_of_range = "clip" moves it to the bound')
-            _warn_once(gsim.card, name, message)
-            values = np.clip(values, low, high)
-        found[name] = values
-    return found
-
-
-def _where(ctx: np.recarray, mask: NDArray[np.bool_]) -> str:
-    names = ctx.dtype.names or ()
-    parts = [
-        f"{label} {ctx[column][mask][0]}"
-        for column, label in (("sids", "at site"), ("rup_id", "of rupture"))
-        if column in names
-    ]
-    return " ".join(parts)
-
-
-_warned: set[tuple[str, str]] = set()
-
-
-def _warn_once(card: ModelCard, name: str, message: str) -> None:
-    key = (card.name, name)
-    if key not in _warned:
-        _warned.add(key)
-        log.warning(
-            '%s: clipped to the bound, like all further ones (out_of_range = "clip")', message
-        )
+        n = len(scenarios)
+        ln = draw_ln_measures(
+            model, scenarios.repeat(ensemble.realizations), ensemble.tile(n), list(imts)
+        ).reshape(n, ensemble.realizations, len(imts))
+        m, s = moments_of(ln, model.card.between_event), sample_shape(ln)
+        found.append([m.mean, m.tau, m.phi, s.skewness, s.kurtosis])
+    columns = [np.concatenate(c)[inverse.ravel()] for c in zip(*found, strict=True)]
+    return Moments(*columns[:3]), Shape(*columns[3:])

@@ -18,10 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gwm_hazard.models.base import WaveformModel
+from gwm_hazard.models.registry import BUNDLED, CARD_FILE
 from gwm_hazard.noise import Noise
 from gwm_hazard.scenario import Scenarios
 from gwm_hazard.surface.ensemble import Ensemble, Moments, draw_ln_measures, estimate
-from gwm_hazard.surface.refine import Conditions, Estimates, Tolerance, node_to_add
+from gwm_hazard.surface.refine import Conditions, Estimates, Tolerance, differences, node_to_add
 from gwm_hazard.surface.shape import Shape, pooled_shape, sample_shape
 from gwm_hazard.surface.surface import Axis, Surface, SurfaceError, fingerprint
 
@@ -40,9 +41,9 @@ IMTS = (
 REALIZATIONS = 280
 HELD_OUT = 60
 SEED = 1
-#: Scenarios, and independent draws at each, from which the shape of the distribution is pooled.
+#: Scenarios, at most, from whose draws the shape of the distribution is pooled, and nodes a one.
 SHAPE_SCENARIOS = 256
-SHAPE_DRAWS = 400
+NODES_A_SHAPE = 8
 #: Nodes at which refinement stops: some hours of estimation on a desktop.
 MAX_NODES = 20_000
 
@@ -84,8 +85,7 @@ def build_surface(
     held_out: int = HELD_OUT,
     tolerance: Tolerance | None = None,
     max_nodes: int = MAX_NODES,
-    shape_scenarios: int = SHAPE_SCENARIOS,
-    shape_draws: int = SHAPE_DRAWS,
+    shape_scenarios: int | None = None,
     start_from: Surface | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Surface:
@@ -99,15 +99,16 @@ def build_surface(
     ----------
     model : the model
     path : file to write
-    axes : first grid; by default one over the ranges on the model's card
+    axes : grid; by default one over the ranges on the model's card, which is then refined
     imts : intensity measures, in OpenQuake's names
     realizations : draws at each node (common random numbers, :class:`Ensemble`)
     seed : seed of the draws
     held_out : random scenarios at which interpolation and sampling errors are measured
-    tolerance : of the held-out errors, by default 3 % of the median and 5 % of sigma
+    tolerance : of the held-out errors, by default 3 % of the median and 5 % of sigma; a grid of
+        your own is refined only where a tolerance is given
     max_nodes : refinement stops here, with a warning where the tolerance is not met
-    shape_scenarios, shape_draws : ensembles from which skewness and kurtosis are pooled; 0
-        scenarios for a surface of moments only
+    shape_scenarios : ensembles of ``realizations`` independent draws from which skewness and
+        kurtosis are pooled, by default one for 8 nodes, from 8 to 256; 0 for moments only
     start_from : a surface of the same model, ensemble and measures whose nodes are taken over;
         its grid is the first one where ``axes`` is not given
     progress : called with the share of the work of this round that is done, 0 to 1
@@ -118,7 +119,8 @@ def build_surface(
         ``start_from`` was made from another model or ensemble.
     """
     path = Path(path)
-    tolerance = tolerance or Tolerance()
+    if tolerance is None:
+        tolerance = Tolerance() if axes is None else Tolerance(np.inf, np.inf)
     if start_from is not None:
         _check_start(start_from, model, imts, realizations, seed)
     if axes is None:
@@ -146,14 +148,14 @@ def build_surface(
         same = moments(inside)
         got = surface(inside, imts)
         excess = tolerance.excess(got, same)
-        worst = np.sqrt((excess**2).mean(axis=1)).max(axis=1)
+        errors = [np.sqrt((e**2).mean(axis=0)).max() for e in differences(got, same)]
+        worst = np.array(errors) / (tolerance.mean, tolerance.sigma)
         rounds += 1
         log.info(
             "round %d, %d nodes: worst rms error %.4f of ln mean, %.4f of sigma",
             rounds,
             surface.mean[..., 0].size,
-            worst[0] * tolerance.mean,
-            worst[1] * tolerance.sigma,
+            *errors,
         )
         if (worst <= 1.0).all():
             break
@@ -167,8 +169,7 @@ def build_surface(
                 "surface: %d nodes leave a held-out error of %.3f in ln mean and %.3f in sigma "
                 "(tolerance %g and %g); raise max_nodes = %d",
                 surface.mean[..., 0].size,
-                worst[0] * tolerance.mean,
-                worst[1] * tolerance.sigma,
+                *errors,
                 tolerance.mean,
                 tolerance.sigma,
                 max_nodes,
@@ -185,8 +186,11 @@ def build_surface(
         tolerance_sigma=tolerance.sigma,
     )
     surface.errors.update(_errors(got, same, moments(inside, "other")))
+    if shape_scenarios is None:
+        nodes = surface.mean[..., 0].size
+        shape_scenarios = min(SHAPE_SCENARIOS, max(NODES_A_SHAPE, nodes // NODES_A_SHAPE))
     if shape_scenarios:
-        _add_shape(surface, model, found, shape_scenarios, shape_draws, seed)
+        _add_shape(surface, model, found, shape_scenarios, realizations, seed)
     surface.save(path, model.card)
     found.remove()
     return surface
@@ -244,7 +248,7 @@ def _add_shape(
     for name in ("skewness", "kurtosis"):
         values = getattr(pooled, name).reshape(surface.mean.shape).astype(np.float32)
         setattr(surface, name, values)
-    surface.attrs.update(shape_scenarios=n, shape_draws=draws, shape_degrees=degrees.tolist())
+    surface.attrs.update(shape_scenarios=n, shape_degrees=degrees.tolist())
 
 
 def _scaled(axes: tuple[Axis, ...], conditions: Conditions) -> NDArray[np.float64]:
@@ -266,14 +270,13 @@ def _errors(got: Moments, same: Moments, other: Moments) -> dict[str, NDArray[np
     def rms(x: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.sqrt((x**2).mean(axis=0))
 
+    interpolation = dict(zip(("mean", "sigma"), differences(got, same), strict=True))
+    sampling = dict(zip(("mean", "sigma"), differences(other, same), strict=True))
     return {
-        "interpolation_mean": rms(got.mean - same.mean),
-        "interpolation_sigma": rms(got.sigma / same.sigma - 1.0),
-        "largest_mean": np.abs(got.mean - same.mean).max(axis=0),
-        "largest_sigma": np.abs(got.sigma / same.sigma - 1.0).max(axis=0),
+        **{f"interpolation_{k}": rms(v) for k, v in interpolation.items()},
+        **{f"largest_{k}": np.abs(v).max(axis=0) for k, v in interpolation.items()},
         # Two independent estimates differ by sqrt(2) standard errors.
-        "sampling_mean": rms(other.mean - same.mean) / np.sqrt(2.0),
-        "sampling_sigma": rms(other.sigma / same.sigma - 1.0) / np.sqrt(2.0),
+        **{f"sampling_{k}": rms(v) / np.sqrt(2.0) for k, v in sampling.items()},
     }
 
 
@@ -286,10 +289,21 @@ def cache_folder() -> Path:
     return user_cache_path("gwm_hazard")
 
 
+def bundled_file(name: str) -> Path | None:
+    """The surface that ships for a model with built-in parameters, by the model's name.
+
+    A test of the package holds it against the model (``tests/validation``); a model folder has
+    none.
+    """
+    path = Path(str(files("gwm_hazard.surface"))) / "bundled" / f"{name}.h5"
+    own = name in BUNDLED and not (Path(name) / CARD_FILE).is_file()
+    return path if own and path.is_file() else None
+
+
 def bundled_surface(model: WaveformModel) -> Path | None:
     """The surface that ships with the package for this very model, if there is one."""
-    path = Path(str(files("gwm_hazard.surface"))) / "bundled" / f"{model.card.name}.h5"
-    if path.is_file() and Surface.load(path).model == fingerprint(model.card):
+    path = bundled_file(model.card.name)
+    if path is not None and Surface.load(path).model == fingerprint(model.card):
         return path
     return None
 

@@ -148,12 +148,18 @@ def estimate(
     """
     n, draws = len(scenarios), ensemble.realizations
     ln = draw_ln_measures(model, scenarios.repeat(draws), ensemble.tile(n), imts)
-    ln = ln.reshape(n, ensemble.events, SITES_PER_EVENT, len(imts))
+    return moments_of(ln.reshape(n, draws, len(imts)), model.card.between_event)
+
+
+def moments_of(ln: NDArray[np.float64], between_event: bool) -> Moments:
+    """Moments of an ensemble's draws (n_scenarios, realizations, n_imts), as :func:`estimate`."""
+    n, draws, columns = ln.shape
+    ln = ln.reshape(n, draws // SITES_PER_EVENT, SITES_PER_EVENT, columns)
     mean = ln.mean(axis=(1, 2))
     deviation = ln - mean[:, None, None]
     variance = (deviation**2).mean(axis=(1, 2))
     tau2 = np.zeros_like(variance)
-    if model.card.between_event:
+    if between_event:
         tau2 = (deviation[:, :, 0] * deviation[:, :, 1]).mean(axis=1)
         tau2 = np.clip(tau2, 0.0, variance)
     return Moments(mean, np.sqrt(tau2), np.sqrt(variance - tau2))

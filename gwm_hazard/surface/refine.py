@@ -128,8 +128,18 @@ class Tolerance:
 
     def excess(self, got: Moments, true: Moments) -> NDArray[np.float64]:
         """Errors in units of the tolerance, (2, n_scenarios, n_imts): ln mean and sigma."""
-        mean = np.abs(got.mean - true.mean) / self.mean
-        return np.stack([mean, np.abs(got.sigma / true.sigma - 1.0) / self.sigma])
+        mean, sigma = differences(got, true)
+        return np.stack([mean / self.mean, sigma / self.sigma])
+
+
+def differences(got: Moments, true: Moments) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Difference of ln mean and relative difference of sigma, (n_scenarios, n_imts) each.
+
+    A sigma of 0 is met by 0 only.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where(true.sigma > 0, got.sigma / true.sigma, 1.0 + got.sigma)
+    return got.mean - true.mean, ratio - 1.0
 
 
 def node_to_add(

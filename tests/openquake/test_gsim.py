@@ -17,6 +17,7 @@ from openquake.hazardlib.gsim_lt import GsimLogicTree
 
 from gwm_hazard.models.registry import load_model, save_model
 from gwm_hazard.models.stochastic import StochasticModel
+from gwm_hazard.openquake import conditions
 from gwm_hazard.openquake import gsim as module
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM
 from gwm_hazard.scenario import Scenarios
@@ -45,7 +46,7 @@ def gsim(tiny_surface: Path) -> GenerativeWaveformGMM:
 
 @pytest.fixture(autouse=True)
 def _fresh_warnings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_warned", set())
+    monkeypatch.setattr(conditions, "_warned", set())
 
 
 def moments(gsim: Any, pairs: dict[str, Any] = PAIRS, imts: tuple[str, ...] = MEASURES) -> Any:

@@ -229,9 +229,9 @@ def test_foreign_files(tmp_path):
 def test_newer_file(tmp_path):
     path = make().save(tmp_path / "toy.h5", ToyModel().card)
     with h5py.File(path, "r+") as file:
-        file.attrs["format_version"] = 2
+        file.attrs["format_version"] = 3
     with pytest.raises(
-        SurfaceError, match=r"toy\.h5: format 2, this version reads up to 1; update"
+        SurfaceError, match=r"toy\.h5: format 3, this version reads up to 2; update"
     ):
         Surface.load(path)
 
