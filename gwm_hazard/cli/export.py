@@ -34,7 +34,7 @@ def _late_bar(title: str) -> Iterator[Callable[[float], None]]:
     "  gwm-hazard export waveforms.h5 -f at2 --where 'mag > 6.5' --max 10 -o suite"
 )
 @click.argument("catalogue", type=_FILE)
-@click.option("--format", "-f", "name", required=True, help="One of the formats below.")
+@click.option("--format", "-f", "name", required=True, metavar="NAME", help="Format, see below.")
 @click.option(
     "--output", "-o", type=click.Path(path_type=Path), required=True, help="Folder to write."
 )

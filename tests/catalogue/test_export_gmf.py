@@ -177,16 +177,21 @@ VULNERABILITY = """<?xml version="1.0" encoding="utf-8"?>
 JOB = """[general]
 description = fields of waveforms
 calculation_mode = scenario_risk
-gmfs_file = gmfs.csv
-sites_csv = sites.csv
-number_of_ground_motion_fields = 3
+{fields}
 exposure_file = exposure.xml
 structural_vulnerability_file = vulnerability.xml
 aggregate_by = id
 """
 
 
-def test_scenario_risk_of_openquake(toy, tmp_path):
+@pytest.mark.parametrize(
+    "fields",
+    [
+        "gmfs_file = gmfs.csv\nsites_csv = sites.csv",
+        pytest.param("gmfs_file = gmfs.hdf5", marks=pytest.mark.slow),
+    ],
+)
+def test_scenario_risk_of_openquake(toy, tmp_path, fields):
     """The fields that OpenQuake stores are the catalogue's, and the losses follow from them."""
     from openquake.commonlib import datastore
 
@@ -201,7 +206,7 @@ def test_scenario_risk_of_openquake(toy, tmp_path):
     (folder / "exposure.xml").write_text(EXPOSURE)
     text = VULNERABILITY.format(imls=" ".join(map(str, LEVELS)), ratios=" ".join(map(str, RATIOS)))
     (folder / "vulnerability.xml").write_text(text)
-    (folder / "job.ini").write_text(JOB)
+    (folder / "job.ini").write_text(JOB.format(fields=fields))
     home = tmp_path / "oqdata"
     home.mkdir()
     done = OpenQuake(home, home / "none").run(folder / "job.ini")

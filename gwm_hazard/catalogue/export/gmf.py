@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from gwm_hazard.catalogue.export import Options
 from gwm_hazard.catalogue.export.folder import write_table
+from gwm_hazard.catalogue.export.gmf_hdf5 import write_hdf5
 from gwm_hazard.catalogue.export.records import Records
 from gwm_hazard.intensity import intensity_measures_array, parse_imt
 
@@ -24,12 +25,13 @@ Files
   gmfs.csv       ground-motion fields: sid, eid and a column a measure, in OpenQuake's units
                  (PGA, SA in g; PGV cm/s; IA m/s; CAV g s; durations s), RotD50
   sites.csv      site_id (the sid), lon, lat
+  gmfs.hdf5      fields and sites in one: as gmfs_file without sites_csv, quicker for large fields
   events.csv     which draw an eid stands for
   records.csv    a row a record: sid, eid, conditions, key, measures
   In the job.ini of a scenario_risk, scenario_damage or event_based_risk calculation:
     gmfs_file = gmfs.csv
     sites_csv = sites.csv
-    number_of_ground_motion_fields = N    (scenarios: the rows of events.csv)
+  and, for event_based_risk, the investigation_time and ses_per_logic_tree_path of the fields.
   OpenQuake gives all events the same weight. In a file of gwm-hazard generate the event is the
   scenario and the site is 0, as the records were drawn.
 """
@@ -46,7 +48,7 @@ _OF_EVENT = ("event", "realization", "rup_id", "mag", "hypo_depth", "ztor", "dip
 
 
 def write(records: Records, folder: Path, options: Options) -> list[str]:
-    """Write ``gmfs.csv``, ``sites.csv``, ``events.csv`` and ``records.csv``.
+    """Write ``gmfs.csv``, ``gmfs.hdf5``, ``sites.csv``, ``events.csv`` and ``records.csv``.
 
     Raises
     ------
@@ -63,7 +65,9 @@ def write(records: Records, folder: Path, options: Options) -> list[str]:
     fields = pd.DataFrame({"sid": sid, "eid": eid})
     for imt, values in _measures(records, options).items():
         fields[f"gmv_{imt}"] = values
-    fields.sort_values(["eid", "sid"]).to_csv(folder / "gmfs.csv", index=False, float_format="%.9g")
+    fields = fields.sort_values(["eid", "sid"])
+    fields.to_csv(folder / "gmfs.csv", index=False, float_format="%.9g")
+    write_hdf5(folder / "gmfs.hdf5", fields, sites)
     sites[["site_id", "lon", "lat"]].to_csv(folder / "sites.csv", index=False, float_format="%.5f")
     _events(table, eid).to_csv(folder / "events.csv", index=False)
     write_table(folder, records, "", {"sid": sid, "eid": eid})
@@ -80,7 +84,7 @@ def _check(table: pd.DataFrame) -> None:
     for key in _KEYS:
         if key not in table:
             raise ValueError(f"the file has no coordinate {key!r}, so its records are no fields")
-    for name in ("branch", "weight"):
+    for name in ("branch", "rlz", "weight"):
         if name in table and len(found := table[name].unique()) > 1:
             raise ValueError(
                 f"records with {len(found)} values of {name} ({', '.join(map(str, found[:3]))}): "

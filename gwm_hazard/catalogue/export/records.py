@@ -123,7 +123,7 @@ def _records(dataset: xr.Dataset, source: str) -> Records:
     measures = []
     template = xr.DataArray(np.empty(shape, dtype=bool), dims=dims)
     for key, variable in dataset.variables.items():
-        if key in dims or not variable.dims or set(variable.dims) - set(dims):
+        if key in (*dims, *columns) or not variable.dims or set(variable.dims) - set(dims):
             continue
         name = str(key)
         columns[name] = xr.DataArray(variable).broadcast_like(template).transpose(*dims)
