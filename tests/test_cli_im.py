@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 import gwm_hazard as gwm
 from gwm_hazard import cli
-from gwm_hazard.intensity import MEASURES, intensity_measures_array
+from gwm_hazard.intensity import COMPONENTS, MEASURES, intensity_measures_array
 from tests.data.files import G, knet_text, motion, stream, write_at2_record, write_seisbench
 
 IMTS = ["PGA", "PGV", "SA(0.3)", "SA(1.0)", "IA", "RSD595"]
@@ -198,3 +198,4 @@ def test_list_prints_the_table_of_measures():
     text = run("--list").output
     for entry in MEASURES:
         assert f"{entry.imt} [{entry.unit}]" in text and entry.source in text
+    assert [c for c in COMPONENTS if f"\n{c}\n" not in text] == []

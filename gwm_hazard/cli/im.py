@@ -19,11 +19,14 @@ _MANY = 20  # records from which on a progress bar is worth its line
 def _list_measures(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     if not wanted:
         return
-    from gwm_hazard.intensity import MEASURES
+    from gwm_hazard.intensity import COMPONENTS, MEASURES
 
     for entry in MEASURES:
         click.echo(f"{entry.imt} [{entry.unit}]  {entry.long_name}")
         click.echo(f"    {entry.definition}\n    {entry.source}")
+    click.echo("\nComponents")
+    for name, definition in COMPONENTS.items():
+        click.echo(f"{name}\n    {definition}")
     ctx.exit()
 
 
@@ -76,8 +79,14 @@ def _list_measures(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
     help="Picture (png, pdf, svg): traces, spectra and Husid curves of up to three records, the "
     "spectra of more.",
 )
-@click.option("--list", is_flag=True, is_eager=True, expose_value=False, callback=_list_measures,
-              help="Print the measures with unit, definition and source, and exit.")  # fmt: skip
+@click.option(
+    "--list",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_list_measures,
+    help="Print measures and components with unit, definition and source, and exit.",
+)
 @click.option(
     "--output",
     "-o",

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import lru_cache
+from importlib.metadata import entry_points
 from pathlib import Path
 
 #: Formats, and the module that reads each.
@@ -51,7 +54,7 @@ def detect(path: Path) -> str:
     rows = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
     if len(rows) > 1 and all(_NUMBERS.match(row) for row in rows[1 : max(2, len(rows) - 1)][:20]):
         return "csv"
-    if _obspy_knows(path):
+    if obspy_format(path) is not None:
         return "obspy"
     raise ValueError(
         f"{path}: no format that is known ({', '.join(FORMATS)}); if it is one of them, name it "
@@ -59,10 +62,28 @@ def detect(path: Path) -> str:
     )
 
 
-def _obspy_knows(path: Path) -> bool:
-    import obspy
+def obspy_format(path: Path) -> str | None:
+    """obspy's name of the format; None for what it does not read.
 
-    try:
-        return bool(obspy.read(str(path), headonly=True))
-    except Exception:  # obspy's readers raise whatever they meet
-        return False
+    As obspy finds it, but never PICKLE: obspy tells a pickle by loading it, and a pickle may run
+    any program.
+    """
+    for name, is_format in _obspy_checks():
+        try:
+            if is_format(str(path)):
+                return name
+        except Exception:  # obspy's checks raise whatever they meet
+            continue
+    return None
+
+
+@lru_cache(maxsize=1)
+def _obspy_checks() -> tuple[tuple[str, Callable[[str], bool]], ...]:
+    from obspy.core.util.base import ENTRY_POINTS
+
+    checks: list[tuple[str, Callable[[str], bool]]] = []
+    for name in ENTRY_POINTS["waveform"]:
+        group = entry_points(group=f"obspy.plugin.waveform.{name}", name="isFormat")
+        if name != "PICKLE":
+            checks.extend((name, entry.load()) for entry in group)
+    return tuple(checks)

@@ -374,6 +374,38 @@ def test_what_is_no_record_is_named(tmp_path, content, words):
     assert "odd.bin" in str(caught.value)
 
 
+def test_a_pickle_is_never_loaded(tmp_path):
+    """obspy would load it to see whether it is one, which runs what it says."""
+    proof = tmp_path / "ran"
+    for name, content in (
+        ("text", f"cos\nmkdir\n(V{proof}\ntR.".encode()),
+        ("binary", b"\x80\x02cos\nmkdir\n(X" + len(str(proof)).to_bytes(4, "little")
+         + str(proof).encode() + b"tR."),
+    ):  # fmt: skip
+        path = tmp_path / name
+        path.write_bytes(content)
+        for format in (None, "obspy"):
+            with pytest.raises(ValueError, match=name):
+                list(read_records(path, format))
+            assert not proof.exists()
+
+
+def test_velocity_beside_the_acceleration_is_told_and_left(tmp_path):
+    paths = write_at2_record(tmp_path, "RSN5_E_S", motion(), 0.01)
+    velocity = tmp_path / "RSN5_E_S000.VT2"
+    velocity.write_text(paths[0].read_text().replace("ACCELERATION", "VELOCITY"))
+    failures = []
+    records = list(read_records([*paths, velocity], on_failure=failures.append))
+    assert len(records) == 1 and len(failures) == 1 and "velocity" in failures[0].reason
+
+
+def test_horizontals_not_at_a_right_angle_are_noted(tmp_path):
+    for second, noted in (("090", False), ("271", False), ("045", True)):
+        names = ("000", second, "-UP")
+        paths = write_at2_record(tmp_path, f"RSN{second}_E_S", motion(), 0.01, names)
+        assert ("right angle" in str(one(paths).metadata.get("processing", ""))) == noted
+
+
 def test_wrong_format_name():
     with pytest.raises(ValueError, match="at2"):
         scan("x", "at3")

@@ -37,9 +37,11 @@ _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:E[-+]?\d+)?", re.IGNORECASE)
 
 def scan(paths: Sequence[Path], options: Options) -> list[Source | Failure]:
     """One source a record: the files of its components."""
-    groups: dict[tuple[Path, str], list[Path]] = {}
+    groups: dict[tuple[Path, str, str], list[Path]] = {}
     for path in paths:
-        groups.setdefault((path.parent, _record_name(path)), []).append(path)
+        # by suffix, as PEER puts velocity and displacement (VT2, DT2) beside the acceleration
+        key = (path.parent, _record_name(path), path.suffix.upper())
+        groups.setdefault(key, []).append(path)
     return [
         Source(", ".join(p.name for p in members), tuple(members), 1, _reader(members, options))
         for members in groups.values()

@@ -86,7 +86,8 @@ def _read(path: Path) -> Iterator[Record]:
                 }
                 at = int(np.ravel_multi_index(index, shape)) if shape else 0
                 metadata |= {name: values[at].item() for name, values in columns.items()}
-                yield Record(flat[offset], dt, names, min(2, len(names)), metadata)
+                # a copy, or a record that waits would hold the whole block
+                yield Record(flat[offset].copy(), dt, names, min(2, len(names)), metadata)
 
 
 def _columns(data: xr.Dataset, dims: Sequence[object]) -> dict[str, NDArray[Any]]:

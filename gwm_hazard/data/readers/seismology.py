@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from gwm_hazard.data.formats import obspy_format
 from gwm_hazard.data.records import Failure, Options, Record, Source, Value
 from gwm_hazard.data.traces import Trace, assemble, is_horizontal, is_vertical, unit_factor
 
@@ -75,11 +76,19 @@ def _read_headers(path: Path) -> Any:
         # obspy has no reading of the header alone for this format
         stop = head.find(b"\n", head.index(b"Memo"))
         return _obspy_read(io.BytesIO(head[: stop + 1 or None]), path, format="KNET")
-    return _obspy_read(str(path), path, headonly=True)
+    return _obspy_read(str(path), path, format=_format(path), headonly=True)
 
 
 def _read_file(path: Path) -> Any:
-    return _obspy_read(str(path), path)
+    return _obspy_read(str(path), path, format=_format(path))
+
+
+@lru_cache(maxsize=1024)
+def _format(path: Path) -> str:
+    name = obspy_format(path)
+    if name is None:
+        raise ValueError(f"{path}: no format that obspy reads (pickles are not read)")
+    return name
 
 
 def _obspy_read(file: Any, path: Path, **keywords: Any) -> Any:
@@ -87,10 +96,6 @@ def _obspy_read(file: Any, path: Path, **keywords: Any) -> Any:
 
     try:
         return obspy.read(file, **keywords)
-    except TypeError as exc:
-        if "Unknown format" in str(exc):
-            raise ValueError(f"{path}: no format that obspy reads") from None
-        raise ValueError(f"{path}: not readable ({exc})") from exc
     except Exception as exc:  # obspy's readers raise whatever they meet
         text = str(exc).strip().splitlines() or [type(exc).__name__]
         raise ValueError(f"{path}: not readable ({text[0]})") from exc
