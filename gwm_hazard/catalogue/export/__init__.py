@@ -56,7 +56,7 @@ FORMATS: dict[str, Format] = {
     "asdf": Format("asdf", "ASDF, one HDF5 file (needs pyasdf)"),
     "at2": Format("at2", "PEER AT2, a file a component, in g", units=("g",)),
     "csv": Format("csv_text", "CSV, a file a record: time and components", ("m/s2", "cm/s2", "g")),
-    "miniseed": Format("miniseed", "miniSEED, a file a record (needs obspy)"),
+    "miniseed": Format("miniseed", "miniSEED, a file a record, and a table of metadata"),
     "openquake": Format(
         "gmf",
         "ground-motion fields for OpenQuake: gmfs_file and sites_csv",
