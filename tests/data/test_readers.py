@@ -377,11 +377,11 @@ def test_what_is_no_record_is_named(tmp_path, content, words):
 def test_a_pickle_is_never_loaded(tmp_path):
     """obspy would load it to see whether it is one, which runs what it says."""
     proof = tmp_path / "ran"
-    for name, content in (
-        ("text", f"cos\nmkdir\n(V{proof}\ntR.".encode()),
-        ("binary", b"\x80\x02cos\nmkdir\n(X" + len(str(proof)).to_bytes(4, "little")
-         + str(proof).encode() + b"tR."),
-    ):  # fmt: skip
+    mark, target = b"obspy.core.stream", str(proof).encode()
+    text = b"V" + mark + b"\n0cos\nmkdir\n(V" + target + b"\ntR."
+    size = len(target).to_bytes(4, "little")
+    binary = b"\x80\x02X\x11\0\0\0" + mark + b"0cos\nmkdir\n(X" + size + target + b"tR."
+    for name, content in (("text", text), ("binary", binary)):
         path = tmp_path / name
         path.write_bytes(content)
         for format in (None, "obspy"):

@@ -65,7 +65,9 @@ def _headers(path: Path) -> Iterator[_Header]:
     for trace in _read_headers(path):
         stats = trace.stats
         # the end that K-NET's header tells stands in for samples that were not read
-        end = stats.endtime if stats.npts else stats.starttime + stats.knet.duration
+        end = stats.endtime
+        if not stats.npts and "knet" in stats:
+            end = stats.starttime + stats.knet.duration
         yield _Header(path, _key(stats), _id(stats), stats.starttime, end)
 
 
@@ -159,11 +161,16 @@ def _source(
 def _record(traces: Sequence[Any], label: str, paths: Sequence[Path], options: Options) -> Record:
     import obspy
 
-    stream = obspy.Stream([t.copy() for t in traces])
+    stream = obspy.Stream([t.copy() for t in traces if t.stats.npts])
+    if not stream:
+        raise ValueError("the file has no samples of it")
     for trace in stream:
         if np.ma.isMaskedArray(trace.data):
             raise ValueError(f"component {trace.stats.channel} has a gap: cut or fill it first")
-    stream.merge(method=-1)  # joins segments that follow each other without a break
+    try:
+        stream.merge(method=-1)  # joins segments that follow each other without a break
+    except Exception as exc:  # obspy raises plain ones, for instance for unequal steps
+        raise ValueError(f"its segments do not fit together ({exc})") from exc
     stats = stream[0].stats
     start = min(t.stats.starttime for t in stream)
     metadata: dict[str, Value] = {
