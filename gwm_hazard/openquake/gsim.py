@@ -164,7 +164,7 @@ class GenerativeWaveformGMM(GMPE):
     @property
     def gsims(self):  # type: ignore[no-untyped-def]
         """The two normals of ``distribution = "empirical"``."""
-        return [_component(self, k) for k in (0, 1)]
+        return [_component(self, k) for k in range(len(vars(self).get("weights", ())))]
 
     def compute(self, ctx: np.recarray, imts, mean, sig, tau, phi):  # type: ignore[no-untyped-def]
         """Fill the moments of ln IM for the N rupture-site pairs of ``ctx`` and M measures.

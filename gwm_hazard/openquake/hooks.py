@@ -2,9 +2,9 @@
 
 Two things, and nothing else:
 
-- ``postproc_func = gwm_hazard.waveforms`` in a job.ini is looked up as an attribute of
-  ``openquake.calculators.postproc``: this module sets that attribute; the functions themselves
-  are imported when a job calls them.
+- ``postproc_func = gwm_hazard.waveforms`` (or ``range_accounting``) in a job.ini is looked up as
+  an attribute of ``openquake.calculators.postproc``: this module sets that attribute; the
+  functions themselves are imported when a job calls them.
 - Ground-motion fields of ``GenerativeWaveformGMM`` are measured on waveforms
   (:mod:`gwm_hazard.openquake.fields`).
 """
@@ -24,6 +24,13 @@ def waveforms(dstore: Any, **options: Any) -> None:
     postproc.waveforms(dstore, **options)
 
 
+def range_accounting(dstore: Any, **options: Any) -> None:
+    """See :func:`gwm_hazard.openquake.accounting.range_accounting`."""
+    from gwm_hazard.openquake import accounting
+
+    accounting.range_accounting(dstore, **options)
+
+
 def _install_fields() -> None:
     try:
         from gwm_hazard.openquake import fields
@@ -36,5 +43,5 @@ def _install_fields() -> None:
         fields.install(oq_event_based)
 
 
-oq_postproc.gwm_hazard = SimpleNamespace(waveforms=waveforms)
+oq_postproc.gwm_hazard = SimpleNamespace(waveforms=waveforms, range_accounting=range_accounting)
 _install_fields()

@@ -9,7 +9,7 @@ Every branch with ``GenerativeWaveformGMM`` gets ``waveforms`` accelerograms for
 each of the job's ``poes``. Their scenarios are ruptures of the calculation, drawn in proportion
 to their share of the rate at which ``imt`` exceeds the branch's own hazard level: the exact
 disaggregation, without bins. The motions themselves are drawn given the scenario and are not
-selected for exceeding the level.
+selected for exceeding the level. Range accounting, OpenQuake's tables and figures come with it.
 """
 
 import logging
@@ -21,16 +21,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from openquake.calculators.export import export
-from openquake.hazardlib import map_array
-from openquake.hazardlib.contexts import read_cmakers, read_ctx_by_grp
-from scipy.stats import norm
 
 from gwm_hazard.catalogue.store import CatalogueWriter
 from gwm_hazard.intensity import intensity_measures_array, parse_imt
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.noise import Noise
 from gwm_hazard.openquake import figures
-from gwm_hazard.openquake.gsim import GenerativeWaveformGMM, conditions_of, distribution
+from gwm_hazard.openquake.accounting import THRESHOLD, range_accounting
+from gwm_hazard.openquake.gsim import GenerativeWaveformGMM, conditions_of
+from gwm_hazard.openquake.rates import Branch, branches, hazard_levels, pairs, rates_of
 from gwm_hazard.scenario import Scenarios
 
 log = logging.getLogger(__name__)
@@ -63,6 +62,7 @@ def waveforms(
     waveforms: int = 50,
     seed: int | None = None,
     plots: bool = True,
+    threshold: float = THRESHOLD,
 ) -> None:
     """Write waveforms, OpenQuake's tables and figures of a calculation into ``export_dir``.
 
@@ -73,6 +73,7 @@ def waveforms(
     waveforms : accelerograms for each site, branch and poe; 0 for none
     seed : seed of the draws; by default the job's ``random_seed``
     plots : draw the figures too
+    threshold : share of the hazard from outside a model's range above which the log warns
 
     Raises
     ------
@@ -99,6 +100,8 @@ def waveforms(
         write_catalogue(
             dstore, folder / name, imt, waveforms, oq.random_seed if seed is None else seed
         )
+    if oq.poes:
+        range_accounting(dstore, threshold, plots)
     export_tables(dstore)
     if plots:
         for path in figures.draw_all(dstore, folder, folder / name if waveforms else None):
@@ -162,22 +165,24 @@ def _sampled(
 ) -> Iterator[tuple[GenerativeWaveformGMM, Scenarios, Noise, dict[str, NDArray[Any]]]]:
     """Scenarios and keys for each site, GWM branch and poe."""
     oq = dstore["oqparam"]
-    branches = {
-        branch.gsim: branch.id
-        for branch in dstore["full_lt"].init().gsim_lt.branches
-        if isinstance(branch.gsim, GenerativeWaveformGMM)
-    }
     event = 0
-    for gsim, branch in branches.items():
+    for branch in branches(dstore):
+        gsim = branch.gsim
+        if len(branch.realizations) > 1:
+            log.warning(
+                "%d realizations use branch %s: levels and shares are those of the first",
+                len(branch.realizations),
+                branch.id,
+            )
         for site in dstore["sitecol"].sids:
             for poe in oq.poes:
-                control = controlling(dstore, gsim, int(site), imt, poe)
+                control = controlling(dstore, branch, int(site), imt, poe)
                 # A seeded draw of its own, apart from the noise of the waveforms.
                 rng = np.random.default_rng([seed, event, int(site)])
                 pick = np.sort(rng.choice(len(control.share), n, p=control.share))
                 ctx = control.ctx[pick].view(np.recarray)
                 columns = conditions_of(gsim, ctx)
-                for name in ("rhypo", "rjb"):
+                for name in ("rrup", "rhypo", "rjb"):
                     if name in (ctx.dtype.names or ()) and name not in columns:
                         columns[name] = np.asarray(ctx[name], dtype=np.float64)
                 noise = Noise(seed, np.arange(event, event + n), int(site), 0)
@@ -187,7 +192,7 @@ def _sampled(
                     Scenarios(**columns),
                     noise,
                     {
-                        "branch": np.full(n, branch, dtype=object),
+                        "branch": np.full(n, branch.id, dtype=object),
                         "poe": np.full(n, poe),
                         "imt": np.full(n, imt, dtype=object),
                         "iml": np.full(n, control.iml),
@@ -197,78 +202,35 @@ def _sampled(
                 )
 
 
-def controlling(
-    dstore: Any, gsim: GenerativeWaveformGMM, site: int, imt: str, poe: float
-) -> Controlling:
+def controlling(dstore: Any, branch: Branch, site: int, imt: str, poe: float) -> Controlling:
     """Share of each rupture in the rate at which ``imt`` exceeds the branch's level for ``poe``.
 
-    Ruptures of tectonic regions to which the GSIM does not apply are left out.
+    Ruptures of tectonic regions to which the GSIM does not apply are left out. Of several
+    realizations (source models) with the branch, the first counts.
 
     Raises
     ------
     ValueError
-        Ruptures not stored (OpenQuake stores them for few sites), or no hazard at ``poe``.
+        Ruptures and sources not stored, or no hazard at ``poe``.
     """
     oq = dstore["oqparam"]
     parent = dstore.parent if dstore.parent else dstore
-    try:
-        by_group = read_ctx_by_grp(parent)
-    except KeyError:
-        by_group = {}
-    if not by_group:
-        raise ValueError(
-            "the calculation holds no ruptures: OpenQuake stores them for at most "
-            f"max_sites_disagg = {oq.max_sites_disagg} sites; raise it or use fewer sites"
-        )
-    rlz = _realization(parent, gsim)
-    curve = parent["hcurves-rlzs"][site, rlz]  # (M, L1)
-    iml = float(
-        map_array.compute_hazard_maps(curve[list(oq.imtls).index(imt)][None], oq.imtls[imt], [poe])[
-            0, 0
-        ]
-    )
+    rlz = branch.realizations[0]
+    levels = hazard_levels(parent, rlz, [poe])[:, [list(oq.imtls).index(imt)]]
+    iml = float(levels[site, 0, 0])
     if iml <= 0:
         raise ValueError(
             f"no hazard level of {imt} at poe {poe} in {oq.investigation_time:g} years for site "
             f"{site}: the curve does not reach it; take a larger poe or lower levels"
         )
     parts, rates = [], []
-    for group, cmaker in enumerate(read_cmakers(parent)):
-        if gsim not in cmaker.gsims or group not in by_group:
+    for cmaker, group in pairs(parent):
+        if rlz not in cmaker.gsims.get(branch.gsim, ()):
             continue
-        ctx = by_group[group]
-        ctx = ctx[ctx["sids"] == site]
-        moments = distribution(gsim, ctx, (imt,))
-        z = (np.log(iml) - moments.mean[:, 0]) / moments.sigma[:, 0]
-        parts.append(ctx)
-        rates.append(ctx["occurrence_rate"] * exceedance(z, oq.truncation_level))
+        ctx = group[group["sids"] == site]
+        if len(ctx):
+            parts.append(ctx)
+            rates.append(rates_of(cmaker, branch.gsim, ctx, (imt,), levels)[:, 0, 0])
     found = np.concatenate(parts).view(np.recarray)
     rate = np.concatenate(rates)
-    if not np.isfinite(rate).all():
-        raise ValueError(
-            "ruptures without an occurrence rate (non-parametric sources): their share of the "
-            "hazard is not defined; set waveforms = 0 in postproc_args"
-        )
     return Controlling(found, rate / rate.sum(), iml)
-
-
-def exceedance(z: NDArray[np.float64], truncation: float) -> NDArray[np.float64]:
-    """P(epsilon > z) of a standard normal truncated at +-``truncation``."""
-    tail = norm.sf(truncation)
-    return np.clip((norm.sf(z) - tail) / (1.0 - 2.0 * tail), 0.0, 1.0)
-
-
-def _realization(dstore: Any, gsim: GenerativeWaveformGMM) -> int:
-    """The logic-tree realization that uses the GSIM; the first, with a warning, of several."""
-    found = [
-        int(rlz.ordinal)
-        for rlz in dstore["full_lt"].init().get_realizations()
-        if any(gsim == value for value in rlz.gsim_rlz.value)
-    ]
-    if len(found) > 1:
-        log.warning(
-            "%d realizations use the GWM branch: the level is that of the first, and ruptures of "
-            "all source branches count alike in the shares",
-            len(found),
-        )
-    return found[0]

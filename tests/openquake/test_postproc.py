@@ -11,14 +11,15 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
-from scipy.stats import norm, truncnorm
+from scipy.stats import truncnorm
 
 from gwm_hazard.catalogue.store import open_catalogue
 from gwm_hazard.intensity import intensity_measures_array
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.noise import Noise
 from gwm_hazard.openquake import postproc
-from gwm_hazard.openquake.gsim import GenerativeWaveformGMM
+from gwm_hazard.openquake.gsim import GenerativeWaveformGMM, distribution
+from gwm_hazard.openquake.rates import Branch, branches
 from gwm_hazard.scenario import Scenarios
 from tests.openquake.conftest import GWM, OpenQuake, Run, toml
 
@@ -42,7 +43,7 @@ class Finished:
     folder: Path
     run: Run
     dstore: Any
-    gsim: GenerativeWaveformGMM
+    branch: Branch
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +52,8 @@ def finished(oq: OpenQuake, tmp_path_factory: pytest.TempPathFactory) -> Any:
     run = oq.run(ini)
     assert run.code == 0, run.text
     with oq.datastore(run) as dstore:
-        (branch,) = dstore["full_lt"].init().gsim_lt.branches
-        yield Finished(ini.parent / "output", run, dstore, branch.gsim)
+        (branch,) = branches(dstore)
+        yield Finished(ini.parent / "output", run, dstore, branch)
 
 
 @pytest.fixture
@@ -61,30 +62,13 @@ def catalogue(finished: Finished) -> Any:
         yield data
 
 
-# Probability
-
-
-@pytest.mark.parametrize("truncation", [0.5, 2.0, 3.0, 6.0])
-def test_exceedance_is_that_of_a_truncated_normal(truncation: float) -> None:
-    z = np.linspace(-8.0, 8.0, 161)
-    expected = truncnorm.sf(z, -truncation, truncation)
-    np.testing.assert_allclose(postproc.exceedance(z, truncation), expected, atol=1e-12)
-
-
-def test_exceedance_at_the_ends_of_truncation() -> None:
-    z = np.array([-1.0, -0.01, 0.01, 1.0])
-    # 99 is OpenQuake's "no truncation", 1E-9 what it makes of truncation_level = 0.
-    np.testing.assert_allclose(postproc.exceedance(z, 99.0), norm.sf(z), rtol=1e-14)
-    np.testing.assert_allclose(postproc.exceedance(z, 1e-9), [1.0, 1.0, 0.0, 0.0])
-
-
 # Which scenarios
 
 
 @pytest.mark.parametrize("poe", [0.10, 0.02])
 def test_shares_agree_with_openquakes_disaggregation(finished: Finished, poe: float) -> None:
     dstore = finished.dstore
-    control = postproc.controlling(dstore, finished.gsim, 0, "SA(0.5)", poe)
+    control = postproc.controlling(dstore, finished.branch, 0, "SA(0.5)", poe)
     assert control.share.sum() == pytest.approx(1.0, abs=1e-12) and (control.share >= 0).all()
     mags, distances = dstore["disagg-bins/Mag"][:], dstore["disagg-bins/Dist"][:]
     got, _, _ = np.histogram2d(
@@ -102,14 +86,14 @@ def test_shares_agree_with_openquakes_disaggregation(finished: Finished, poe: fl
 
 @pytest.mark.parametrize("poe", [0.10, 0.02])
 def test_level_and_rate_are_those_of_the_hazard_curve(finished: Finished, poe: float) -> None:
-    control = postproc.controlling(finished.dstore, finished.gsim, 0, "SA(0.5)", poe)
+    control = postproc.controlling(finished.dstore, finished.branch, 0, "SA(0.5)", poe)
     oq = finished.dstore["oqparam"]
     curve = finished.dstore["hcurves-rlzs"][0, 0, list(oq.imtls).index("SA(0.5)")]
     used = curve > 0
     levels = np.log(np.array(oq.imtls["SA(0.5)"])[used])
     log_poe = np.interp(np.log(control.iml), levels, np.log(curve[used]))
     assert np.exp(log_poe) == pytest.approx(poe, rel=1e-4)
-    m = postproc.distribution(finished.gsim, control.ctx, ("SA(0.5)",))
+    m = distribution(finished.branch.gsim, control.ctx, ("SA(0.5)",))
     z = (np.log(control.iml) - m.mean[:, 0]) / m.sigma[:, 0]
     rate = (control.ctx["occurrence_rate"] * truncnorm.sf(z, -3, 3)).sum()
     # The curve is interpolated between levels that grow by 12 %.
@@ -120,7 +104,7 @@ def test_scenarios_are_ruptures_of_the_calculation_with_their_shares(
     finished: Finished, catalogue: xr.Dataset
 ) -> None:
     for poe in (0.10, 0.02):
-        control = postproc.controlling(finished.dstore, finished.gsim, 0, "SA(0.5)", poe)
+        control = postproc.controlling(finished.dstore, finished.branch, 0, "SA(0.5)", poe)
         held = {
             (int(r["rup_id"]), round(float(r["rrup"]), 3)): (share, float(r["mag"]))
             for r, share in zip(control.ctx, control.share, strict=True)
@@ -136,8 +120,10 @@ def test_scenarios_are_ruptures_of_the_calculation_with_their_shares(
 
 def test_draws_of_scenarios_follow_the_shares(finished: Finished) -> None:
     n = 20_000
-    for gsim, scenarios, _, extra in postproc._sampled(finished.dstore, "SA(0.5)", n, seed=1):
-        control = postproc.controlling(finished.dstore, gsim, 0, "SA(0.5)", extra["poe"][0])
+    for _, scenarios, _, extra in postproc._sampled(finished.dstore, "SA(0.5)", n, seed=1):
+        control = postproc.controlling(
+            finished.dstore, finished.branch, 0, "SA(0.5)", extra["poe"][0]
+        )
         mean = control.share @ control.ctx["mag"]
         s_d = np.sqrt(control.share @ (control.ctx["mag"] - mean) ** 2)
         assert abs(scenarios["mag"].mean() - mean) < 4 * s_d / np.sqrt(n)
@@ -208,6 +194,8 @@ def test_files_of_the_job_are_there(finished: Finished) -> None:
         f"hazard_curve-mean-SA(0.5)_{calc}.csv",
         f"hazard_uhs-mean_{calc}.csv",
         f"Mag_Dist-0_{calc}.csv",
+        f"range_accounting_{calc}.csv",
+        f"range_accounting_{calc}.png",
     ):
         assert wanted in names, sorted(names)
     assert not [n for n in names if n.endswith(".tmp")]
@@ -242,7 +230,7 @@ def test_measure_that_the_job_does_not_have(finished: Finished) -> None:
 
 def test_poe_that_the_curve_does_not_reach(finished: Finished) -> None:
     with pytest.raises(ValueError, match=r"no hazard level of PGA at poe 0\.99.* site 0: .*poe"):
-        postproc.controlling(finished.dstore, finished.gsim, 0, "PGA", 0.99)
+        postproc.controlling(finished.dstore, finished.branch, 0, "PGA", 0.99)
 
 
 def test_an_exception_leaves_the_former_catalogue_and_no_part(
@@ -276,14 +264,14 @@ def test_classical_job_of_two_branches_draws_for_the_gwm_branch_only(
     oq: OpenQuake, tmp_path: Path
 ) -> None:
     options = {k: v for k, v in DISAGGREGATION.items() if k.startswith("postproc")}
-    branches = {"GWM": toml(**GWM), "Boore": "[BooreEtAl2014]"}
-    run = oq.run(oq.job(tmp_path, branches, **options), distribute="processpool")
+    gmms = {"GWM": toml(**GWM), "Boore": "[BooreEtAl2014]"}
+    run = oq.run(oq.job(tmp_path, gmms, **options), distribute="processpool")
     assert run.code == 0, run.text
     (path,) = (tmp_path / "output").glob("waveforms_*.h5")
     with open_catalogue(path) as data, oq.datastore(run) as dstore:
         assert data.sizes["record"] == 10
         (name,) = set(data.branch.values)
-        gsims = {b.id: b.gsim for b in dstore["full_lt"].init().gsim_lt.branches}
-        assert isinstance(gsims[name], GenerativeWaveformGMM)
-        control = postproc.controlling(dstore, gsims[name], 0, "SA(0.5)", 0.10)
+        (branch,) = branches(dstore)
+        assert branch.id == name and isinstance(branch.gsim, GenerativeWaveformGMM)
+        control = postproc.controlling(dstore, branch, 0, "SA(0.5)", 0.10)
         assert float(data.iml[0]) == pytest.approx(control.iml)

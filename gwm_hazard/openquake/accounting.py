@@ -1,0 +1,240 @@
+"""Range accounting: how much of the hazard comes from outside a model's range of validity.
+
+In a job.ini::
+
+    postproc_func = gwm_hazard.range_accounting
+    postproc_args = {"threshold": 0.1}
+
+For every site, GWM branch, measure and poe of the job: the share of the rate with which the
+branch's own hazard level is exceeded that comes from rupture-site pairs where a condition is
+outside the model's range, by condition and in total (a pair may be outside in several). These
+pairs were computed at the bound, so a share says how much of a number rests on extrapolation,
+not how wrong it is. ``gwm_hazard.waveforms`` does it too.
+"""
+
+import csv
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from gwm_hazard.openquake.conditions import outside_of
+from gwm_hazard.openquake.rates import Branch, branches, hazard_levels, pairs, rates_of
+from gwm_hazard.provenance import replacing, software_versions
+from gwm_hazard.units import CONDITIONS
+
+log = logging.getLogger(__name__)
+
+#: Share of the hazard from outside the range above which the log warns.
+THRESHOLD = 0.1
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Shares of the hazard of a branch.
+
+    Attributes
+    ----------
+    branch : the branch
+    names : conditions that OpenQuake gives the model
+    iml : (n_sites, n_imts, n_poes), mean over the branch's realizations by their weights
+    total : (n_sites, n_imts, n_poes) from pairs outside in any condition; NaN where the curve
+        does not reach the poe
+    by_condition : (n_sites, n_imts, n_poes, n_conditions)
+    """
+
+    branch: Branch
+    names: tuple[str, ...]
+    iml: NDArray[np.float64]
+    total: NDArray[np.float64]
+    by_condition: NDArray[np.float64]
+
+
+def range_accounting(dstore: Any, threshold: float = THRESHOLD, plots: bool = True) -> None:
+    """Account for the ranges of all GWM branches; log, table and picture into ``export_dir``.
+
+    Parameters
+    ----------
+    dstore : OpenQuake's datastore
+    threshold : share above which the log has a warning, 0 to 1
+    plots : draw the picture too
+
+    Raises
+    ------
+    ValueError
+        A threshold that is no share, a job without ``poes`` or without curves by branch.
+    """
+    if not 0.0 <= threshold <= 1.0:
+        raise ValueError(f"postproc_args: threshold = {threshold}: must be from 0 to 1")
+    source = dstore.parent if dstore.parent else dstore
+    oq = dstore["oqparam"]
+    if oq.calculation_mode == "disaggregation" and "disagg-rlzs" not in dstore:
+        return  # called for the classical half of the job: once is enough
+    if not oq.poes:
+        raise ValueError("range accounting needs hazard levels: give poes in the job.ini")
+    found = [shares(source, branch, list(oq.poes)) for branch in branches(source)]
+    if not found:
+        log.warning("no branch with GenerativeWaveformGMM: no ranges to account for")
+        return
+    folder = Path(oq.export_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"range_accounting_{dstore.calc_id}.csv"
+    write_table(path, source, found, list(oq.poes))
+    log.warning("wrote %s", path)
+    for one in found:
+        _report(one, list(oq.imtls), list(oq.poes), threshold)
+    if plots:
+        path = path.with_suffix(".png")
+        with replacing(path) as temporary:
+            figure(found, list(oq.imtls), list(oq.poes), oq.description).savefig(
+                temporary, dpi=130, format="png"
+            )
+        log.warning("wrote %s", path)
+
+
+def shares(dstore: Any, branch: Branch, poes: list[float]) -> Shares:
+    """Shares of the exceedance rate from outside the range, by site, measure and poe.
+
+    ``dstore`` is that of the classical calculation. With several realizations (source models),
+    the shares of each are averaged with their weights.
+    """
+    oq = dstore["oqparam"]
+    imts = tuple(oq.imtls)
+    names = branch.gsim.sources.asked
+    n_sites = len(dstore["sitecol"])
+    levels = [hazard_levels(dstore, r, poes) for r in branch.realizations]
+    all_rates = np.zeros((len(levels), n_sites, len(imts), len(poes)))
+    outside = np.zeros((*all_rates.shape, len(names) + 1))
+    alone = True
+    for cmaker, ctx in pairs(dstore):
+        using = cmaker.gsims.get(branch.gsim)
+        if using is None:
+            alone = False  # a tectonic region with GSIMs of its own
+            continue
+        masks = list(outside_of(branch.gsim.sources, ctx).values())
+        masks.append(np.any(masks, axis=0))
+        for i, r in enumerate(branch.realizations):
+            if r not in using:
+                continue
+            rate = rates_of(cmaker, branch.gsim, ctx, imts, levels[i])
+            np.add.at(all_rates[i], ctx["sids"], rate)
+            for j, mask in enumerate(masks):
+                if mask.any():
+                    np.add.at(outside[i, ..., j], ctx["sids"][mask], rate[mask])
+    if not alone:
+        # The branch's realizations have ruptures of other GSIMs too: the level tells their rate.
+        target = -np.log1p(-np.array(poes)) / oq.investigation_time
+        all_rates = np.maximum(all_rates, target)
+    reached = np.stack(levels) > 0
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = np.where(reached[..., None], outside / all_rates[..., None], np.nan)
+    weights = np.array(branch.weights) / sum(branch.weights)
+    mean = np.tensordot(weights, share, axes=(0, 0))
+    iml = np.tensordot(weights, np.stack(levels), axes=(0, 0))
+    return Shares(branch, names, iml, mean[..., -1], mean[..., :-1])
+
+
+def write_table(path: Path, dstore: Any, found: list[Shares], poes: list[float]) -> None:
+    """One row for each branch, site, measure and poe; the first line says where it is from."""
+    oq = dstore["oqparam"]
+    sites = dstore["sitecol"]
+    conditions = list(dict.fromkeys(n for s in found for n in s.names))
+    header = ["branch", "site_id", "lon", "lat", "imt", "poe", "iml", "outside"]
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
+        about = {
+            "calculation": dstore.calc_id,
+            "investigation_time_years": oq.investigation_time,
+            "ranges": {s.branch.id: s.branch.gsim.sources.ranges for s in found},
+            "software": software_versions(),
+        }
+        stream.write(f"# shares of the exceedance rate; {json.dumps(about)}\n")
+        writer = csv.writer(stream)
+        writer.writerow([*header, *(f"outside_{c}" for c in conditions)])
+        for s in found:
+            for n, m, p in np.ndindex(s.total.shape):
+                parts = dict(zip(s.names, s.by_condition[n, m, p], strict=True))
+                writer.writerow(
+                    [
+                        s.branch.id,
+                        n,
+                        f"{sites.lons[n]:.5f}",
+                        f"{sites.lats[n]:.5f}",
+                        list(oq.imtls)[m],
+                        poes[p],
+                        f"{s.iml[n, m, p]:.6g}",
+                        f"{s.total[n, m, p]:.6f}",
+                        *(f"{parts[c]:.6f}" if c in parts else "" for c in conditions),
+                    ]
+                )
+
+
+def _report(s: Shares, imts: list[str], poes: list[float], threshold: float) -> None:
+    if not np.isfinite(s.total).any():
+        log.warning("range of branch %s: no hazard curve reaches the poes", s.branch.id)
+        return
+    n, m, p = np.unravel_index(np.nanargmax(s.total), s.total.shape)
+    worst = float(s.total[n, m, p])
+    parts = sorted(zip(s.by_condition[n, m, p], s.names, strict=True), reverse=True)
+    causes = ", ".join(
+        f"{100 * v:.1f} % with {name} outside {low:g} to {high:g} {CONDITIONS[name].unit}"
+        for v, name in parts
+        if v > 0
+        for low, high in [s.branch.gsim.sources.ranges[name]]
+    )
+    message = (
+        f"range of branch {s.branch.id} (model {s.branch.gsim.card.name!r}): at most "
+        f"{100 * worst:.1f} % of the hazard comes from outside, {imts[m]} at poe {poes[p]:g}, "
+        f"site {n}" + (f": {causes}" if causes else "")
+    )
+    if worst > threshold:
+        over = int((s.total > threshold).sum())
+        log.warning(
+            "%s. %d of %d hazard levels are above the threshold of %g %%: the model does not "
+            "cover the sources of this job",
+            message,
+            over,
+            np.isfinite(s.total).sum(),
+            100 * threshold,
+        )
+    else:
+        log.info(message)
+
+
+def figure(found: list[Shares], imts: list[str], poes: list[float], description: str) -> Figure:
+    """Shares by condition, the site with the largest one; a row a branch, a column a poe."""
+    size = (max(4.6 * len(poes) + 0.8, 7.0), 3.2 * len(found) + 1.0)
+    picture = Figure(figsize=size, layout="constrained")
+    axes = picture.subplots(len(found), len(poes), squeeze=False, sharey=True)
+    colours = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+    x = np.arange(len(imts))
+    for row, s in enumerate(found):
+        for p, poe in enumerate(poes):
+            ax = axes[row, p]
+            totals = np.nan_to_num(s.total[:, :, p])
+            site = int(np.argmax(totals.max(axis=1)))
+            width = 0.8 / (len(s.names) + 1)
+            ax.bar(x - 0.4 + width / 2, 100 * totals[site], width, color="0.25", label="any")
+            for j, name in enumerate(s.names):
+                low, high = s.branch.gsim.sources.ranges[name]
+                ax.bar(
+                    x - 0.4 + (j + 1.5) * width,
+                    100 * np.nan_to_num(s.by_condition[site, :, p, j]),
+                    width,
+                    color=colours[j % len(colours)],
+                    label=f"{name} ({low:g} to {high:g} {CONDITIONS[name].unit})",
+                )
+            ax.set_xticks(x, imts, rotation=60, fontsize=8)
+            ax.set_ylim(0.0, max(1.0, 110 * max(np.nan_to_num(t.total).max() for t in found)))
+            ax.set_title(f"{s.branch.id}, poe {poe:g}, site {site}", fontsize=10)
+            ax.grid(axis="y", color="0.9", lw=0.6)
+        axes[row, 0].set_ylabel("share of the exceedance rate (%)")
+        axes[row, 0].legend(fontsize=8, frameon=False, title="outside the range", title_fontsize=8)
+    picture.suptitle(
+        f"Hazard from outside the model's range of validity. {description}", fontsize=11
+    )
+    return picture
