@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.integrate import trapezoid
 
 from gwm_hazard.intensity._batch import G_M_S2
 from gwm_hazard.intensity.table import ParsedIMT
@@ -37,11 +38,11 @@ def _combine(parsed: ParsedIMT, periods: NDArray[np.float64], sa: NDArray[np.flo
             return np.exp(np.log(sa).mean(axis=-1))
     turn = periods / (2 * np.pi)
     if parsed.name == "SI":
-        return np.trapezoid(sa * turn * _CM_S2, periods, axis=-1)
+        return trapezoid(sa * turn * _CM_S2, periods, axis=-1)
     if parsed.name == "ASI":
-        return np.trapezoid(sa, periods, axis=-1)
+        return trapezoid(sa, periods, axis=-1)
     if parsed.name == "DSI":
-        return np.trapezoid(sa * turn**2 * _CM_S2, periods, axis=-1)
+        return trapezoid(sa * turn**2 * _CM_S2, periods, axis=-1)
     return sa[..., 0]
 
 
