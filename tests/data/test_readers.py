@@ -32,14 +32,17 @@ def one(paths, *args, **keywords):
 # ---- AT2
 
 
-@pytest.mark.parametrize("names", [("000", "090", "-UP"), ("021", "111", "-V"), ("N", "E", "Z")])
+@pytest.mark.parametrize(
+    "names",
+    [("000", "090", "-UP"), ("021", "111", "-V"), ("N", "E", "Z"), ("_H1", "_H2", "_V")],
+)
 def test_at2_record_of_three_files(tmp_path, names):
     acc = motion()
     separated = tuple(n if len(n) > 1 else f"-{n}" for n in names)
     paths = write_at2_record(tmp_path, "RSN138_TABAS_BOS", acc, 0.02, separated)
     record = one(paths)
     assert detect(paths[0]) == "at2"
-    assert record.n_horizontal == 2 and record.components[2] == names[2].lstrip("-")
+    assert record.n_horizontal == 2 and record.components[2] == names[2].lstrip("-_")
     np.testing.assert_allclose(record.acceleration, acc, rtol=1e-6, atol=1e-7)
     assert record.dt_s == 0.02
     assert record.metadata["record_id"] == "RSN138_TABAS_BOS" and record.metadata["rsn"] == 138

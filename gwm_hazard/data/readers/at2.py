@@ -28,7 +28,7 @@ _NPTS_DT = (
 _UNIT = re.compile(r"UNITS?\s*(?:OF|:|=)?\s*([^\s,;.]+)", re.IGNORECASE)
 _ORIENTATION = re.compile(
     r"[-_.]?(UPDO|UP|DWN|DOWN|DN|VERTICAL|VERT|VER|[NS]\d{2}[EW]|[A-Z]N[ENZ12]|"
-    r"(?:NS|EW|UD)[12]?|\d{3}|(?<=[-_.])[NSEWVZLTRXY12])$",
+    r"(?:NS|EW|UD)[12]?|\d{3}|(?<=[-_.])H[12]|(?<=[-_.])[NSEWVZLTRXY12])$",
     re.IGNORECASE,
 )
 _DATE = re.compile(r"\d{1,4}[/-]\d{1,2}[/-]\d{1,4}")
