@@ -28,6 +28,21 @@ def surface() -> None:
     multiple=True,
     help="Nodes of a condition, NAME=VALUE,VALUE...; others keep their default.",
 )
+@click.option(
+    "--tolerance",
+    nargs=2,
+    type=float,
+    default=None,
+    metavar="MEAN SIGMA",
+    help="Held-out rms errors at which refinement ends, of ln mean and sigma: by default 0.03 "
+    "0.05, and no refinement of a grid given with --axis.",
+)
+@click.option("--max-nodes", default=None, type=int, help="Nodes at which refinement stops.")
+@click.option(
+    "--start-from",
+    type=click.Path(path_type=Path),
+    help="Surface of the same model and ensemble whose nodes are taken over.",
+)
 def surface_build(
     model: str,
     device: str,
@@ -36,14 +51,19 @@ def surface_build(
     seed: int,
     imts: str | None,
     axes: tuple[str, ...],
+    tolerance: tuple[float, float] | None,
+    max_nodes: int | None,
+    start_from: Path | None,
 ) -> None:
     """Estimate a model's moments over its scenario space; resumes where it was stopped."""
     from gwm_hazard.models.registry import load_model
     from gwm_hazard.surface import build
-    from gwm_hazard.surface.surface import Axis
+    from gwm_hazard.surface.refine import Tolerance
+    from gwm_hazard.surface.surface import Axis, Surface
 
     loaded = load_model(model, device)
-    grid = {a.name: a for a in build.default_axes(loaded)}
+    start = Surface.load(start_from) if start_from else None
+    grid = {a.name: a for a in (start.axes if start else build.default_axes(loaded))}
     for text in axes:
         name, _, values = text.partition("=")
         if name not in grid:
@@ -58,10 +78,13 @@ def surface_build(
         made = build.build_surface(
             loaded,
             output,
-            axes=tuple(grid.values()),
+            axes=tuple(grid.values()) if axes else None,
             imts=names,
             realizations=realizations or build.REALIZATIONS,
             seed=seed,
+            tolerance=Tolerance(*tolerance) if tolerance else None,
+            max_nodes=max_nodes or build.MAX_NODES,
+            start_from=start,
             progress=progress,
         )
     _describe(output, made)
@@ -88,10 +111,22 @@ def _describe(path: Path, made: Any) -> None:
     for axis in made.axes:
         nodes = ", ".join(f"{v:g}" for v in axis.values)
         click.echo(f"  {axis.name:11s} {axis.interpolation} in {axis.scale}: {nodes}")
-    click.echo("held-out rms errors: ln mean and sigma (relative), interpolation / sampling")
-    for i, imt in enumerate(made.imts):
-        e = {k: v[i] for k, v in made.errors.items()}
+    if made.skewness is not None:
         click.echo(
-            f"  {imt:10s} mean {e['interpolation_mean']:.4f} / {e['sampling_mean']:.4f}   "
-            f"sigma {e['interpolation_sigma']:.4f} / {e['sampling_sigma']:.4f}"
+            f"shape of the distribution from {made.attrs['shape_scenarios']} scenarios: skewness "
+            f"{made.skewness.min():.2f} to {made.skewness.max():.2f}, excess kurtosis "
+            f"{made.kurtosis.min():.2f} to {made.kurtosis.max():.2f}"
         )
+    click.echo(
+        f"errors at {made.attrs['held_out']} held-out scenarios: ln mean, sigma (relative): "
+        "interpolation rms, largest / sampling rms"
+    )
+    for i, imt in enumerate(made.imts):
+        cells = [
+            f"{k} {made.errors[f'interpolation_{k}'][i]:.4f}, {made.errors[f'largest_{k}'][i]:.4f}"
+            f" / {made.errors[f'sampling_{k}'][i]:.4f}"
+            for k in ("mean", "sigma")
+        ]
+        click.echo(f"  {imt:10s} {'   '.join(cells)}")
+    rms = {k: made.errors[f"interpolation_{k}"].max() for k in ("mean", "sigma")}
+    click.echo(f"worst measure, rms: {rms['mean']:.4f} of ln mean, {rms['sigma']:.4f} of sigma")
