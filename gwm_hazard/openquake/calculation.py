@@ -49,9 +49,10 @@ def read(calculation: int | str | Path) -> Any:
     OSError
         No such calculation.
     """
+    number: int | str
     try:
-        number: int | str = int(calculation)
-    except (TypeError, ValueError):
+        number = int(str(calculation))
+    except ValueError:
         number = str(calculation)
         if not Path(number).is_file():
             raise OSError(f"{number}: no such calculation file") from None

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pandas as pd
 import pytest
+from openquake.hazardlib import valid
+from openquake.hazardlib.calc.gmf import GmfComputer
+from openquake.hazardlib.contexts import simple_cmaker
+from openquake.hazardlib.geo import Point
+from openquake.hazardlib.site import SiteCollection
+from openquake.hazardlib.source.rupture import EBRupture, build_planar
+from toml import dumps as toml_dumps
 
-from gwm_hazard.intensity import intensity_measures_array
+from gwm_hazard import open_catalogue
+from gwm_hazard.intensity import intensity_measures, intensity_measures_array
 from gwm_hazard.models.registry import load_model
+from gwm_hazard.models.stochastic import StochasticModel
 from gwm_hazard.noise import Noise
+from gwm_hazard.openquake import calculation, fields
+from gwm_hazard.openquake.gsim import GenerativeWaveformGMM, distribution
 from gwm_hazard.scenario import Scenarios
 from tests.openquake.conftest import GWM, OpenQuake, toml
 
@@ -150,3 +165,268 @@ def test_two_workers_give_the_same_fields(oq: OpenQuake, event_run: Any, tmp_pat
     run = oq.run(event_based(oq, tmp_path), distribute="processpool")
     pd.testing.assert_frame_equal(stored(oq, run), stored(oq, event_run), check_exact=True)
     assert "Sent" in run.text
+
+
+# The computer itself, in this process
+
+
+@pytest.fixture(scope="module")
+def gsim(tiny_surface: Path) -> GenerativeWaveformGMM:
+    return GenerativeWaveformGMM(surface_file=str(tiny_surface))
+
+
+def computers(gsims: list[Any], seed: int = 3, n_occ: int = 60, **options: Any) -> list[Any]:
+    """OpenQuake's computer and ours for one rupture, its events spread over the GSIMs."""
+    rlzs_by_gsim = {g: np.array([i], np.uint32) for i, g in enumerate(gsims)}
+    params = Mock(reference_vs30_value=400.0, req_site_params={"vs30"})
+    sites = SiteCollection.from_points([0.0, 0.0, 0.3], [0.1, 0.3, 0.5], sitemodel=params)
+    out = []
+    for cls in (GmfComputer, fields.WaveformGmfComputer):
+        cmaker = simple_cmaker(rlzs_by_gsim, list(IMTS), truncation_level=3.0)
+        cmaker.scenario = False
+        vars(cmaker.oq).update({"mea_tau_phi": False, "ses_seed": 8} | options)
+        rupture = build_planar(Point(0.0, 0.0, 8.0), mag=6.4, rake=0.0)
+        ebr = EBRupture(rupture, 0, 0, n_occ=n_occ, id=1, e0=100)
+        ebr.seed = seed
+        out.append(cls(ebr, sites, cmaker))
+    return out
+
+
+def test_other_branches_are_those_of_openquake_bit_for_bit(gsim: Any) -> None:
+    """The same random numbers, before and after a branch with waveforms."""
+    gsims = [valid.gsim("BooreEtAl2014"), gsim]
+    plain, ours = (c.compute_all() for c in computers(gsims))
+    pd.testing.assert_frame_equal(
+        ours[ours.rlz == 0].reset_index(), plain[plain.rlz == 0].reset_index(), check_exact=True
+    )
+    assert not np.allclose(ours.PGA[ours.rlz == 1], plain.PGA[plain.rlz == 1])
+
+
+def test_moments_of_the_fields_are_those_of_the_model() -> None:
+    """400 events at 3 sites: mean, total and between-event terms of ln PGA."""
+    n = 400
+    gsim = GenerativeWaveformGMM(estimator="direct", realizations=n)
+    (_, computer) = computers([gsim], n_occ=n)
+    table = computer.compute_all().sort_values(["eid", "sid"])
+    ln = np.log(table.PGA.to_numpy().reshape(n, 3))
+    expected = distribution(gsim, computer.ctx, ("PGA",))
+    # Four standard errors of the two samples.
+    np.testing.assert_allclose(ln.mean(axis=0), expected.mean[:, 0], atol=0.17)
+    np.testing.assert_allclose(ln.std(axis=0), expected.sigma[:, 0], rtol=0.2)
+    shared = np.sqrt([np.cov(ln[:, i], ln[:, j])[0, 1] for i, j in ((0, 1), (0, 2), (1, 2))])
+    np.testing.assert_allclose(shared.mean(), expected.tau.mean(), rtol=0.25)
+    assert expected.tau.min() > 0.2
+
+
+def test_measures_of_one_record_go_together(gsim: Any) -> None:
+    """PGA and PGV of a pair share a record: their residuals are strongly correlated."""
+    plain, ours = (c.compute_all() for c in computers([gsim], n_occ=120))
+    for table, low, high in ((ours, 0.5, 0.95), (plain, -0.3, 0.3)):
+        ln = np.log(table[table.sid == 0][["PGA", "PGV"]].to_numpy())
+        assert low < np.corrcoef(ln.T)[0, 1] < high
+
+
+def test_estimator_does_not_matter(gsim: Any) -> None:
+    direct = GenerativeWaveformGMM(estimator="direct", realizations=4)
+    a, b = (computers([g], n_occ=3)[1].compute_all() for g in (gsim, direct))
+    pd.testing.assert_frame_equal(a, b, check_exact=True)
+
+
+def test_seed_of_the_job_counts(gsim: Any) -> None:
+    tables = [
+        computers([gsim], n_occ=3, ses_seed=s, seed=r)[1].compute_all()
+        for s, r in ((8, 3), (9, 3), (8, 4))
+    ]
+    assert (tables[0].PGA != tables[1].PGA).all()
+    np.testing.assert_array_equal(tables[0].PGA, tables[2].PGA)  # the event id is the key
+
+
+def test_within_another_gsim_fields_are_openquakes() -> None:
+    inner = {"GenerativeWaveformGMM": {"estimator": "direct", "realizations": 4}}
+    scaled = {"gmpe": inner, "set_scale_median_scalar": {"scaling_factor": 2.0}}
+    wrapped = valid.gsim(toml_dumps({"ModifiableGMPE": scaled}))
+    plain, ours = (c.compute_all() for c in computers([wrapped], n_occ=5))
+    pd.testing.assert_frame_equal(ours, plain, check_exact=True)
+
+
+def test_median_fields_are_openquakes(gsim: Any) -> None:
+    pair = computers([gsim], n_occ=2)
+    for computer in pair:
+        computer.cmaker.truncation_level = 0.0
+    plain, ours = (c.compute_all() for c in pair)
+    pd.testing.assert_frame_equal(ours, plain, check_exact=True)
+
+
+def test_extreme_values_are_kept(gsim: Any) -> None:
+    plain, ours = computers([gsim], n_occ=4)
+    limit = np.full(len(IMTS), 1e-3)
+    assert (ours.compute_all(None, limit).PGA > 1e-3).all()
+    capped = plain.compute_all(None, limit)
+    assert capped.groupby("sid").PGA.nunique().max() == 1  # all at the median: what we avoid
+
+
+def test_mean_tau_phi_are_stored_where_asked_for(gsim: Any) -> None:
+    plain, ours = computers([gsim], n_occ=2, mea_tau_phi=True)
+    gsim.gid = 0
+    for computer in (plain, ours):
+        computer.cmaker.gid = [0]
+        computer.compute_all()
+    np.testing.assert_allclose(np.array(ours.mea_tau_phi), np.array(plain.mea_tau_phi))
+    np.testing.assert_array_equal(ours.sig, plain.sig)
+
+
+# What the log says, and what is refused
+
+
+def job(**changes: Any) -> Any:
+    defaults = {
+        "inputs": {},
+        "truncation_level": 3.0,
+        "extreme_gmv": {"default": np.inf},
+        "ground_motion_correlation_model": None,
+        "horiz_comp_to_geom_mean": False,
+    }
+    return Mock(spec_set=list(defaults), **(defaults | changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "truncation_level = 3 in fields: waveforms are not truncated"),
+        ({"ground_motion_correlation_model": "JB2009"}, "independent between sites"),
+        ({"extreme_gmv": {"PGA": 5.0, "default": np.inf}}, "ignores extreme_gmv"),
+        ({"truncation_level": 0.0}, "medians, and no waveforms"),
+        ({"inputs": {"station_data": "s.csv"}}, "conditioned fields are sampled from"),
+    ],
+)
+def test_the_log_says_what_does_not_apply(gsim: Any, caplog: Any, changes: Any, words: str) -> None:
+    fields.check_job(job(**changes), [gsim])
+    assert words in caplog.text
+    caplog.clear()
+    fields.check_job(job(**changes), [valid.gsim("BooreEtAl2014")])
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"inputs": {"amplification": "a.csv"}}, "amplification_csv.*take it out"),
+        ({"horiz_comp_to_geom_mean": True}, "horiz_comp_to_geom_mean = true.*set it to false"),
+    ],
+)
+def test_what_waveforms_cannot_do_is_refused(gsim: Any, changes: Any, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        fields.check_job(job(**changes), [gsim])
+    fields.check_job(job(**changes), [valid.gsim("BooreEtAl2014")])
+
+
+@pytest.mark.parametrize("name", ["GmfComputer", "starmap_from_rups"])
+def test_an_unknown_openquake_is_left_alone(caplog: Any, name: str) -> None:
+    module = SimpleNamespace(GmfComputer=GmfComputer, starmap_from_rups=lambda func, oq: None)
+    if name == "GmfComputer":
+        module.GmfComputer = type("Other", (), {})
+    before = dict(vars(module))
+    assert not fields.install(module)
+    assert vars(module) == before
+    assert f"is not supported by gwm_hazard ({'event_based.' * (name == 'GmfComputer')}{name})" in (
+        caplog.text
+    )
+
+
+def test_supported_openquake_is_extended() -> None:
+    from openquake.calculators import event_based as module
+
+    assert module.GmfComputer is fields.WaveformGmfComputer
+
+
+# The catalogue of a finished calculation
+
+
+@pytest.mark.parametrize("store", ["keys", "waveforms"])
+def test_catalogue_returns_the_waveform_of_each_event_and_site(
+    oq: OpenQuake, event_run: Any, tmp_path: Path, store: str
+) -> None:
+    table = stored(oq, event_run)
+    gwm = table[table.rlz == 0].set_index(["eid", "sid"])
+    path = oq.home / f"calc_{event_run.calc_id}.hdf5"
+    command = Path(sys.executable).with_name("gwm-hazard")
+    done = subprocess.run(
+        [command, "catalogue", path, "-o", "c.h5", "--store", store],
+        cwd=tmp_path, env=oq.env, text=True, capture_output=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert f"{len(gwm)} records, store = {store}" in done.stdout
+    with open_catalogue(tmp_path / "c.h5") as data:
+        assert data.attrs["calculation_id"] == str(event_run.calc_id)
+        pairs = list(zip(data["event"].values, data["site"].values, strict=True))
+        assert pairs == list(gwm.index)
+        imts = [name for name in data.data_vars if name != "acceleration"]
+        again = intensity_measures(data, imts)
+        for imt in imts:
+            np.testing.assert_allclose(again[imt], gwm[imt], rtol=1e-5)
+            np.testing.assert_allclose(data[imt], gwm[imt], rtol=1e-5)
+        indexed = data.set_index(record=["event", "site"])
+        pair = pairs[len(pairs) // 2]
+        one = indexed["acceleration"].sel(record=pair).values
+        pga = intensity_measures_array(one[None], data.attrs["dt_s"], ["PGA"])[0, 0]
+        assert pga == pytest.approx(gwm.PGA[pair], rel=1e-5)
+
+
+def test_catalogue_filters(oq: OpenQuake, scenario_run: Any, tmp_path: Path) -> None:
+    table = stored(oq, scenario_run)
+    gwm = table[table.rlz == 0]
+    least = float(gwm.PGA.median())
+    events = sorted(gwm.eid.unique())[1:]
+    with oq.datastore(scenario_run) as dstore:
+        made = calculation.Calculation(dstore, sites=[0, 1], events=events, minimum={"PGA": least})
+    wanted = gwm[gwm.sid.isin([0, 1]) & gwm.eid.isin(events) & (least <= gwm.PGA)]
+    assert 0 < len(wanted) < len(gwm)
+    assert list(zip(made.eid, made.sid, strict=True)) == list(
+        zip(wanted.eid, wanted.sid, strict=True)
+    )
+
+
+def test_catalogue_with_further_measures(oq: OpenQuake, scenario_run: Any, tmp_path: Path) -> None:
+    table = stored(oq, scenario_run)
+    event = table.eid[table.rlz == 0].min()
+    with oq.datastore(scenario_run) as dstore:
+        n = calculation.write(
+            dstore, tmp_path / "c.h5", store="keys", events=[event], further=["RSD595", "PGA"]
+        )
+    assert n == 3
+    with open_catalogue(tmp_path / "c.h5") as data:
+        assert list(data.data_vars) == [*IMTS, "RSD595", "acceleration"]
+        again = intensity_measures(data, ["RSD595"])
+        np.testing.assert_allclose(data["RSD595"], again["RSD595"], rtol=1e-6)
+        np.testing.assert_allclose(data["lat"], [0.1, 0.3, 0.5])
+
+
+@pytest.mark.parametrize(
+    ("filters", "words"),
+    [
+        ({"sites": [99]}, "no record is left by the filters; of 24 stored, 12 are measures"),
+        ({"realizations": [1]}, "no record is left"),
+        ({"minimum": {"SA(9.0)": 0.1}}, r"SA\(9\.0\): not a measure of the job; it has PGA"),
+    ],
+)
+def test_filters_that_leave_nothing(
+    oq: OpenQuake, scenario_run: Any, filters: Any, words: str
+) -> None:
+    with oq.datastore(scenario_run) as dstore, pytest.raises(ValueError, match=words):
+        calculation.Calculation(dstore, **filters)
+
+
+def test_fields_of_another_model_are_found(
+    oq: OpenQuake, scenario_run: Any, monkeypatch: Any
+) -> None:
+    original = StochasticModel.draw
+    monkeypatch.setattr(StochasticModel, "draw", lambda self, *a: 1.001 * original(self, *a))
+    with oq.datastore(scenario_run) as dstore:
+        made = calculation.Calculation(dstore)
+        with pytest.raises(ValueError, match=r"event \d, site 0: .* has PGA .*run the job again"):
+            made.check()
+
+
+def test_no_such_calculation(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="no such calculation file"):
+        calculation.read(tmp_path / "calc_7.hdf5")
