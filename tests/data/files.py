@@ -38,7 +38,7 @@ def write_at2_record(folder: Path, stem, acc, dt, names=("000", "090", "-UP")):
     paths = []
     for trace, name in zip(acc, names, strict=True):
         path = folder / f"{stem}{name}.AT2"
-        path.write_text(at2_text(trace / G, dt, name.lstrip("-")))
+        path.write_text(at2_text(trace / G, dt, name.lstrip("-_")))
         paths.append(path)
     return paths
 
