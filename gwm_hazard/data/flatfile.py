@@ -99,7 +99,7 @@ def measure(
             on_failure(item)
             continue
         try:
-            _check_components(item, request.components)
+            _check_components(item, request)
             record = correct(item, request.baseline, request.highpass_hz)
         except ValueError as exc:
             on_failure(Failure(item.record_id, str(exc)))
@@ -132,14 +132,16 @@ def has_offset(record: Record) -> bool:
     return bool(np.any(np.abs(mean) > OFFSET_SHARE * peak))
 
 
-def _check_components(record: Record, components: Iterable[str]) -> None:
+def _check_components(record: Record, request: Request) -> None:
     names = ", ".join(record.components)
-    for component in components:
+    whole = record.n_horizontal == 2 and record.has_vertical
+    if "JMA" in request.imts and not whole:
+        raise ValueError(f"JMA needs three components, the record has {names} only")
+    for component in request.components:
         if component == "vertical":
             enough, needed = record.has_vertical, "the vertical component"
         elif component == "V/H":
-            enough = record.n_horizontal == 2 and record.has_vertical
-            needed = "three components"
+            enough, needed = whole, "three components"
         elif component == "H1":
             enough, needed = record.n_horizontal >= 1, "a horizontal component"
         else:
@@ -222,7 +224,8 @@ def check_suffix(path: Path) -> None:
 
 
 def _attributes(imt: str, component: str, request: Request) -> dict[str, str | float]:
-    entry, period = parse_imt(imt)[:2]
+    parsed = parse_imt(imt)
+    entry, period = parsed.measure, parsed.period
     attrs: dict[str, str | float] = {
         "units": "-" if component == "V/H" else entry.unit,
         "long_name": entry.long_name,

@@ -118,6 +118,14 @@ def test_what_cannot_be_measured_is_told_and_the_rest_is_measured():
     assert "H1 only" in told[0].reason and "vertical" in told[2].reason
 
 
+def test_jma_intensity_needs_three_components():
+    items = [record(motion(), name="good"), record(motion()[:2], name="flat", n_horizontal=2)]
+    told = []
+    table = measure(items, Request(("JMA", "FAS(2.0)")), on_failure=told.append)
+    assert list(table["record_id"]) == ["good"] and np.isfinite(table["JMA"]).all()
+    assert "JMA needs three components" in told[0].reason
+
+
 def test_a_single_component_is_measured_as_itself():
     acc = motion()
     for k, (n_horizontal, component) in enumerate([(1, "H1"), (0, "vertical")]):
