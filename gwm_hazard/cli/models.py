@@ -1,32 +1,41 @@
-"""``gwm-hazard models``: list the models, show their cards."""
+"""``gwm-hazard models``: list the models, show their cards, import and verify model folders."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from typing import Any
 
 import click
 
 
 @click.group()
 def models() -> None:
-    """List the models, show their cards."""
+    """List the models, show their cards, import and verify model folders."""
 
 
 @models.command("list")
 def models_list() -> None:
-    """Known model families, one a line."""
-    from gwm_hazard.models.registry import families, load_model
+    """Known model families and installed model folders, one a line."""
+    from gwm_hazard.models import registry
 
-    for name in sorted(families()):
-        card = load_model(name, "cpu").card
-        click.echo(f"{card.name:14s} {card.version:8s} {card.summary}")
+    for name in sorted({*registry.families(), *registry.installed()}):
+        try:
+            if name not in registry.installed() and registry.needs_weights(name):
+                click.echo(f"{name:14s} {'-':8s} needs weights: gwm-hazard models import {name}")
+                continue
+            card = registry.load_model(name, "cpu").card
+        except registry.ModelError as exc:
+            click.echo(f"{name:14s} {'-':8s} cannot be loaded: {exc}")
+            continue
+        click.echo(f"{name:14s} {card.version:8s} {card.summary}")
 
 
 @models.command("info")
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="The card as JSON.")
 def models_info(name: str, as_json: bool) -> None:
-    """The card of a model."""
+    """The card of a model: a name, or the path of a model folder."""
     from gwm_hazard.models.registry import load_model
 
     card = load_model(name, "cpu").card
@@ -44,3 +53,49 @@ def models_info(name: str, as_json: bool) -> None:
     for title, lines in (("limitations", card.limitations), ("cite", card.citation)):
         for line in lines:
             click.echo(f"{title:14s} {line}")
+
+
+@models.command("import")
+@click.argument("kind")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Model folder to write; by default KIND in the folder of installed models.",
+)
+@click.option(
+    "--option", "options", multiple=True, metavar="NAME=VALUE", help="An option of the importer."
+)
+def models_import(
+    kind: str, paths: tuple[Path, ...], output: Path | None, options: tuple[str, ...]
+) -> None:
+    """Make a model folder of the published files of a model.
+
+    KIND is a family that offers an importer: `tfcgan SAVED_MODEL_DIR`, `highfem EDM.ckpt
+    AUTOENCODER.ckpt`. Nothing in the files is executed.
+    """
+    from gwm_hazard.models import registry
+
+    chosen: dict[str, Any] = {}
+    for text in options:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise click.BadParameter(f"--option {text}: write NAME=VALUE")
+        chosen[name] = value
+    folder = output or registry.models_folder() / kind
+    card = registry.import_model(kind, paths, folder, **chosen).card
+    click.echo(f"{folder}: {card.name} {card.version}, {card.licence}")
+    for line in card.citation:
+        click.echo(f"cite {line}")
+
+
+@models.command("verify")
+@click.argument("names", nargs=-1, required=True)
+@click.option("--device", default="cpu", show_default=True, help="cpu, cuda or auto.")
+def models_verify(names: tuple[str, ...], device: str) -> None:
+    """Check model folders: card, checksum and shapes of the weights, one finite waveform."""
+    from gwm_hazard.models.registry import verify_model
+
+    for name in names:
+        click.echo(f"{name}: {verify_model(name, device)}")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,8 @@ from gwm_hazard.units import CONDITIONS
 if TYPE_CHECKING:
     import torch
     import xarray as xr
+
+    from gwm_hazard.models.weights import Weights
 
 #: Memory that one batch may use where the device does not tell (CPU): small enough that the
 #: working arrays of a batch stay near the caches, large enough to hide the call overhead.
@@ -108,6 +110,9 @@ class WaveformModel(ABC):
     device: str = "cpu"
     #: Working memory of ``draw`` by output sample, bytes: sets the batch size.
     bytes_per_sample: int = 40
+    #: True for a family whose constructor takes ``weights``, and keeps them
+    needs_weights: ClassVar[bool] = False
+    weights: Weights | None = None
 
     @abstractmethod
     def npts(self, scenarios: Scenarios) -> NDArray[np.int64]:

@@ -1,31 +1,48 @@
-"""Models by name: the bundled ones, those of installed packages, and model folders.
+"""Models by name: the bundled families, those of installed packages, and model folders.
 
 An entry is an import string, so that listing models imports neither them nor torch. Another
 package adds a family with an entry point of the group ``gwm_hazard.models``.
+
+A model folder holds ``card.json`` and, for a family with weights, ``model.safetensors``, whose
+SHA-256 stands in the card. Folders below :func:`models_folder` are found by their name.
+
+A family may offer an importer of published files: the module ``importer`` in the package of its
+import string ("gwm_hazard.models.tfcgan:TFCGANModel" -> ``gwm_hazard.models.tfcgan.importer``)
+with a function ``import_model(paths: Sequence[Path], **options: str) -> WaveformModel``.
 """
 
 from __future__ import annotations
 
 import importlib
+import importlib.util
+import inspect
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 from gwm_hazard.models.base import WaveformModel
+from gwm_hazard.models.weights import WEIGHTS_FILE, Weights
+from gwm_hazard.models.weights import ModelError as ModelError
+from gwm_hazard.provenance import replacing
 
-#: family -> "module:class"; the class takes the ``parameters`` of a card as keyword arguments
-BUNDLED = {"stochastic": "gwm_hazard.models.stochastic:StochasticModel"}
+#: family -> "module:class"; the class takes the ``parameters`` of a card as keyword arguments,
+#: and ``weights`` (:class:`Weights`) where its ``needs_weights`` is true
+BUNDLED = {
+    "stochastic": "gwm_hazard.models.stochastic:StochasticModel",
+    "tfcgan": "gwm_hazard.models.tfcgan:TFCGANModel",
+    "highfem": "gwm_hazard.models.highfem:HighFEMModel",
+}
 
 ENTRY_POINT_GROUP = "gwm_hazard.models"
 CARD_FILE = "card.json"
 #: Written into every model folder's card, so that a later layout can be told apart.
 CARD_FORMAT = 1
-
-
-class ModelError(ValueError):
-    """A model that cannot be found or read; the message says what to do."""
+#: Among the parameters of a card: which weights belong to it. Surfaces and catalogues, which
+#: know a model by family and parameters, so know its weights too.
+WEIGHTS_KEY = "weights_sha256"
 
 
 def families() -> dict[str, str]:
@@ -34,32 +51,61 @@ def families() -> dict[str, str]:
     return BUNDLED | {name: value for name, value in found.items() if name not in BUNDLED}
 
 
-def load_model(name: str, device: str = "auto") -> WaveformModel:
+def models_folder() -> Path:
+    """Where models are installed: GWM_HAZARD_MODELS, else a folder of the user's data."""
+    if chosen := os.environ.get("GWM_HAZARD_MODELS"):
+        return Path(chosen)
+    from platformdirs import user_data_path
+
+    return user_data_path("gwm_hazard") / "models"
+
+
+def installed() -> dict[str, Path]:
+    """Model folders below :func:`models_folder`: name -> path."""
+    root = models_folder()
+    if not root.is_dir():
+        return {}
+    return {p.name: p for p in sorted(root.iterdir()) if (p / CARD_FILE).is_file()}
+
+
+def needs_weights(family: str) -> bool:
+    """Whether a family is nothing without a model folder."""
+    return bool(_family_class(family, family).needs_weights)
+
+
+def load_model(name: str | Path, device: str = "auto") -> WaveformModel:
     """Load a model.
 
     Parameters
     ----------
     name : str
-        A family with built-in parameters ("stochastic"), or the path of a model folder.
+        A family with built-in parameters ("stochastic"), the path of a model folder, or the
+        name of one below :func:`models_folder`.
     device : str
         A torch device ("cpu", "cuda", "cuda:1"), or "auto": CUDA where there is one.
 
     Raises
     ------
     ModelError
-        An unknown name, or a folder that is not a model.
+        An unknown name, or a folder that is not a model, is damaged, or does not fit its family.
     """
-    path = Path(name)
+    path, name = Path(name), str(name)
     if (path / CARD_FILE).is_file():
-        card = _read_card(path / CARD_FILE)
-        model = _family(card["family"], f"{path / CARD_FILE}")(**card["parameters"])
+        model = _from_folder(path)
+    elif name in installed():
+        model = _from_folder(installed()[name])
     elif name in families():
-        model = _family(name, name)()
+        if needs_weights(name):
+            raise ModelError(
+                f"model {name!r} needs weights: import its published files with `gwm-hazard "
+                f"models import {name} PATH... --output DIR` and give DIR"
+            )
+        model = _build(name, name)
     elif path.exists():
         raise ModelError(f"model {name!r}: not a model folder, it has no {CARD_FILE}")
     else:
         raise ModelError(
-            f"unknown model {name!r}: known are {', '.join(sorted(families()))}, "
+            f"unknown model {name!r}: known are {', '.join(sorted({*families(), *installed()}))}, "
             "or give the path of a model folder"
         )
     model.device = _device(device)
@@ -69,35 +115,132 @@ def load_model(name: str, device: str = "auto") -> WaveformModel:
 def model_from_card(card: Mapping[str, Any], device: str = "auto") -> WaveformModel:
     """The model that a card (:meth:`ModelCard.to_dict`) describes by family and parameters.
 
+    One with weights is looked for among the :func:`installed` models.
+
     Raises
     ------
     ModelError
-        An unknown family, parameters that it does not take, or a device that is not there.
+        An unknown family, parameters that it does not take, weights that are not installed, or
+        a device that is not there.
     """
     try:
         family, parameters = card["family"], card["parameters"]
     except KeyError as exc:
         raise ModelError(f"model card without {exc.args[0]!r}") from None
-    model = _family(family, f"card of model {card.get('name')!r}")(**parameters)
+    where = f"card of model {card.get('name')!r}"
+    if WEIGHTS_KEY in parameters:
+        model = _build(family, where, parameters, _installed_weights(where, parameters))
+    else:
+        model = _build(family, where, parameters)
     model.device = _device(device)
     return model
 
 
+def _installed_weights(where: str, parameters: Mapping[str, Any]) -> Path:
+    for folder in installed().values():
+        found = _read_card(folder / CARD_FILE)["parameters"].get(WEIGHTS_KEY)
+        if found == parameters[WEIGHTS_KEY]:
+            return folder / WEIGHTS_FILE
+    raise ModelError(
+        f"{where}: no model below {models_folder()} has weights of SHA-256 "
+        f"{parameters[WEIGHTS_KEY]}; copy its folder there, or set GWM_HAZARD_MODELS"
+    )
+
+
 def save_model(model: WaveformModel, folder: str | Path) -> Path:
-    """Write a model folder (card.json) that :func:`load_model` reads; returns its path."""
+    """Write a model folder that :func:`load_model` reads; returns its path.
+
+    The card is written last: a folder without one is not a model.
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    if model.weights is not None:
+        model.weights.write(folder / WEIGHTS_FILE)
     text = json.dumps({"format": CARD_FORMAT} | model.card.to_dict(), indent=1)
-    temporary = folder / (CARD_FILE + ".tmp")
-    temporary.write_text(text + "\n", encoding="utf-8")
-    temporary.replace(folder / CARD_FILE)
+    with replacing(folder / CARD_FILE) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
     return folder
+
+
+def importers() -> dict[str, str]:
+    """Families that import published files: name -> importer module."""
+    return {name: module for name, module in _importers()}
+
+
+def _importers() -> Iterator[tuple[str, str]]:
+    for name, target in families().items():
+        module = target.partition(":")[0] + ".importer"
+        try:
+            if importlib.util.find_spec(module) is not None:
+                yield name, module
+        except ImportError:  # the family's package is not there, or is a plain module
+            continue
+
+
+def importer_options(kind: str) -> dict[str, str]:
+    """Options of a family's importer: name -> default."""
+    signature = inspect.signature(_import_function(kind))
+    return {
+        p.name: str(p.default)
+        for p in signature.parameters.values()
+        if p.kind is inspect.Parameter.KEYWORD_ONLY
+    }
+
+
+def import_model(
+    kind: str, paths: Sequence[Path], output: str | Path, **options: str
+) -> WaveformModel:
+    """Turn the published files of a model into a model folder.
+
+    Parameters
+    ----------
+    kind : str
+        A family that offers an importer (:func:`importers`).
+    paths : sequence of Path
+        The published files, in the order that the family asks for.
+    output : path
+        The model folder to write.
+    **options : str
+        What the importer takes besides (:func:`importer_options`).
+
+    Raises
+    ------
+    ModelError
+        A family without an importer, an unknown option, or files that are not what the family
+        published.
+    """
+    function = _import_function(kind)
+    known = importer_options(kind)
+    for name in options:
+        if name not in known:
+            raise ModelError(
+                f"option {name}: the importer of {kind!r} takes {', '.join(known) or 'none'}"
+            )
+    for path in paths:
+        if not Path(path).exists():
+            raise ModelError(f"{path}: does not exist")
+    model = function([Path(p) for p in paths], **options)
+    save_model(model, output)
+    return load_model(output, "cpu")  # as any user will read it, checksum and all
+
+
+def _import_function(kind: str) -> Callable[..., WaveformModel]:
+    found = importers()
+    if kind not in found:
+        raise ModelError(f"no importer for {kind!r}: there are {', '.join(sorted(found))}")
+    return importlib.import_module(found[kind]).import_model
+
+
+def _from_folder(folder: Path) -> WaveformModel:
+    card = _read_card(folder / CARD_FILE)
+    where = str(folder / CARD_FILE)
+    return _build(card["family"], where, card["parameters"], folder / WEIGHTS_FILE)
 
 
 def _read_card(path: Path) -> dict[str, Any]:
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as exc:
+    except (OSError, ValueError, RecursionError) as exc:
         raise ModelError(f"{path}: not a readable model card ({exc})") from exc
     if not isinstance(card, dict) or card.get("format") != CARD_FORMAT:
         raise ModelError(
@@ -108,7 +251,7 @@ def _read_card(path: Path) -> dict[str, Any]:
     return card
 
 
-def _family(family: str, where: str) -> Any:
+def _family_class(family: str, where: str) -> Any:
     try:
         module, _, attribute = families()[family].partition(":")
     except KeyError:
@@ -119,17 +262,30 @@ def _family(family: str, where: str) -> Any:
         cls = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as exc:
         raise ModelError(f"{where}: model family {family!r} cannot be loaded ({exc})") from exc
+    if not (isinstance(cls, type) and issubclass(cls, WaveformModel)):
+        raise ModelError(f"{where}: {attribute} is not a WaveformModel")
+    return cls
 
-    def build(**parameters: Any) -> WaveformModel:
-        try:
-            model = cls(**parameters)
-        except (TypeError, ValueError) as exc:
-            raise ModelError(f"{where}: {exc}") from exc
-        if not isinstance(model, WaveformModel):
-            raise ModelError(f"{where}: {cls.__name__} is not a WaveformModel")
-        return model
 
-    return build
+def _build(
+    family: str,
+    where: str,
+    parameters: Mapping[str, Any] | None = None,
+    weights_file: Path | None = None,
+) -> WaveformModel:
+    """The model of a family, with the weights of a file where the family needs them."""
+    cls = _family_class(family, where)
+    arguments = dict(parameters or {})
+    if cls.needs_weights:
+        sha256 = arguments.pop(WEIGHTS_KEY, None)
+        if not isinstance(sha256, str) or weights_file is None:
+            raise ModelError(f"{where}: the card has no parameter {WEIGHTS_KEY!r}")
+        arguments["weights"] = Weights.read(weights_file, sha256)
+    try:
+        model: WaveformModel = cls(**arguments)
+    except (TypeError, ValueError) as exc:
+        raise ModelError(f"{where}: {exc}") from exc
+    return model
 
 
 def _device(device: str) -> str:
@@ -143,3 +299,30 @@ def _device(device: str) -> str:
         reason = str(exc).splitlines()[0]
         raise ModelError(f"device {device!r}: torch cannot use it ({reason}); try 'auto'") from exc
     return device
+
+
+def verify_model(name: str | Path, device: str = "cpu") -> str:
+    """Load a model and draw one waveform in the middle of its ranges; what was found, in a line.
+
+    Raises
+    ------
+    ModelError
+        As :func:`load_model`, or a waveform that is zero, not finite or of the wrong shape.
+    """
+    import numpy as np
+
+    from gwm_hazard.noise import Noise
+    from gwm_hazard.scenario import Scenarios
+
+    model = load_model(name, device)
+    card = model.card
+    middle = Scenarios(**{r.name: [(r.low + r.high) / 2.0] for r in card.conditions})
+    npts = int(model.npts(middle)[0])
+    ((_, acc),) = model.batches(middle, Noise(0, 0, 0, 0))
+    if acc.shape != (1, len(card.components), npts) or not np.isfinite(acc).all():
+        raise ModelError(f"model {str(name)!r}: draws {acc.shape}, or values not finite")
+    peak = float(np.abs(acc).max())
+    if peak == 0.0:
+        raise ModelError(f"model {str(name)!r}: draws a waveform of zeros")
+    weights = f"weights {model.weights.sha256}" if model.weights is not None else "no weights"
+    return f"{card.family} {card.version}, {weights}, one draw of peak {peak:.3g} m/s2"
