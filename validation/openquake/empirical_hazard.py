@@ -113,7 +113,7 @@ def picture(dstore: object, rows: list[dict[str, object]]) -> Figure:
         z = np.linspace(-3.0, 4.5, 301)
         zero = Shape(np.zeros((1, 1)), np.zeros((1, 1)))
         for name, shape in (("lognormal", zero), ("empirical", row["shape"])):
-            p = exceedance(z[:, None, None], shape)[:, 0, 0]
+            p = exceedance(z[:, None], shape)[:, 0]
             ax.semilogy(z, p, color=colours[name], label=name)
         drawn = row["drawn"]
         p = 1.0 - (np.arange(len(drawn)) + 0.5) / len(drawn)
