@@ -1,0 +1,1 @@
+"""Representations of waveforms that networks draw: spectrograms, and waveforms back from them."""
