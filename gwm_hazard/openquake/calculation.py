@@ -6,12 +6,14 @@ of a calculation can be drawn again, and its measures are the values in ``gmf_da
 """
 
 import logging
+import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from openquake.baselib import config
 from openquake.calculators import event_based
 from openquake.commonlib import datastore
 from openquake.commonlib.calc import get_model_lts, get_proxies
@@ -22,7 +24,7 @@ from gwm_hazard.catalogue.stream import Block, Plan, write_catalogue
 from gwm_hazard.intensity import intensity_measures_array, parse_imt
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.noise import Noise
-from gwm_hazard.openquake.fields import NO_SIGMA, rounded_conditions, ses_seed
+from gwm_hazard.openquake.fields import NO_SIGMA, scenarios_of, ses_seed
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM
 from gwm_hazard.scenario import Scenarios
 
@@ -66,8 +68,15 @@ def read(calculation: int | str | Path) -> Any:
 
 def run(job_ini: Path) -> Any:
     """Run a job as ``oq engine --run`` does; returns its datastore."""
+    from openquake.commonlib import logs
     from openquake.engine import engine
+    from openquake.server import dbserver
 
+    # What ``oq engine`` does first: OpenQuake's database, local or behind its server.
+    if os.environ.get("OQ_DATABASE", config.dbserver.host) != "127.0.0.1":
+        dbserver.ensure_on()
+    elif not Path(config.dbserver.file).expanduser().exists():
+        logs.dbcmd("upgrade_db")
     jobs = engine.create_jobs([str(job_ini)])
     engine.run_jobs(jobs)
     return read(jobs[-1].calc_id)
@@ -203,10 +212,11 @@ class Calculation:
         """The records start .. stop - 1, by event and site, with the stored measures."""
         part = slice(start, stop)
         eid, sid, gsim = self.eid[part], self.sid[part], self._gsim[part]
+        noise = Noise(ses_seed(self.oq), eid, sid, 0)
         rupture = self._rupture_of(eid)
         unique, first = np.unique(rupture, return_index=True)
-        columns: dict[str, list[NDArray[np.float64]]] = {}
         bounds = [*first, len(eid)]
+        columns = {name: np.empty(len(eid)) for name in self.model.card.condition_names}
         for i, proxy in enumerate(get_proxies(self.dstore.filename, self._ruptures[unique])):
             trt_smr = int(proxy["trt_smr"])
             computer = event_based.get_computer(
@@ -214,17 +224,17 @@ class Calculation:
             )
             ctx = computer.ctx
             order = np.argsort(ctx.sids)
-            rows = slice(bounds[i], bounds[i + 1])
+            rows = np.arange(bounds[i], bounds[i + 1])
             at = order[np.searchsorted(ctx.sids, sid[rows], sorter=order)]
-            ids = np.unique(gsim[rows])
-            found = [rounded_conditions(self._gsims[g], ctx) for g in ids]
-            pick = np.searchsorted(ids, gsim[rows])
-            for name in found[0]:
-                values = np.stack([f[name] for f in found])[pick, at]
-                columns.setdefault(name, []).append(values)
+            for g in np.unique(gsim[rows]):
+                of_branch = gsim[rows] == g
+                mine = rows[of_branch]
+                found = scenarios_of(self._gsims[g], ctx, at[of_branch], noise.take(mine))
+                for name in columns:
+                    columns[name][mine] = found[name]
         return Block(
-            Scenarios(**{k: np.concatenate(v) for k, v in columns.items()}),
-            Noise(ses_seed(self.oq), eid, sid, 0),
+            Scenarios(**columns),
+            noise,
             {
                 "rlz": self.rlz[part].astype(np.int32),
                 "rup_id": self._ruptures["id"][rupture],

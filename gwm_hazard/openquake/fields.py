@@ -38,6 +38,7 @@ import numpy as np
 from numpy.typing import NDArray
 from openquake.baselib import __version__ as oq_version
 from openquake.hazardlib.calc.gmf import GmfComputer
+from scipy.special import ndtr
 
 from gwm_hazard.intensity import intensity_measures_array
 from gwm_hazard.noise import Noise
@@ -67,15 +68,31 @@ class Draws:
     noise: Noise
 
 
-def rounded_conditions(gsim: GenerativeWaveformGMM, ctx: Any) -> dict[str, NDArray[np.float64]]:
-    """The model's conditions at the N sites of a context, rounded to float32 values.
+def scenarios_of(
+    gsim: GenerativeWaveformGMM, ctx: Any, rows: NDArray[np.int64], noise: Noise
+) -> Scenarios:
+    """Conditions of the waveforms behind fields, as float32 values, which a catalogue holds.
 
-    The waveforms are drawn from the rounded values, which a catalogue of keys holds exactly.
+    Parameters
+    ----------
+    gsim : the branch
+    ctx : recarray, shape (N,)
+        OpenQuake's context of the rupture, one row a site.
+    rows : (n,) int
+        The site of each draw, as a row of ``ctx``.
+    noise : n keys
+        A condition with a prior (one for which OpenQuake has no word) is drawn from it, once
+        for each event.
     """
-    return {
-        name: values.astype(np.float32).astype(np.float64)
-        for name, values in conditions_of(gsim, ctx).items()
-    }
+    if gsim.sources.priors:
+        u = {
+            name: ndtr(noise.normal(f"prior {name}", 1, per_event=True)[:, 0].astype(np.float64))
+            for name in gsim.sources.priors
+        }
+        columns = conditions_of(gsim, ctx[rows].view(np.recarray), u)
+    else:
+        columns = {name: values[rows] for name, values in conditions_of(gsim, ctx).items()}
+    return Scenarios(**{name: np.float32(values) for name, values in columns.items()})
 
 
 def draws_of(gsim: GenerativeWaveformGMM, ctx: Any, eids: Any, seed: int) -> Draws:
@@ -83,21 +100,19 @@ def draws_of(gsim: GenerativeWaveformGMM, ctx: Any, eids: Any, seed: int) -> Dra
 
     Parameters
     ----------
-    gsim : the branch
-    ctx : recarray, shape (N,)
-        OpenQuake's context of the rupture, one row a site.
+    gsim, ctx : see :func:`scenarios_of`
     eids : array_like of int, shape (E,)
         Event ids.
     seed : the job's ``ses_seed``
 
     Returns
     -------
-    Draws of E x N rows; see :func:`rounded_conditions`.
+    Draws of E x N rows.
     """
-    columns = {k: np.tile(v, len(eids)) for k, v in rounded_conditions(gsim, ctx).items()}
     event = np.repeat(np.asarray(eids, dtype=np.uint64), len(ctx))
     site = np.tile(np.asarray(ctx["sids"], dtype=np.uint32), len(eids))
-    return Draws(Scenarios(**columns), Noise(seed, event, site, 0))
+    noise = Noise(seed, event, site, 0)
+    return Draws(scenarios_of(gsim, ctx, np.tile(np.arange(len(ctx)), len(eids)), noise), noise)
 
 
 class WaveformGmfComputer(GmfComputer):
