@@ -430,3 +430,69 @@ def test_fields_of_another_model_are_found(
 def test_no_such_calculation(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="no such calculation file"):
         calculation.read(tmp_path / "calc_7.hdf5")
+
+
+# Risk
+
+EXPOSURE = """<?xml version="1.0" encoding="utf-8"?>
+<nrml xmlns="http://openquake.org/xmlns/nrml/0.5">
+  <exposureModel id="e" category="buildings" taxonomySource="none">
+    <description>two buildings</description>
+    <conversions><costTypes>
+      <costType name="structural" type="aggregated" unit="USD"/>
+    </costTypes></conversions>
+    <assets>
+      <asset id="a" number="1" taxonomy="t"><location lon="0.0" lat="0.0"/>
+        <costs><cost type="structural" value="1000"/></costs></asset>
+      <asset id="b" number="1" taxonomy="t"><location lon="0.1" lat="0.4"/>
+        <costs><cost type="structural" value="3000"/></costs></asset>
+    </assets>
+  </exposureModel>
+</nrml>
+"""
+VULNERABILITY = """<?xml version="1.0" encoding="utf-8"?>
+<nrml xmlns="http://openquake.org/xmlns/nrml/0.5">
+  <vulnerabilityModel id="v" assetCategory="buildings" lossCategory="structural">
+    <description>no uncertainty</description>
+    <vulnerabilityFunction id="t" dist="LN">
+      <imls imt="SA(0.5)">0.01 0.1 0.3 1.0 3.0</imls>
+      <meanLRs>0.001 0.01 0.1 0.5 0.9</meanLRs>
+      <covLRs>0 0 0 0 0</covLRs>
+    </vulnerabilityFunction>
+  </vulnerabilityModel>
+</nrml>
+"""
+
+
+def test_risk_takes_our_fields(oq: OpenQuake, tmp_path: Path) -> None:
+    """Losses of every event, from the stored fields by hand."""
+    (tmp_path / "exposure.xml").write_text(EXPOSURE)
+    (tmp_path / "vulnerability.xml").write_text(VULNERABILITY)
+    ini = event_based(
+        oq,
+        tmp_path,
+        calculation_mode="event_based_risk",
+        sites=None,
+        hazard_curves_from_gmfs=None,
+        intensity_measure_types_and_levels=None,
+        poes=None,
+        minimum_intensity=None,
+        exposure_file="exposure.xml",
+        structural_vulnerability_file="vulnerability.xml",
+    )
+    run = oq.run(ini)
+    table = stored(oq, run)
+    with oq.datastore(run) as dstore:
+        losses = dstore.read_df("risk_by_event")
+        assert dstore["oqparam"].calculation_mode == "event_based_risk"
+        sites = dstore["sitecol"]
+        value = np.where(np.isclose(sites.lons, 0.0), 1000.0, 3000.0)
+    ratios = np.interp(table["SA(0.5)"], [0.01, 0.1, 0.3, 1.0, 3.0], [0.001, 0.01, 0.1, 0.5, 0.9])
+    ratios[table["SA(0.5)"] < 0.01] = 0.0
+    table["loss"] = ratios * value[table.sid]
+    expected = table.groupby("eid").loss.sum()
+    total = losses[losses.agg_id == losses.agg_id.max()].groupby("event_id").loss.sum()
+    assert len(total) > 50
+    np.testing.assert_allclose(total, expected[total.index], rtol=1e-4)
+    of_gwm = table[table.rlz == 0]
+    assert len(of_gwm) > 20
