@@ -12,8 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from openquake.hazardlib.contexts import KNOWN_DISTANCES
-from openquake.hazardlib.site import site_param_dt
 
 from gwm_hazard.distance import effective_distance_km
 from gwm_hazard.models.base import ModelCard
@@ -25,11 +23,20 @@ log = logging.getLogger(__name__)
 RUPTURE_PARAMETERS = frozenset(
     "mag width strike dip rake ztor zbot hypo_lon hypo_lat hypo_depth".split()
 )
-SITE_PARAMETERS = frozenset(site_param_dt)
-DISTANCES = frozenset(KNOWN_DISTANCES)
 
 #: What a model that takes this distance may be given, the default first.
 DISTANCE_CHOICES = {"rhypo": ("effective", "rrup", "rhypo"), "rrup": ("rrup",)}
+
+
+def openquake_names() -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    """Site parameters, rupture parameters and distances that OpenQuake has."""
+    # OpenQuake imports the GSIM, and with it this module, as soon as one of its own is asked for.
+    from openquake.hazardlib.contexts import KNOWN_DISTANCES
+    from openquake.hazardlib.site import site_param_dt
+
+    distances = frozenset(KNOWN_DISTANCES)
+    sites = frozenset(site_param_dt) - distances - RUPTURE_PARAMETERS
+    return sites, RUPTURE_PARAMETERS, distances
 
 
 @dataclass(frozen=True)
@@ -61,9 +68,8 @@ class Sources:
             names = (names - {"rhypo"}) | {"rrup"}
             if self.distance == "effective":
                 names |= {"mag"}
-        distances = names & DISTANCES
-        sites = (names & SITE_PARAMETERS) - distances
-        return sites, names - distances - sites, distances
+        sites, rupture, distances = (set(names & known) for known in openquake_names())
+        return sites, rupture, distances
 
 
 def sources_of(
@@ -97,7 +103,7 @@ def sources_of(
                 f"fixed = {fixed!r}: model {card.name!r} is valid for {name} from {low:g} to "
                 f"{high:g} {CONDITIONS[name].unit}"
             )
-    known = RUPTURE_PARAMETERS | SITE_PARAMETERS | DISTANCES
+    known = frozenset().union(*openquake_names())
     priors = tuple(n for n in ranges if n not in known and n not in values)
     return Sources(ranges, _distance(card, ranges, distance), values, priors)
 

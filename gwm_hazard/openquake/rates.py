@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from openquake.hazardlib import map_array
 from openquake.hazardlib.contexts import read_cmakers, read_ctx_by_grp
+from openquake.hazardlib.source_group import read_src_group
 
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM, exceedance_of
 
@@ -94,7 +95,9 @@ def pairs(dstore: Any) -> Iterator[tuple[Any, np.recarray]]:
             "fewer sites"
         )
     sitecol = dstore["sitecol"]
-    for cmaker, group in zip(cmakers, dstore["_csm"].src_groups, strict=True):
+    for key in dstore["_csm"]:
+        group = read_src_group(dstore, key)
+        cmaker = cmakers[group.grp_id]
         for source in group:
             ctx = cmaker.from_srcs([source], sitecol)
             for start in range(0, len(ctx), CHUNK):

@@ -1,0 +1,102 @@
+"""Range accounting, against shares that are computed here from OpenQuake's ruptures."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import truncnorm
+
+from gwm_hazard.openquake import accounting
+from gwm_hazard.openquake.gsim import distribution
+from gwm_hazard.openquake.rates import branches, hazard_levels, pairs
+from tests.openquake.conftest import GWM, OpenQuake, Run, toml
+
+#: Magnitudes 5.7 to 6.3 at 22 km, where the tiny surface begins at M 6, and 6.3 to 6.7 at 67 km.
+JOB: dict[str, Any] = {
+    "min_mag": 5.7,
+    "sites": "0 0, 0.05 0",
+    "postproc_func": "gwm_hazard.range_accounting",
+    "postproc_args": '{"threshold": 0.05}',
+}
+
+
+@pytest.fixture(scope="module")
+def finished(oq: OpenQuake, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    folder = tmp_path_factory.mktemp("accounting")
+    gmms = {"GWM": toml(**GWM), "Boore": "[BooreEtAl2014]"}
+    run = oq.run(oq.job(folder, gmms, **JOB))
+    assert run.code == 0, run.text
+    return folder, run
+
+
+def table(folder: Path, run: Run) -> pd.DataFrame:
+    return pd.read_csv(folder / "output" / f"range_accounting_{run.calc_id}.csv", comment="#")
+
+
+def test_shares_are_those_of_the_ruptures(oq: OpenQuake, finished: Any) -> None:
+    folder, run = finished
+    got = table(folder, run)
+    assert len(got) == 2 * 3 * 2 and set(got.imt) == {"PGA", "SA(0.5)", "SA(0.7)"}
+    assert list(got.columns[8:]) == [f"outside_{c}" for c in ("mag", "rrup", "vs30", "hypo_depth")]
+    with oq.datastore(run) as dstore:
+        (branch,) = branches(dstore)
+        levels = hazard_levels(dstore, branch.realizations[0], [0.10, 0.02])
+        ctx = np.concatenate([c for _, c in pairs(dstore)]).view(np.recarray)
+        for row in got.itertuples():
+            here = ctx[ctx["sids"] == row.site_id]
+            m = distribution(branch.gsim, here, (row.imt,))
+            iml = levels[row.site_id, ["PGA", "SA(0.5)", "SA(0.7)"].index(row.imt)]
+            iml = iml[[0.10, 0.02].index(row.poe)]
+            assert row.iml == pytest.approx(iml, rel=1e-5)
+            z = (np.log(iml) - m.mean[:, 0]) / m.sigma[:, 0]
+            rate = here["occurrence_rate"] * truncnorm.sf(z, -3, 3)
+            small = here["mag"] < 6.0
+            assert 0 < small.sum() < len(here)
+            share = rate[small].sum() / rate.sum()
+            assert row.outside == pytest.approx(share, abs=2e-6) and 0.001 < share < 0.999
+            assert row.outside_mag == pytest.approx(share, abs=2e-6)
+            assert row.outside_rrup == row.outside_vs30 == row.outside_hypo_depth == 0.0
+
+
+def test_log_warns_above_the_threshold(finished: Any) -> None:
+    _, run = finished
+    (line,) = [x for x in run.text.splitlines() if "of the hazard comes from outside" in x]
+    assert "WARNING" in line and "above the threshold of 5 %" in line
+    assert "with mag outside 6 to 8 Mw" in line
+
+
+def test_picture_is_there(finished: Any) -> None:
+    folder, run = finished
+    blob = (folder / "output" / f"range_accounting_{run.calc_id}.png").read_bytes()
+    assert blob[:8] == b"\x89PNG\r\n\x1a\n"
+    width, height = struct.unpack(">II", blob[16:24])
+    assert width > 600 and height > 300
+
+
+def test_of_many_sites_the_ruptures_are_made_again(
+    oq: OpenQuake, finished: Any, tmp_path: Path
+) -> None:
+    """OpenQuake stores ruptures for ``max_sites_disagg`` sites: for more, the sources serve."""
+    folder, run = finished
+    gmms = {"GWM": toml(**GWM), "Boore": "[BooreEtAl2014]"}
+    again = oq.run(oq.job(tmp_path, gmms, **JOB, max_sites_disagg=1))
+    assert again.code == 0, again.text
+    with oq.datastore(again) as dstore:
+        assert "rup" not in dstore or not len(dstore["rup/mag"])
+    pd.testing.assert_frame_equal(
+        table(tmp_path, again).drop(columns="branch"),
+        table(folder, run).drop(columns="branch"),
+        rtol=2e-3,
+        atol=2e-4,
+    )
+
+
+def test_mistakes(oq: OpenQuake, finished: Any) -> None:
+    _, run = finished
+    with oq.datastore(run) as dstore, pytest.raises(ValueError, match=r"threshold = 10: must be"):
+        accounting.range_accounting(dstore, threshold=10)
