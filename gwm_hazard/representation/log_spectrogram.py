@@ -84,5 +84,5 @@ def published_phase(n_freq: int = 128, n_frames: int = 128) -> torch.Tensor:
     Its Griffin-Lim seeds NumPy's legacy generator (whose stream is frozen) with 0 for every
     trace, and draws one row more than the image has.
     """
-    random = np.random.RandomState(0).random((n_freq + 1, n_frames))  # noqa: NPY002
+    random = np.random.RandomState(0).random((n_freq + 1, n_frames))
     return torch.as_tensor(2.0 * np.pi * random[:n_freq])

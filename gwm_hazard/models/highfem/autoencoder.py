@@ -27,7 +27,7 @@ class Encoder(nn.Module):
         self.output_layer = conv3(channels, 2 * config.latent_channels)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """x (n, 3, h, w) -> (n, 2 x latent channels, h / 4, w / 4): mean, log standard deviation."""
+        """x (n, 3, h, w) -> (n, 2 x latent channels, h / 4, w / 4): mean, ln sd."""
         h = self.input_layer(x)
         for block in self.down_blocks:
             h = block(h)

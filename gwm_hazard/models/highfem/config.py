@@ -130,9 +130,7 @@ def _supported(found: Any, where: str, fixed: Mapping[str, tuple[Any, ...]]) -> 
 
 def _check(config: UNetConfig | AutoencoderConfig) -> None:
     for name, value in vars(config).items():
-        if isinstance(value, tuple):
-            object.__setattr__(config, name, tuple(value))
-        elif isinstance(value, list):  # a card read from JSON
+        if isinstance(value, list):  # a card read from JSON
             object.__setattr__(config, name, tuple(value))
     for name, largest in _LARGEST.items():
         value = getattr(config, name, 1)

@@ -91,7 +91,9 @@ class UNet(nn.Module):
                     layers.append(Upsample(channels))
                     factor //= 2
                 self.output_blocks.append(nn.ModuleList(layers))
-        self.out = nn.Sequential(GroupNorm(channels), nn.SiLU(), conv3(channels, config.out_channels))
+        self.out = nn.Sequential(
+            GroupNorm(channels), nn.SiLU(), conv3(channels, config.out_channels)
+        )
 
     def embedding(self, c_noise: torch.Tensor, cond: torch.Tensor) -> torch.Tensor:
         """c_noise (n,), cond (n, conditions) -> (n, width)."""
@@ -151,7 +153,7 @@ class LatentDiffusion(nn.Module):
         sigma = sigma.to(x).expand(len(x))
         wide = sigma[:, None, None, None]
         total = torch.sqrt(wide**2 + SIGMA_DATA**2)
-        dtype = self.unet.out[2].weight.dtype  # type: ignore[union-attr]
+        dtype = next(self.unet.parameters()).dtype
         out = self.unet((x / total).to(dtype), torch.log(sigma) / 4.0, cond.to(dtype))
         c_skip = SIGMA_DATA**2 / total**2
         return c_skip * x + (wide * SIGMA_DATA / total) * out.float()

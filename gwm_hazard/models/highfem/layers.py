@@ -49,7 +49,9 @@ class ResBlock(nn.Module):
             conv3(channels_out, channels_out),
         )
         self.skip_connection: nn.Module = (
-            nn.Identity() if channels_in == channels_out else nn.Conv2d(channels_in, channels_out, 1)
+            nn.Identity()
+            if channels_in == channels_out
+            else nn.Conv2d(channels_in, channels_out, 1)
         )
 
     def forward(self, x: torch.Tensor, embedding: torch.Tensor | None = None) -> torch.Tensor:

@@ -1,0 +1,216 @@
+"""HighFEM (Palgunadi et al. 2025): latent diffusion on log-spectrograms, as a waveform model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from functools import partial
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gwm_hazard.models.base import ModelCard, Range, WaveformModel
+from gwm_hazard.models.highfem import card, sampling
+from gwm_hazard.models.highfem.config import AutoencoderConfig, UNetConfig
+from gwm_hazard.models.highfem.denoiser import LatentDiffusion
+from gwm_hazard.models.registry import WEIGHTS_KEY
+from gwm_hazard.models.weights import Weights, check_shapes
+from gwm_hazard.noise import Noise
+from gwm_hazard.representation.log_spectrogram import LogSpectrogram, published_phase
+from gwm_hazard.representation.phase import uniform_phase
+from gwm_hazard.scenario import Scenarios
+
+#: Pixels of the log-spectrogram along one side.
+IMAGE = 128
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+class HighFEMModel(WaveformModel):
+    """Three-component accelerograms by latent diffusion.
+
+    Conditions -> latent (probability flow from keyed noise) -> decoder -> log-spectrogram ->
+    fast Griffin-Lim -> 4064 samples at 100 Hz, m/s2, radial, transverse, vertical.
+
+    Parameters
+    ----------
+    weights : Weights
+        Of the denoiser (``unet.*``) and the autoencoder (``autoencoder.*``).
+    unet, autoencoder : mapping
+        Sizes of the networks, as :class:`UNetConfig` and :class:`AutoencoderConfig`.
+    averaging : str
+        Which weights these are: "raw" or "ema". For the card.
+    sampler : str
+        "heun" (published; 2 steps - 1 evaluations), "heun_stochastic" or "dpmpp_2m" (one
+        evaluation a step).
+    steps : int
+        Noise levels; 25 as published.
+    precision : str
+        "float32", or "bfloat16" for the networks; the sampler and the phases stay as they are.
+    griffin_lim : int
+        Iterations of the phase retrieval; 128 as published.
+    phases : str
+        Where the phase retrieval starts. "published": one fixed phase for every record and
+        component. "random": drawn from the noise.
+
+    Raises
+    ------
+    ValueError
+        An unknown option, or weights of other names or shapes.
+    """
+
+    needs_weights: ClassVar[bool] = True
+    #: Eight records a batch on a CPU: beyond that the time a record no longer falls.
+    bytes_per_sample = 1000
+
+    def __init__(
+        self,
+        weights: Weights,
+        unet: Mapping[str, Any],
+        autoencoder: Mapping[str, Any],
+        averaging: str = "raw",
+        sampler: str = "heun",
+        steps: int = 25,
+        precision: str = "float32",
+        griffin_lim: int = 128,
+        phases: str = "published",
+    ) -> None:
+        self.unet = UNetConfig(**unet)
+        self.autoencoder = AutoencoderConfig(**autoencoder)
+        if self.unet.cond_features != len(card.CONDITIONS) or self.autoencoder.channels != 3:
+            raise ValueError(
+                f"{self.unet.cond_features} conditions and {self.autoencoder.channels} components: "
+                f"expected {len(card.CONDITIONS)} and 3"
+            )
+        for name, value, known in (
+            ("averaging", averaging, ("raw", "ema")),
+            ("sampler", sampler, ("heun", "heun_stochastic", "dpmpp_2m")),
+            ("precision", precision, tuple(PRECISIONS)),
+            ("phases", phases, ("published", "random")),
+        ):
+            if value not in known:
+                raise ValueError(f"{name} = {value!r}: give one of {', '.join(known)}")
+        for name, number, low, high in (
+            ("steps", steps, 2, 1000),
+            ("griffin_lim", griffin_lim, 0, 10000),
+        ):
+            if not isinstance(number, int) or not low <= number <= high:
+                raise ValueError(f"{name} = {number!r}: give a whole number from {low} to {high}")
+        shapes = expected_shapes(self.unet, self.autoencoder)
+        check_shapes(weights.tensors, shapes, "weights")
+        self.weights = weights
+        self.sampler, self.steps = sampler, steps
+        self.precision, self.phases, self.griffin_lim = precision, phases, griffin_lim
+        self.representation = LogSpectrogram()
+        self.card = ModelCard(
+            **card.FIXED,
+            conditions=tuple(Range(name, *card.RANGES[name]) for name in card.CONDITIONS),
+            parameters={
+                WEIGHTS_KEY: weights.sha256,
+                "unet": _plain(self.unet),
+                "autoencoder": _plain(self.autoencoder),
+                "averaging": averaging,
+                "sampler": sampler,
+                "steps": steps,
+                "precision": precision,
+                "griffin_lim": griffin_lim,
+                "phases": phases,
+            },
+        )
+        self._loaded: tuple[str, LatentDiffusion] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_loaded": None}
+
+    @property
+    def evaluations(self) -> int:
+        """Calls of the network for one batch of records."""
+        return self.steps if self.sampler == "dpmpp_2m" else 2 * self.steps - 1
+
+    def npts(self, scenarios: Scenarios) -> NDArray[np.int64]:
+        """See :meth:`WaveformModel.npts`."""
+        samples = self.representation.transform.samples(IMAGE)
+        return np.full(len(scenarios), samples, dtype=np.int64)
+
+    def draw(self, scenarios: Scenarios, noise: Noise) -> torch.Tensor:
+        """See :meth:`WaveformModel.draw`."""
+        return self.records(self.spectrograms(scenarios, noise), noise)
+
+    def spectrograms(self, scenarios: Scenarios, noise: Noise) -> torch.Tensor:
+        """Log-spectrograms (n, 3, 128, 128), float32: the network's part of a draw."""
+        network = self.network()
+        cond = torch.as_tensor(standardised(scenarios), device=self.device)
+        side = IMAGE // self.autoencoder.downsampling
+        shape = (-1, self.autoencoder.latent_channels, side, side)
+
+        def normal(stream: str) -> torch.Tensor:
+            size = shape[1] * side * side
+            return torch.from_numpy(noise.normal(stream, size)).view(shape).to(self.device)
+
+        # True float32 on a GPU too, so that it agrees with the CPU.
+        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+            latent = self.sample(
+                partial(network.denoise, cond=cond), normal("latent"), lambda i: normal(f"step {i}")
+            )
+            dtype = PRECISIONS[self.precision]
+            return network.autoencoder.decode(latent.to(dtype)).float()
+
+    def sample(
+        self,
+        denoiser: Callable[..., torch.Tensor],
+        start: torch.Tensor,
+        noise: Callable[[int], torch.Tensor],
+    ) -> torch.Tensor:
+        """From standard normal ``start`` to a clean latent, by the model's sampler."""
+        sigmas = sampling.karras_sigmas(self.steps)
+        x = start.double() * float(sigmas[0])
+        if self.sampler == "heun":
+            return sampling.heun(denoiser, x, sigmas)
+        if self.sampler == "dpmpp_2m":
+            return sampling.dpmpp_2m(denoiser, x, sigmas)
+        return sampling.heun_stochastic(denoiser, x, sigmas, noise)
+
+    def records(self, image: torch.Tensor, noise: Noise) -> torch.Tensor:
+        """Log-spectrograms -> waveforms (n, 3, 4064), float32, m/s2: the phase retrieval."""
+        if self.phases == "random":
+            phase = uniform_phase(noise, "phase", 3 * IMAGE, IMAGE).view(-1, 3, IMAGE, IMAGE)
+        else:
+            phase = published_phase(IMAGE, IMAGE)
+        return self.representation.inverse(image, phase.to(self.device), self.griffin_lim)
+
+    def network(self) -> LatentDiffusion:
+        """The networks with their weights, on the device, ready to evaluate."""
+        if self._loaded is None or self._loaded[0] != self.device:
+            assert self.weights is not None
+            with torch.device("meta"):
+                network = LatentDiffusion(self.unet, self.autoencoder)
+            network.load_state_dict(dict(self.weights.tensors), assign=True)
+            network.eval().requires_grad_(False)
+            self._loaded = self.device, prepared(network, self.precision, self.device)
+        return self._loaded[1]
+
+
+def prepared(network: LatentDiffusion, precision: str, device: str) -> LatentDiffusion:
+    """The network on a device, in a precision."""
+    fourier = network.unet.time_embed.W.clone()
+    network = network.to(device, PRECISIONS[precision])
+    network.unet.time_embed.W = fourier.to(device)  # an angle needs all its digits
+    return network
+
+
+def expected_shapes(unet: UNetConfig, autoencoder: AutoencoderConfig) -> dict[str, tuple[int, ...]]:
+    """Name and shape of each weight; those of the published checkpoint at the default sizes."""
+    with torch.device("meta"):
+        network = LatentDiffusion(unet, autoencoder)
+    return {name: tuple(t.shape) for name, t in network.state_dict().items()}
+
+
+def standardised(scenarios: Scenarios) -> NDArray[np.float32]:
+    """Conditions (n, 5) as the network takes them: less the mean, over the standard deviation."""
+    columns = [(scenarios[name] - mean) / sd for name, (mean, sd) in card.CONDITIONS.items()]
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def _plain(config: UNetConfig | AutoencoderConfig) -> dict[str, Any]:
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(config).items()}
