@@ -50,7 +50,7 @@ TRUNCATION = 3.0
 def analyse(dstore: object, draws: int) -> list[dict[str, object]]:
     """Levels, their ratio and its causes, one row a measure."""
     by_name = {b.gsim.distribution: b for b in branches(dstore)}
-    imts = list(LEVELS)
+    imts = list(dstore["oqparam"].imtls)
     levels = {
         k: hazard_levels(dstore, b.realizations[0], [POE])[0, :, 0] for k, b in by_name.items()
     }
