@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,17 +19,21 @@ from openquake.hazardlib.contexts import simple_cmaker
 from openquake.hazardlib.geo import Point
 from openquake.hazardlib.site import SiteCollection
 from openquake.hazardlib.source.rupture import EBRupture, build_planar
+from scipy.stats import kstest
 from toml import dumps as toml_dumps
 
 from gwm_hazard import open_catalogue
 from gwm_hazard.intensity import intensity_measures, intensity_measures_array
+from gwm_hazard.models.base import Range
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.models.stochastic import StochasticModel
 from gwm_hazard.noise import Noise
 from gwm_hazard.openquake import calculation, fields
+from gwm_hazard.openquake.conditions import sources_of
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM, distribution
 from gwm_hazard.scenario import Scenarios
 from tests.openquake.conftest import GWM, OpenQuake, toml
+from tests.toy import ToyModel
 
 RUPTURE = """<?xml version="1.0" encoding="utf-8"?>
 <nrml xmlns="http://openquake.org/xmlns/nrml/0.4" xmlns:gml="http://www.opengis.net/gml">
@@ -239,6 +244,27 @@ def test_seed_of_the_job_counts(gsim: Any) -> None:
     ]
     assert (tables[0].PGA != tables[1].PGA).all()
     np.testing.assert_array_equal(tables[0].PGA, tables[2].PGA)  # the event id is the key
+
+
+def test_a_condition_without_a_word_in_openquake_is_drawn_once_an_event() -> None:
+    """Its prior is uniform; the sites of an event share the value."""
+    card = ToyModel().card
+    card = replace(card, conditions=(*card.conditions, Range("azimuthal_gap", 40.0, 280.0)))
+    ranges = {r.name: (r.low, r.high) for r in card.conditions}
+    gsim: Any = SimpleNamespace(
+        sources=sources_of(card, ranges, "", ""), card=card, out_of_range="clip"
+    )
+    ctx = np.rec.fromarrays(
+        [[6.1, 6.1], [10.0, 20.0], [400.0, 300.0], [4, 9]], names="mag,rrup,vs30,sids"
+    )
+    draws = fields.draws_of(gsim, ctx, np.arange(400), seed=1)
+    gap = draws.scenarios["azimuthal_gap"].reshape(400, 2)
+    assert (gap[:, 0] == gap[:, 1]).all()
+    assert kstest(gap[:, 0], "uniform", (40.0, 240.0)).pvalue > 0.01
+    assert draws.scenarios["rrup"].reshape(400, 2)[7].tolist() == [10.0, 20.0]
+    assert draws.noise.site[:2].tolist() == [4, 9]
+    for values in draws.scenarios.values():
+        np.testing.assert_array_equal(values, np.float32(values))
 
 
 def test_within_another_gsim_fields_are_openquakes() -> None:
