@@ -14,7 +14,9 @@ the heavy tails of residuals.
 Beyond the sample the tail is that of a normal: an ensemble says nothing there, observed
 residuals follow a normal to about 3 standard deviations and leave it gently further out
 (Strasser, Abrahamson and Bommer 2009, SRL 80(1): 40-56), and a kernel estimate of the tail
-would end a bandwidth after the largest draw.
+would end a bandwidth after the largest draw. A law with an end of its own (durations of the
+stochastic model, cut at 2 standard deviations) is approached only: its mixture is shorter than
+the lognormal, without the end; ``validation/openquake/empirical_hazard.py`` draws the three.
 """
 
 from __future__ import annotations

@@ -55,7 +55,8 @@ def write_job(folder: Path, branches: dict[str, str], **changed: Any) -> Path:
     for name in ("postproc_func", "postproc_args", "uniform_hazard_spectra"):
         merged.pop(name, None)
     merged |= changed
-    lines = [f"{k} = {v}" for k, v in merged.items() if v is not None]
+    # The lines of a value that goes on are indented.
+    lines = [f"{k} = {v}".replace("\n", "\n  ") for k, v in merged.items() if v is not None]
     (folder / "job.ini").write_text("\n".join(["[general]", *lines]) + "\n", "utf-8")
     return folder / "job.ini"
 
