@@ -18,7 +18,7 @@ from gwm_hazard.noise import Noise
 from gwm_hazard.representation.stft import STFT
 
 #: Records that the CPU works on at once: their arrays stay in the cache.
-CPU_RECORDS = 8
+CPU_RECORDS = 4
 
 
 def griffin_lim(
@@ -59,7 +59,7 @@ def griffin_lim(
             found = transform.analyse(transform.synthesise(spectra))
             ahead = found if previous is None else found - back * previous
             previous = found if back else None
-            spectra = _with_modulus(s, ahead)
+            spectra = ahead * _over_modulus(s, ahead)
         return transform.synthesise(spectra)
 
     return _by_record(retrieve, magnitude, phase, transform, iterations)
@@ -88,8 +88,8 @@ def admm(
         dual = torch.zeros_like(found)  # divided by rho
         for _ in range(iterations):
             h = found + dual
-            modulus = torch.linalg.vector_norm(torch.view_as_real(h), dim=-1)
-            split = _with_modulus(modulus.mul_(rho).add_(s, alpha=2.0).div_(rho + 2.0), h)
+            # modulus (rho |h| + 2 s) / (rho + 2), phase of h
+            split = h * _over_modulus(s, h).mul_(2.0).add_(rho).div_(rho + 2.0)
             record = transform.synthesise(split - dual)
             found = transform.analyse(record)
             dual += found - split
@@ -138,9 +138,7 @@ def _by_record(
     return out
 
 
-def _with_modulus(modulus: torch.Tensor, spectra: torch.Tensor) -> torch.Tensor:
-    """Complex numbers of the given modulus and the phase of ``spectra``; 0 where that is 0."""
-    parts = torch.view_as_real(spectra)
-    power = (parts * parts).sum(dim=-1)
-    scale = modulus * torch.rsqrt(power.clamp_(min=torch.finfo(power.dtype).tiny))
-    return spectra * scale
+def _over_modulus(magnitude: torch.Tensor, spectra: torch.Tensor) -> torch.Tensor:
+    """``magnitude / |spectra|``, finite where the spectra are 0."""
+    power = spectra.real.square().add_(spectra.imag.square())
+    return magnitude * power.clamp_(min=torch.finfo(power.dtype).tiny).rsqrt_()
