@@ -40,7 +40,6 @@ from openquake.baselib import __version__ as oq_version
 from openquake.hazardlib.calc.gmf import GmfComputer
 from scipy.special import ndtr
 
-from gwm_hazard.intensity import intensity_measures_array
 from gwm_hazard.noise import Noise
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM, _loaded_model, conditions_of
 from gwm_hazard.scenario import Scenarios
@@ -180,6 +179,9 @@ class WaveformGmfComputer(GmfComputer):
 
     def draw(self, gsim: GenerativeWaveformGMM, idxs: NDArray[np.int64]) -> NDArray[np.float64]:
         """RotD50 measures of one waveform for each event and site, shape (M, N, E)."""
+        # Here, because every process of ``oq`` imports this module, whatever it does.
+        from gwm_hazard.intensity import intensity_measures_array
+
         draws = draws_of(gsim, self.ctx, self.eid[idxs], ses_seed(self.cmaker.oq))
         model = _loaded_model(gsim.model, gsim.device)
         imts = list(self.cmaker.imtls)
