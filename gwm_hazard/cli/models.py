@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
+#: Families whose published files have an address.
+FETCHED = ("highfem",)
+
 
 @click.group()
 def models() -> None:
-    """List the models, show their cards, import and verify model folders."""
+    """List the models, show their cards; fetch, import and verify model folders."""
 
 
 @models.command("list")
@@ -55,26 +59,27 @@ def models_info(name: str, as_json: bool) -> None:
             click.echo(f"{title:14s} {line}")
 
 
-@models.command("import")
-@click.argument("kind")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "--output",
-    "-o",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Model folder to write; by default KIND in the folder of installed models.",
-)
-@click.option(
-    "--option", "options", multiple=True, metavar="NAME=VALUE", help="An option of the importer."
-)
-def models_import(
-    kind: str, paths: tuple[Path, ...], output: Path | None, options: tuple[str, ...]
-) -> None:
-    """Make a model folder of the published files of a model.
+def _model_folder(function: Any) -> Any:
+    """The options of the commands that write a model folder."""
+    output = click.option(
+        "--output",
+        "-o",
+        type=click.Path(file_okay=False, path_type=Path),
+        help="Model folder to write; by default KIND in the folder of installed models.",
+    )
+    options = click.option(
+        "--option",
+        "options",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="An option of the importer.",
+    )
+    return output(options(function))
 
-    KIND is a family that offers an importer: `tfcgan SAVED_MODEL_DIR`, `highfem EDM.ckpt
-    AUTOENCODER.ckpt`. Nothing in the files is executed.
-    """
+
+def _import(
+    kind: str, paths: Sequence[Path], output: Path | None, options: tuple[str, ...]
+) -> None:
     from gwm_hazard.models import registry
 
     chosen: dict[str, Any] = {}
@@ -88,6 +93,54 @@ def models_import(
     click.echo(f"{folder}: {card.name} {card.version}, {card.licence}")
     for line in card.citation:
         click.echo(f"cite {line}")
+
+
+@models.command("import")
+@click.argument("kind")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@_model_folder
+def models_import(
+    kind: str, paths: tuple[Path, ...], output: Path | None, options: tuple[str, ...]
+) -> None:
+    """Make a model folder of the published files of a model.
+
+    KIND is a family that offers an importer: `tfcgan SAVED_MODEL_DIR`, `highfem EDM.ckpt
+    AUTOENCODER.ckpt`. Nothing in the files is executed.
+    """
+    _import(kind, paths, output, options)
+
+
+@models.command("fetch")
+@click.argument("kind", type=click.Choice(FETCHED))
+@_model_folder
+@click.option("--url", help="Another address of the archive with the published files.")
+@click.option(
+    "--downloads",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where the download is kept and goes on; by default a folder of the user's cache.",
+)
+def models_fetch(
+    kind: str,
+    output: Path | None,
+    options: tuple[str, ...],
+    url: str | None,
+    downloads: Path | None,
+) -> None:
+    """Download the published files of a model and import them.
+
+    An interrupted download goes on where it stopped; checksums are recorded at first use.
+    """
+    import importlib
+
+    from platformdirs import user_cache_path
+
+    from gwm_hazard.cli._options import progress_bar
+
+    fetch = importlib.import_module(f"gwm_hazard.models.{kind}.fetch").fetch
+    folder = downloads or user_cache_path("gwm_hazard") / "downloads" / kind
+    with progress_bar(f"download {kind}") as progress:
+        paths = fetch(folder, url=url, progress=progress)
+    _import(kind, paths, output, options)
 
 
 @models.command("verify")
