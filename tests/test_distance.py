@@ -25,7 +25,7 @@ def test_published_values_between() -> None:
     """Boore and Thompson (2015): log10 h = 0.7497 + 0.43 x - 0.04875 x^2, x = M - 5.744."""
     x = np.array([0.3, 1.0, 1.9])
     expected = 10 ** (0.7497 + 0.43 * x - 0.04875 * x**2)
-    np.testing.assert_allclose(finite_fault_factor_km(5.744 + x), expected, rtol=6e-4)  # four digits
+    np.testing.assert_allclose(finite_fault_factor_km(5.744 + x), expected, rtol=6e-4)
 
 
 def test_factor_is_smooth_at_the_joins() -> None:
