@@ -122,10 +122,14 @@ def draw_ln_measures(
 ) -> NDArray[np.float64]:
     """ln IM of one drawn waveform for each row, (n, n_imts), in OpenQuake's units."""
     from gwm_hazard.intensity import intensity_measures_array
+    from gwm_hazard.models.one_component import rotd50_array
 
     out = np.empty((len(scenarios), len(imts)))
     for rows, acceleration in model.batches(scenarios, noise, batch_size):
-        measures = intensity_measures_array(acceleration, model.dt_s, imts, component)
+        if component == "RotD50":  # also of a model with one horizontal
+            measures = rotd50_array(acceleration, model.dt_s, imts)
+        else:
+            measures = intensity_measures_array(acceleration, model.dt_s, imts, component)
         with np.errstate(divide="ignore"):
             out[rows] = np.log(measures)
     if not np.isfinite(out).all():
@@ -144,11 +148,15 @@ def estimate(
     """Mean, between-event and within-event standard deviation of ln IM at each scenario.
 
     tau^2 is the covariance of the two sites of an event, phi^2 the rest of the variance. For a
-    model without a between-event term (its card says so) tau is 0.
+    model without a between-event term (its card says so) tau is 0; for one that draws one
+    horizontal, phi is without the component-to-component variability.
     """
+    from gwm_hazard.models.one_component import rotd50_phi
+
     n, draws = len(scenarios), ensemble.realizations
     ln = draw_ln_measures(model, scenarios.repeat(draws), ensemble.tile(n), imts)
-    return moments_of(ln.reshape(n, draws, len(imts)), model.card.between_event)
+    m = moments_of(ln.reshape(n, draws, len(imts)), model.card.between_event)
+    return Moments(m.mean, m.tau, rotd50_phi(model.card, imts, m.phi))
 
 
 def moments_of(ln: NDArray[np.float64], between_event: bool) -> Moments:

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from gwm_hazard.models.base import ModelCard, Range, WaveformModel
-from gwm_hazard.models.tfcgan.generator import N_LATENT, WEIGHTS, Generator
+from gwm_hazard.models.tfcgan.generator import N_LABEL, N_LATENT, WEIGHTS, Generator
 from gwm_hazard.models.weights import Weights, check_shapes
 from gwm_hazard.noise import Noise
 from gwm_hazard.representation.phase import admm, griffin_lim, uniform_phase
@@ -129,17 +129,17 @@ class TFCGANModel(WaveformModel):
         """See :meth:`WaveformModel.draw`."""
         n = len(scenarios)
         size = PORTION[torch.device(self.device).type]
-        label = np.zeros((-(-n // size) * size, 3), dtype=np.float32)
+        whole = -(-n // size) * size
+        label, latent = np.zeros((whole, N_LABEL)), np.zeros((whole, N_LATENT))
         label[:n] = np.stack([scenarios["mag"], scenarios["rhypo"], scenarios["vs30"] / 1e3], 1)
+        latent[:n] = noise.normal("latent", N_LATENT)
+        phase = self.initial_phase(noise)
+        inputs = [torch.split(torch.from_numpy(a).float(), size) for a in (label, latent)]
         out = torch.empty(n, 1, TRANSFORM.samples(N_FRAMES), device=self.device)
-        for start in range(0, n, size):
-            part = slice(start, start + size)
-            keys = noise.take(slice(start, min(n, start + size)))
-            latent = np.zeros((size, N_LATENT), dtype=np.float32)
-            latent[: len(keys)] = keys.normal("latent", N_LATENT)
-            spectrogram = self.spectrograms(torch.from_numpy(label[part]), torch.from_numpy(latent))
-            phase = self.initial_phase(keys).to(self.device)
-            out[part, 0] = self.waveforms(spectrogram[: len(keys)], phase)
+        for k, part in enumerate(zip(*inputs, strict=True)):
+            rows = slice(k * size, min(n, (k + 1) * size))
+            spectrogram = self.spectrograms(*part)[: rows.stop - rows.start]
+            out[rows, 0] = self.waveforms(spectrogram, phase[rows].to(self.device))
         return out
 
     def spectrograms(self, label: torch.Tensor, latent: torch.Tensor) -> torch.Tensor:
