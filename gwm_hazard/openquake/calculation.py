@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from openquake.baselib import __version__ as oq_version
 from openquake.baselib import config
 from openquake.calculators import event_based
 from openquake.commonlib import datastore
-from openquake.commonlib.calc import get_model_lts, get_proxies
+from openquake.commonlib.calc import get_proxies
 from openquake.hazardlib.calc.filters import SourceFilter
 
 from gwm_hazard.catalogue.store import CatalogueError
@@ -24,7 +25,7 @@ from gwm_hazard.catalogue.stream import Block, Plan, write_catalogue
 from gwm_hazard.intensity import intensity_measures_array, parse_imt
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.noise import Noise
-from gwm_hazard.openquake.fields import NO_SIGMA, scenarios_of, ses_seed
+from gwm_hazard.openquake.fields import NO_SIGMA, logic_trees, scenarios_of, ses_seed
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM
 from gwm_hazard.scenario import Scenarios
 
@@ -107,6 +108,10 @@ class Calculation:
         realizations: Iterable[int] | None = None,
         minimum: Mapping[str, float] | None = None,
     ) -> None:
+        if not hasattr(event_based, "get_args"):
+            raise ValueError(
+                f"openquake.engine {oq_version}: catalogues of a calculation need 3.25; update it"
+            )
         if "gmf_data/eid" not in dstore.hdf5 and dstore.parent:
             dstore = dstore.parent
         self.dstore = dstore
@@ -168,11 +173,11 @@ class Calculation:
 
     def _branches(self, eid: NDArray[Any]) -> tuple[list[Any], NDArray[np.int64]]:
         """The generative GSIMs, and of each stored row the index of its own, or -1."""
-        if len(lts := get_model_lts(self.dstore)) > 1:
+        if len(trees := logic_trees(self.dstore)) > 1:
             raise ValueError("calculations of several hazard models are not supported")
         gsims: list[Any] = []
         by_group: dict[tuple[int, int], int] = {}
-        for trt_smr, branches in lts[0][1].init().get_rlzs_by_gsim_dic().items():
+        for trt_smr, branches in trees[0].init().get_rlzs_by_gsim_dic().items():
             for gsim, rlzs in branches.items():
                 if isinstance(gsim, GenerativeWaveformGMM):
                     by_group |= {(int(trt_smr), int(r)): len(gsims) for r in rlzs}

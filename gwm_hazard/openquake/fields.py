@@ -28,6 +28,7 @@ Site amplification and ``horiz_comp_to_geom_mean`` are refused.
 """
 
 import copy
+import functools
 import inspect
 import logging
 from collections.abc import Callable
@@ -54,6 +55,8 @@ SIGNATURES = {
     "update": "self data array rlzs mean max_iml",
     "starmap_from_rups": "func oq rup0 sitecol assetcol dstore save_tmp",
 }
+#: The same in OpenQuake 3.23 and 3.24.
+FORMER_SIGNATURES = {"starmap_from_rups": "func oq full_lt sitecol dstore save_tmp"}
 
 #: OpenQuake's own threshold for "no standard deviation".
 NO_SIGMA = 1e-9
@@ -277,34 +280,37 @@ def _unsupported(event_based: Any) -> str:
         return "event_based.GmfComputer"
     for name, parameters in SIGNATURES.items():
         function = getattr(GmfComputer, name, None) or getattr(event_based, name, None)
-        if function is None or list(inspect.signature(function).parameters) != parameters.split():
+        if function is None:
+            return name
+        found = " ".join(inspect.signature(function).parameters)
+        if found not in (parameters, FORMER_SIGNATURES.get(name)):
             return name
     return ""
 
 
 def _checked(original: Callable[..., Any]) -> Callable[..., Any]:
-    def starmap_from_rups(
-        func: Any,
-        oq: Any,
-        rup0: Any,
-        sitecol: Any,
-        assetcol: Any,
-        dstore: Any,
-        save_tmp: Any = None,
-    ) -> Any:
-        check_job(oq, gsims_of(dstore))
-        return original(func, oq, rup0, sitecol, assetcol, dstore, save_tmp)
+    signature = inspect.signature(original)
+
+    @functools.wraps(original)
+    def starmap_from_rups(*args: Any, **kwargs: Any) -> Any:
+        given = signature.bind(*args, **kwargs).arguments
+        check_job(given["oq"], gsims_of(given["dstore"]))
+        return original(*args, **kwargs)
 
     return starmap_from_rups
 
 
-def gsims_of(dstore: Any) -> list[Any]:
-    """The GSIMs of a calculation's logic tree."""
-    from openquake.commonlib.calc import get_model_lts
+def logic_trees(dstore: Any) -> list[Any]:
+    """The logic trees of a calculation, one a hazard model."""
+    found = dstore["full_lt"]
+    return [found] if hasattr(found, "gsim_lt") else [dstore[f"full_lt/{name}"] for name in found]
 
+
+def gsims_of(dstore: Any) -> list[Any]:
+    """The GSIMs of a calculation's logic trees."""
     return [
         gsim
-        for _, full_lt in get_model_lts(dstore)
+        for full_lt in logic_trees(dstore)
         for gsims in full_lt.gsim_lt.values.values()
         for gsim in gsims
     ]

@@ -1,0 +1,105 @@
+"""Small jobs under the other supported releases of OpenQuake, installed from the registry.
+
+Everything else runs under the newest; these take minutes and a network, and skip without one.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.openquake import conftest
+from tests.openquake.conftest import GWM, OpenQuake, Run, toml
+
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).resolve().parents[2]
+
+#: Release and what it needs besides, as it does not say so itself.
+RELEASES = {"3.23": ["numpy<2", "pandas<3"], "3.24": ["pandas<3"]}
+BRANCHES = {"GWM": toml(**GWM), "Boore": "[BooreEtAl2014]"}
+
+
+def pip(python: Path, *arguments: str) -> None:
+    done = subprocess.run(
+        [str(python), "-m", "pip", "install", "--quiet", *arguments], capture_output=True, text=True
+    )
+    if done.returncode and "No matching distribution" in done.stderr:
+        pytest.skip(f"the registry does not give {arguments}: {done.stderr.splitlines()[-1]}")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="module", params=sorted(RELEASES))
+def release(request: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """A release and the python of an environment with it and this package."""
+    version = request.param
+    folder = tmp_path_factory.mktemp(f"openquake-{version}")
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    python = folder / "bin" / "python"
+    here = Path(sysconfig.get_path("purelib"))
+    there = next(folder.glob("lib/python*/site-packages"))
+    # torch takes most of a gigabyte: that of this environment, with what it needs from pip
+    for path in [*here.glob("torch"), *here.glob("torch-*"), *here.glob("torchgen")]:
+        (there / path.name).symlink_to(path)
+    pip(python, f"openquake.engine~={version}.0", "fiona", "hatchling", *RELEASES[version])
+    pip(python, "--no-build-isolation", str(ROOT), *RELEASES[version])
+    return version, python
+
+
+@pytest.fixture(scope="module")
+def other(
+    release: tuple[str, Path], tmp_path_factory: pytest.TempPathFactory, tiny_surface: Path
+) -> OpenQuake:
+    return OpenQuake(tmp_path_factory.mktemp("other"), tiny_surface)
+
+
+@pytest.fixture(autouse=True)
+def their_oq(monkeypatch: pytest.MonkeyPatch, release: tuple[str, Path]) -> None:
+    monkeypatch.setattr(conftest, "OQ", release[1].with_name("oq"))
+
+
+def curves(oq: OpenQuake, run: Run) -> Any:
+    import h5py
+
+    with h5py.File(oq.home / f"calc_{run.calc_id}.hdf5") as store:
+        return store["hcurves-rlzs"][:]
+
+
+def test_classical(
+    release: tuple[str, Path],
+    other: OpenQuake,
+    oq: OpenQuake,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    done = other.run(other.job(tmp_path / "their", BRANCHES))
+    assert done.code == 0, done.text
+    assert "not supported" not in done.text
+    monkeypatch.setattr(conftest, "OQ", Path(sys.executable).with_name("oq"))
+    ours = oq.run(oq.job(tmp_path / "our", BRANCHES))
+    np.testing.assert_allclose(curves(other, done), curves(oq, ours), rtol=1e-3, atol=1e-9)
+
+
+def test_fields_are_those_of_waveforms(
+    release: tuple[str, Path], other: OpenQuake, tmp_path: Path
+) -> None:
+    ini = other.job(
+        tmp_path,
+        BRANCHES,
+        calculation_mode="event_based",
+        ses_per_logic_tree_path=20,
+        investigation_time=50,
+        ground_motion_fields="true",
+        minimum_intensity="0.001",
+        intensity_measure_types_and_levels='{"PGA": [0.1], "SA(0.5)": [0.1]}',
+        poes=None,
+    )
+    done = other.run(ini)
+    assert done.code == 0, done.text
+    assert "not supported" not in done.text
+    assert "waveforms are not truncated" in done.text
