@@ -22,8 +22,11 @@ from gwm_hazard.models.weights import ModelError
 _MAGIC = 0xDB4775248B80FB57
 _FOOTER = 48
 _BLOCK_TRAILER = 5  # type and checksum
-_LARGEST_INDEX = 64 * 2**20
-_LARGEST_TENSOR = 2**31
+# Far above any network of this kind, and small enough to be read whole.
+_LARGEST_INDEX = 2**20
+_LARGEST_TENSOR = 2**30
+_MOST_ENTRIES = 10_000
+_LONGEST_KEY = 4096
 _DT_FLOAT = 1
 
 
@@ -157,10 +160,15 @@ def _table(content: bytes) -> Iterator[tuple[bytes, bytes]]:
     for _ in range(4):  # offset and size of the metaindex, then of the index
         value, position = _varint(footer, position)
         handles.append(value)
+    entries = 0
     for _, handle in _block(content, handles[2], handles[3]):
         offset, position = _varint(handle, 0)
         size, _ = _varint(handle, position)
-        yield from _block(content, offset, size)
+        for entry in _block(content, offset, size):
+            entries += 1
+            if entries > _MOST_ENTRIES:
+                raise _Malformed(f"more than {_MOST_ENTRIES} entries")
+            yield entry
 
 
 def _block(content: bytes, offset: int, size: int) -> Iterator[tuple[bytes, bytes]]:
@@ -186,6 +194,8 @@ def _block(content: bytes, offset: int, size: int) -> Iterator[tuple[bytes, byte
         length, position = _varint(block, position)
         if shared > len(key) or position + unshared + length > limit:
             raise _Malformed("an entry longer than its block")
+        if shared + unshared > _LONGEST_KEY:
+            raise _Malformed(f"a name longer than {_LONGEST_KEY} bytes")
         key = key[:shared] + block[position : position + unshared]
         position += unshared
         yield key, block[position : position + length]
