@@ -13,6 +13,7 @@ geometric mean), each beside what :mod:`gwm_hazard.models.one_component` takes.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
 
 import h5py
@@ -24,11 +25,13 @@ from gwm_hazard.models.one_component import component_sigma, ln_rotd50_ratio
 from gwm_hazard.surface.build import IMTS
 
 
-def ln_measures(path: Path, imts: list[str]) -> NDArray[np.float64]:
-    """ln of RotD50 and of both components, (3, n_records, n_imts); records with 2 horizontals."""
+def ln_measures(
+    path: Path, imts: list[str], rows: Iterable[int] | None = None
+) -> NDArray[np.float64]:
+    """ln of RotD50 and of both components, (3, n_records, n_imts), of all records or ``rows``."""
     out = []
     with h5py.File(path) as file:
-        for i in range(len(file["npts"])):
+        for i in range(len(file["npts"])) if rows is None else rows:
             counts = file["acceleration"][i, :2, : file["npts"][i]]
             acc = (counts * file["scale"][i, :2][:, None])[None]
             dt = float(file["dt"][i])
