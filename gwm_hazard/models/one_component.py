@@ -24,14 +24,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gwm_hazard.models.base import ModelCard
-
-#: What files say that were made from one component.
-NOTE = (
-    "RotD50 inferred from one horizontal component: ratios of Boore and Kishida (2017), "
-    "component-to-component variability of Campbell and Bozorgnia (2008)"
-)
-
 #: Boore and Kishida (2017): RotD50 over the geometric mean as recorded, linear in ln T between.
 _RATIO_S = np.array([0.09, 0.58, 4.59, 8.93])
 _RATIO = np.array([1.009, 1.028, 1.042, 1.077])
@@ -111,14 +103,14 @@ def rotd50_array(
     return intensity_measures_array(pairs, dt, imts, "H1", npts=npts) * ratio
 
 
-def rotd50_phi(card: ModelCard, imts: Sequence[str], phi: ArrayLike) -> NDArray[np.float64]:
+def rotd50_phi(n_components: int, imts: Sequence[str], phi: ArrayLike) -> NDArray[np.float64]:
     """Within-event standard deviation (..., n_imts) of RotD50, given that of a model's draws.
 
-    Without the component-to-component variability where the model draws one horizontal, and at
-    least half of ``phi``; unchanged for a model of two.
+    Without the component-to-component variability where the model draws one component, and at
+    least half of ``phi``; unchanged for two or three.
     """
     phi = np.asarray(phi, dtype=np.float64)
-    if len(card.components) > 1:
+    if n_components > 1:
         return phi
     variance = phi**2 - np.array([component_sigma(imt) for imt in imts]) ** 2
     return np.sqrt(np.maximum(variance, _LEAST_SHARE * phi**2))

@@ -156,7 +156,7 @@ def estimate(
     n, draws = len(scenarios), ensemble.realizations
     ln = draw_ln_measures(model, scenarios.repeat(draws), ensemble.tile(n), imts)
     m = moments_of(ln.reshape(n, draws, len(imts)), model.card.between_event)
-    return Moments(m.mean, m.tau, rotd50_phi(model.card, imts, m.phi))
+    return Moments(m.mean, m.tau, rotd50_phi(len(model.card.components), imts, m.phi))
 
 
 def moments_of(ln: NDArray[np.float64], between_event: bool) -> Moments:

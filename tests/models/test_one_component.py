@@ -121,6 +121,5 @@ def test_draws_of_other_components_are_not_converted():
 
 
 def test_phi_keeps_half():
-    card = OneHorizontal().card
-    assert rotd50_phi(card, ["SA(10.0)"], [0.2]) == pytest.approx([0.1])
-    assert rotd50_phi(ToyModel().card, ["SA(10.0)"], [0.2]) == pytest.approx([0.2])
+    assert rotd50_phi(1, ["SA(10.0)"], [0.2]) == pytest.approx([0.1])
+    assert rotd50_phi(2, ["SA(10.0)"], [0.2]) == pytest.approx([0.2])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from importlib.metadata import EntryPoint
 
 import numpy as np
@@ -171,3 +172,108 @@ def test_broken_third_party_family(monkeypatch, target, words):
         load_model("broken")
     assert words in str(error.value)
     assert isinstance(load_model("stochastic", device="cpu"), StochasticModel)
+
+
+# Importers, installed models, verification.
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A third party's package: a family in a folder of its own, with an importer beside it."""
+    root = tmp_path / "site" / "quake_models"
+    root.mkdir(parents=True)
+    (root / "__init__.py").write_text("from tests.toy import ToyModel\n")
+    (root / "importer.py").write_text(
+        "from tests.toy import ToyModel\n"
+        "def import_model(paths, *, tau='0.4'):\n"
+        "    return ToyModel(a=float(paths[0].read_text()), tau=float(tau))\n"
+    )
+    monkeypatch.syspath_prepend(root.parent)
+    third_party(monkeypatch, toy="quake_models:ToyModel")
+    source = tmp_path / "published.txt"
+    source.write_text("-2.5")
+    yield source
+    for name in [m for m in sys.modules if m.startswith("quake_models")]:
+        del sys.modules[name]
+
+
+def test_third_party_importer(package, tmp_path):
+    assert registry.importers()["toy"] == "quake_models.importer"
+    assert registry.importer_options("toy") == {"tau": "0.4"}
+    model = registry.import_model("toy", [package], tmp_path / "mine", tau="0.1")
+    assert (model.a, model.tau) == (-2.5, 0.1)
+    assert load_model(tmp_path / "mine", "cpu").card == model.card
+
+
+def test_a_family_without_importer(monkeypatch, tmp_path):
+    third_party(monkeypatch, toy="tests.toy:ToyModel", gone="no_such_package.models:Model")
+    assert not {"toy", "gone", "stochastic"} & set(registry.importers())
+    with pytest.raises(ModelError, match=r"no importer for 'toy': there are .*tfcgan"):
+        registry.import_model("toy", [tmp_path], tmp_path / "mine")
+
+
+def test_installed_models(monkeypatch, tmp_path):
+    monkeypatch.setenv("GWM_HAZARD_MODELS", str(tmp_path / "models"))
+    assert registry.installed() == {}
+    save_model(StochasticModel(kappa_s=0.05), tmp_path / "models" / "soft")
+    (tmp_path / "models" / "not_a_model").mkdir()
+    assert registry.installed() == {"soft": tmp_path / "models" / "soft"}
+    assert load_model("soft", "cpu").parameters.kappa_s == 0.05
+    with pytest.raises(ModelError, match=r"known are .*soft, stochastic"):
+        load_model("hard")
+
+
+def test_a_folder_that_cannot_be_imported_leaves_nothing(package, tmp_path):
+    package.write_text("a word")
+    with pytest.raises(ValueError, match="a word"):
+        registry.import_model("toy", [package], tmp_path / "mine")
+    assert not (tmp_path / "mine").exists()
+
+
+def test_verify(folder, monkeypatch):
+    assert "no weights, one draw of peak" in registry.verify_model(folder)
+    third_party(monkeypatch, toy="tests.toy:ToyModel")
+
+    for value, words in ((0.0, "waveform of zeros"), (float("nan"), "not finite")):
+        drawn = torch.full((1, 3, 256), value)
+        monkeypatch.setattr(ToyModel, "draw", lambda *_, drawn=drawn: drawn)
+        with pytest.raises(ModelError, match=words):
+            registry.verify_model("toy")
+
+
+def test_a_card_as_deep_as_a_bomb(tmp_path):
+    (tmp_path / "card.json").write_text("[" * 200_000)
+    with pytest.raises(ModelError, match="not a readable model card"):
+        load_model(tmp_path)
+
+
+def test_command_line(package, tmp_path, monkeypatch):
+    from click.testing import CliRunner
+
+    from gwm_hazard.cli.models import models
+
+    monkeypatch.setenv("GWM_HAZARD_MODELS", str(tmp_path / "models"))
+
+    def run(*arguments):
+        return CliRunner().invoke(models, [str(a) for a in arguments], catch_exceptions=True)
+
+    result = run("import", "toy", package, "--option", "tau=0.2")
+    assert result.exit_code == 0, result.output
+    assert "CC0-1.0" in result.output and "cite nobody" in result.output
+    assert load_model(tmp_path / "models" / "toy", "cpu").tau == 0.2
+    assert run("import", "toy", package, "-o", tmp_path / "other").exit_code == 0
+    assert load_model(tmp_path / "other", "cpu").tau == 0.4
+    assert "one draw of peak" in run("verify", "toy", tmp_path / "other").output
+    listed = run("list").output
+    assert "needs weights: gwm-hazard models import tfcgan" in listed
+    assert "A pulse of random amplitude." in listed
+    for arguments, words in (
+        (("import", "toy", package, "--option", "tau"), "NAME=VALUE"),
+        (("import", "toy", package, "--option", "phi=1"), "takes tau"),
+        (("import", "toy", tmp_path / "none"), "does not exist"),
+        (("import", "stochastic", package), "no importer"),
+        (("verify", tmp_path), "no card.json"),
+    ):
+        result = run(*arguments)
+        assert result.exit_code != 0
+        assert words in result.output + str(result.exception)

@@ -39,7 +39,8 @@ CITATIONS = (
 
 LIMITATIONS = (
     "One horizontal component of arbitrary orientation; no second horizontal and no vertical. "
-    "RotD50 is inferred from it (gwm_hazard.models.one_component).",
+    "RotD50 is inferred from it: ratios of Boore and Kishida (2017), component-to-component "
+    "variability of Campbell and Bozorgnia (2008).",
     "No between-event term: all variability is given as within-event.",
     "Records of 39.52 s: later motion of large or distant earthquakes is missing.",
     "The published amplitudes carry no unit. They are taken as m/s2 after an inverse transform "
