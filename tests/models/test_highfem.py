@@ -25,6 +25,7 @@ from gwm_hazard.noise import Noise
 def one_thread():
     """Two threads on a busy machine wait for each other most of the time."""
     threads = torch.get_num_threads()
+    Noise(0, 0, 0, 0).normal("", 1)  # numba's threads, once started, overrule torch's number
     torch.set_num_threads(1)
     with torch.inference_mode():
         yield
@@ -257,6 +258,16 @@ def test_card(fast):
     outside = three()
     with pytest.raises(ValueError, match="mag = 3"):
         card.check(Scenarios(**{**{n: outside[n] for n in card.condition_names}, "mag": [3.0] * 3}))
+
+
+def test_what_openquake_cannot_give_is_fixed_or_varied(fast):
+    conditions = pytest.importorskip("gwm_hazard.openquake.conditions")
+    ranges = {r.name: (r.low, r.high) for r in fast.card.conditions}
+    sources = conditions.sources_of(fast.card, ranges, "", "")
+    assert sources.priors == ("azimuthal_gap",)
+    assert sources.asked == ("rhypo", "mag", "vs30", "hypo_depth")
+    fixed = conditions.sources_of(fast.card, ranges, "rhypo", "azimuthal_gap = 90")
+    assert (fixed.fixed, fixed.priors) == ({"azimuthal_gap": 90.0}, ())
 
 
 def test_a_pickled_model_carries_no_network(fast):

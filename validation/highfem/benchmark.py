@@ -55,6 +55,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--only", choices=SETTINGS, action="append")
     args = parser.parse_args()
+    Noise(0, 0, 0, 0).normal("", 1)  # numba's threads, once started, overrule torch's number
     torch.set_num_threads(args.threads)
     n = args.batch
     unet, autoencoder = UNetConfig(), AutoencoderConfig()

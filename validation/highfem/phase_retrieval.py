@@ -97,6 +97,7 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=16)
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
+    Noise(0, 0, 0, 0).normal("", 1)  # numba's threads, once started, overrule torch's number
     torch.set_num_threads(args.threads)
     load = os.getloadavg()[0]
     print(f"{args.threads} thread(s), load average {load:.1f}, {args.records} waveforms")

@@ -119,6 +119,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--csv", type=Path)
     args = parser.parse_args()
+    Noise(0, 0, 0, 0).normal("", 1)  # numba's threads, once started, overrule torch's number
     torch.set_num_threads(args.threads)
 
     models = {p: import_model(args.checkpoints, precision=p) for p in ("float32", "bfloat16")}
