@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
@@ -136,21 +138,25 @@ class TFCGANModel(WaveformModel):
         latent[:n] = noise.normal("latent", N_LATENT)
         phase = self.initial_phase(noise)
         inputs = [torch.split(torch.from_numpy(a).float(), size) for a in (label, latent)]
-        out = torch.empty(n, 1, TRANSFORM.samples(N_FRAMES), device=self.device)
-        for k, part in enumerate(zip(*inputs, strict=True)):
+
+        def waveforms(k: int) -> torch.Tensor:
             rows = slice(k * size, min(n, (k + 1) * size))
-            spectrogram = self.spectrograms(*part)[: rows.stop - rows.start]
-            out[rows, 0] = self.waveforms(spectrogram, phase[rows].to(self.device))
-        return out
+            spectrogram = self.spectrograms(inputs[0][k], inputs[1][k])
+            return self.waveforms(
+                spectrogram[: rows.stop - rows.start], phase[rows].to(self.device)
+            )
+
+        self._generator.to(self.device)
+        return torch.cat(_each(waveforms, len(inputs[0]), self.device))[:, None]
 
     def spectrograms(self, label: torch.Tensor, latent: torch.Tensor) -> torch.Tensor:
         """Amplitudes (n, 128, 248), m/s2, on the model's device.
 
         ``label`` (n, 3): magnitude, hypocentral distance in km, Vs30 in km/s; ``latent`` (n, 100).
         """
-        generator = self._generator.to(self.device)
         with torch.inference_mode():
-            return amplitude(generator(label.to(self.device), latent.to(self.device)))
+            label, latent = label.to(self.device), latent.to(self.device)
+            return amplitude(self._generator.to(self.device)(label, latent))
 
     def initial_phase(self, noise: Noise) -> torch.Tensor:
         """Phases from which retrieval starts, (n, 128, 248), rad, on the CPU."""
@@ -164,3 +170,20 @@ class TFCGANModel(WaveformModel):
         retrieve = admm if self._admm else griffin_lim
         with torch.inference_mode():
             return retrieve(spectrograms, phase, TRANSFORM, self._iterations)
+
+
+def _each(work: Callable[[int], torch.Tensor], n: int, device: str) -> list[torch.Tensor]:
+    """``work`` of 0 .. n - 1, on the CPU in as many threads as torch has.
+
+    A thread for each portion, and torch with one thread in each: its own threads would meet after
+    every one of the thousands of small operations of phase retrieval.
+    """
+    threads = min(n, torch.get_num_threads()) if torch.device(device).type == "cpu" else 1
+    if threads == 1:
+        return [work(k) for k in range(n)]
+    before = torch.get_num_threads()
+    try:
+        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            return list(pool.map(work, range(n)))
+    finally:
+        torch.set_num_threads(before)  # of the threads that are still to come
