@@ -9,7 +9,9 @@ made here as they were made there (see ``measures``), by scipy alone.
 
 Prints, for each method and measure, the difference of mean ln and the ratio of the standard
 deviations: on average over the scenarios, and standardised by the sampling error of both sides,
-which leaves a root mean square of 1 where the two draw from the same distribution.
+which leaves a root mean square of 1 where the two draw from the same distribution. Then the
+difference between the methods, and, where the reference has columns bssa14_lnmean_X, the
+difference from Boore et al. (2014) by magnitude.
 """
 
 from __future__ import annotations
@@ -93,6 +95,37 @@ def rows(folder: Path, reference: pd.DataFrame, draws: int) -> Iterator[dict[str
         yield found
 
 
+def summary(table: pd.DataFrame, reference: pd.DataFrame) -> None:
+    """Print what the module's docstring says."""
+    for method, part in table.groupby("phase_method", sort=False):
+        print(f"\n{method}: {len(part)} scenarios, ours - published")
+        print("measure  mean ln: average  std. error  z: rms  largest  sd ratio  z: rms  largest")
+        for name in NAMES:
+            d, z, s = part[f"d_mean_{name}"], part[f"z_mean_{name}"], part[f"z_sd_{name}"]
+            error = np.sqrt((d / z).pow(2).sum()) / len(part)
+            print(
+                f"{name:8s} {d.mean():16.4f} {error:11.4f} {np.sqrt((z**2).mean()):7.2f} "
+                f"{z.abs().max():8.2f} {np.exp(part[f'ln_sd_{name}'].mean()):9.3f} "
+                f"{np.sqrt((s**2).mean()):7.2f} {s.abs().max():8.2f}"
+            )
+    if {"GLA30", "ADMM20"} <= set(table["phase_method"]):
+        at = ["M", "R_km", "Vs30"]
+        one, other = (
+            table[table["phase_method"] == m].set_index(at)[[f"mean_{n}" for n in NAMES]]
+            for m in ("ADMM20", "GLA30")
+        )
+        print("\nmean ln of our draws, ADMM20 - GLA30")
+        for name, value in (one - other).mean().items():
+            print(f"{str(name).removeprefix('mean_'):8s} {value:7.3f}")
+    if "bssa14_lnmean_PGA" in reference:
+        # The rows of the table are those of the reference, in order.
+        residual = pd.DataFrame(
+            {n: table[f"mean_{n}"] - reference[f"bssa14_lnmean_{n}"] for n in NAMES}
+        )
+        print("\nmean ln of our draws - Boore et al. (2014), by phase retrieval and magnitude")
+        print(residual.groupby([table["phase_method"], table["M"]]).mean().round(2).to_string())
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", type=Path)
@@ -104,19 +137,7 @@ def main() -> None:
     table = pd.DataFrame(rows(arguments.model, reference, arguments.draws))
     if arguments.output:
         table.to_csv(arguments.output, index=False, float_format="%.4f")
-    for method, part in table.groupby("phase_method", sort=False):
-        print(f"\n{method}: {len(part)} scenarios x {arguments.draws} draws, ours - published")
-        print(
-            "measure  mean ln: average   std. error   z: rms  largest   sd ratio   z: rms  largest"
-        )
-        for name in NAMES:
-            d, z, s = part[f"d_mean_{name}"], part[f"z_mean_{name}"], part[f"z_sd_{name}"]
-            error = np.sqrt((d / z).pow(2).sum()) / len(part)
-            print(
-                f"{name:8s} {d.mean():16.4f} {error:11.4f} {np.sqrt((z**2).mean()):7.2f} "
-                f"{z.abs().max():8.2f} {np.exp(part[f'ln_sd_{name}'].mean()):9.3f} "
-                f"{np.sqrt((s**2).mean()):7.2f} {s.abs().max():8.2f}"
-            )
+    summary(table, reference)
 
 
 if __name__ == "__main__":
