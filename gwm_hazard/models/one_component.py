@@ -6,10 +6,10 @@ published relations between definitions of horizontal motion.
 The mean of ln IM over arbitrary components is that of the geometric mean of the two as recorded;
 Boore and Kishida (2017, BSSA 107(1): 334-343) give RotD50 over that geometric mean. An arbitrary
 component varies more: its variance exceeds that of the mean of both by sigma_c^2, the variance of
-half the difference of their ln (Boore, Joyner and Fumal 1997, SRL 68(1): 128-153; Baker and
-Cornell 2006, Earthquake Spectra 22(2): 293-312, on why hazard and component must agree), which Campbell and
-Bozorgnia (2008, Earthquake Spectra 24(1): 139-171, table 3) tabulate. That difference is taken out
-of the within-event variance of an ensemble. A single waveform keeps its own: it gets the ratio.
+half the difference of their ln (Boore, Joyner and Fumal 1997, SRL 68(1): 128-153; why hazard and
+component must agree: Baker and Cornell 2006, Earthquake Spectra 22(2): 293-312). Campbell and
+Bozorgnia (2008, Earthquake Spectra 24(1): 139-171, table 3) tabulate sigma_c. It is taken out of
+the within-event variance of an ensemble. A single waveform keeps its own: it gets the ratio.
 
 For IA, CAV and significant durations there is no published relation: their values are those of 820
 observed pairs of horizontals, printed by ``validation/tfcgan/components.py``, which also holds the
