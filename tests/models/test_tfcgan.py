@@ -170,17 +170,19 @@ def test_records_do_not_depend_on_n_others_or_batch(random_model, batch_size):
     assert abs(np.corrcoef(other.ravel(), whole[0, 0].ravel())[0, 1]) < 0.9
 
 
-def test_threads_do_not_change_a_bit(published):
-    sc, noise = SC.take([1]), Noise(1, [2], 0, 0)
-    threads = torch.get_num_threads()
+def test_threads_do_not_change_a_bit(random_model):
+    """Three portions, one of them not full, in one thread and in two and three."""
+    sc, noise = SC.repeat(3), Noise(1, np.arange(9), 0, 0)
+    before = torch.get_num_threads()
     try:
         found = []
-        for n in (1, 2):
+        for n in (1, 2, 3):
             torch.set_num_threads(n)
-            found.append(published.draw(sc, noise))
+            found.append(random_model.draw(sc, noise))
+            assert torch.get_num_threads() == n
     finally:
-        torch.set_num_threads(threads)
-    assert torch.equal(*found)
+        torch.set_num_threads(before)
+    assert torch.equal(found[0], found[1]) and torch.equal(found[0], found[2])
 
 
 def test_card(published):

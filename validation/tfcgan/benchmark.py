@@ -23,7 +23,7 @@ import torch
 from gwm_hazard.models.one_component import rotd50_array
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.models.tfcgan import TFCGANModel
-from gwm_hazard.models.tfcgan.model import PORTION
+from gwm_hazard.models.tfcgan.model import PORTION_CPU, in_threads
 from gwm_hazard.noise import Noise
 from gwm_hazard.scenario import Scenarios
 from gwm_hazard.surface.build import (
@@ -67,11 +67,21 @@ def main() -> None:
     noise = Noise(1, np.arange(n), 0, 0)
     label = torch.tensor([[5.5, 30.0, 0.4]]).repeat(n, 1)
     latent = torch.from_numpy(noise.normal("latent", 100))
-    size = PORTION["cpu"]
+
+    # As the model does it: portions of records, shared among the threads.
+    parts = [slice(i, i + PORTION_CPU) for i in range(0, n, PORTION_CPU)]
 
     def network() -> torch.Tensor:
-        parts = [slice(i, i + size) for i in range(0, n, size)]
-        return torch.cat([model.spectrograms(label[p], latent[p]) for p in parts])
+        def work(k: int) -> torch.Tensor:
+            return model.spectrograms(label[parts[k]], latent[parts[k]])
+
+        return torch.cat(in_threads(work, len(parts), "cpu"))
+
+    def retrieval(of: TFCGANModel) -> torch.Tensor:
+        def work(k: int) -> torch.Tensor:
+            return of.waveforms(spectrograms[parts[k]], phase[parts[k]])
+
+        return torch.cat(in_threads(work, len(parts), "cpu"))
 
     spectrograms, phase = network(), model.initial_phase(noise)
     acceleration = model.draw(sc, noise).numpy()
@@ -79,9 +89,9 @@ def main() -> None:
         "noise": lambda: model.initial_phase(noise),
         "network": network,
         f"{model.card.parameters['phase_retrieval']}, {model.card.parameters['iterations']} it.": (
-            lambda: model.waveforms(spectrograms, phase)
+            lambda: retrieval(model)
         ),
-        "griffin_lim, 30 it.": lambda: gla.waveforms(spectrograms, phase),
+        "griffin_lim, 30 it.": lambda: retrieval(gla),
         f"{len(IMTS)} measures": lambda: rotd50_array(acceleration, model.dt_s, IMTS),
         "draw": lambda: model.draw(sc, noise),
     }

@@ -28,7 +28,7 @@ PHASE_RETRIEVALS = ("admm", "griffin_lim")
 
 #: Records that go through the network and phase retrieval together. Always so many: kernels
 #: chosen by batch size would change the last bits, which ADMM magnifies.
-PORTION = {"cpu": 4, "cuda": 32}
+PORTION_CPU, PORTION_ACCELERATOR = 4, 32
 
 #: The published initial phases of ADMM are uniform from 0 to here, rad.
 ADMM_PHASE = 0.2
@@ -131,7 +131,8 @@ class TFCGANModel(WaveformModel):
     def draw(self, scenarios: Scenarios, noise: Noise) -> torch.Tensor:
         """See :meth:`WaveformModel.draw`."""
         n = len(scenarios)
-        size = PORTION[torch.device(self.device).type]
+        cpu = torch.device(self.device).type == "cpu"
+        size = PORTION_CPU if cpu else PORTION_ACCELERATOR
         whole = -(-n // size) * size
         label, latent = np.zeros((whole, N_LABEL)), np.zeros((whole, N_LATENT))
         label[:n] = np.stack([scenarios["mag"], scenarios["rhypo"], scenarios["vs30"] / 1e3], 1)
@@ -147,7 +148,7 @@ class TFCGANModel(WaveformModel):
             )
 
         self._generator.to(self.device)
-        return torch.cat(_each(waveforms, len(inputs[0]), self.device))[:, None]
+        return torch.cat(in_threads(waveforms, len(inputs[0]), self.device))[:, None]
 
     def spectrograms(self, label: torch.Tensor, latent: torch.Tensor) -> torch.Tensor:
         """Amplitudes (n, 128, 248), m/s2, on the model's device.
@@ -172,7 +173,7 @@ class TFCGANModel(WaveformModel):
             return retrieve(spectrograms, phase, TRANSFORM, self._iterations)
 
 
-def _each(work: Callable[[int], torch.Tensor], n: int, device: str) -> list[torch.Tensor]:
+def in_threads(work: Callable[[int], torch.Tensor], n: int, device: str) -> list[torch.Tensor]:
     """``work`` of 0 .. n - 1, on the CPU in as many threads as torch has.
 
     A thread for each portion, and torch with one thread in each: its own threads would meet after
