@@ -63,6 +63,16 @@ def test_multistep_is_better_at_few_evaluations():
     assert error(sampling.dpmpp_2m, 8) < 0.2 * error(sampling.heun, 5)
 
 
+def test_higher_last_level_costs_little():
+    """Stopping at 0.03 shrinks the deviation by sigma^2 / 2 S0^2 = 0.18 %."""
+    z = torch.tensor([[-2.0], [2.0]], dtype=torch.float64)
+    sigmas = sampling.karras_sigmas(400, last=sampling.SIGMA_MIN_FEW).double()
+    assert sigmas[-2] == pytest.approx(0.03, rel=1e-4)
+    got = sampling.dpmpp_2m(denoiser, 80.0 * z, sigmas)
+    shrunk = float((got[1] - got[0]) / (exact(z)[1] - exact(z)[0]))
+    assert 1 - shrunk == pytest.approx(0.03**2 / (2 * S0**2), rel=0.2)
+
+
 def test_evaluations():
     calls = []
 

@@ -43,7 +43,7 @@ class HighFEMModel(WaveformModel):
         Which weights these are: "raw" or "ema". For the card.
     sampler : str
         "heun" (published; 2 steps - 1 evaluations), "heun_stochastic" or "dpmpp_2m" (one
-        evaluation a step).
+        evaluation a step, down to a higher last noise level).
     steps : int
         Noise levels; 25 as published.
     precision : str
@@ -164,11 +164,13 @@ class HighFEMModel(WaveformModel):
         noise: Callable[[int], torch.Tensor],
     ) -> torch.Tensor:
         """From standard normal ``start`` to a clean latent, by the model's sampler."""
-        sigmas = sampling.karras_sigmas(self.steps)
+        few = self.sampler == "dpmpp_2m"
+        last = sampling.SIGMA_MIN_FEW if few else sampling.SIGMA_MIN
+        sigmas = sampling.karras_sigmas(self.steps, last=last)
         x = start.double() * float(sigmas[0])
         if self.sampler == "heun":
             return sampling.heun(denoiser, x, sigmas)
-        if self.sampler == "dpmpp_2m":
+        if few:
             return sampling.dpmpp_2m(denoiser, x, sigmas)
         return sampling.heun_stochastic(denoiser, x, sigmas, noise)
 
@@ -198,7 +200,7 @@ def prepared(network: LatentDiffusion, precision: str, device: str) -> LatentDif
     network = network.to(device, PRECISIONS[precision])
     network.unet.time_embed.W = fourier.to(device)  # an angle needs all its digits
     # A fifth faster on a CPU, where the images are large; the denoiser gains nothing by it.
-    network.autoencoder.decoder.to(memory_format=torch.channels_last)
+    network.autoencoder.decoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network
 
 

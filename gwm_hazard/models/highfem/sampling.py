@@ -13,10 +13,14 @@ import torch
 Denoiser = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 SIGMA_MIN, SIGMA_MAX, RHO = 0.002, 80.0, 7.0
+#: Last noise level where steps are few. What lies below it is 0.2 % of the standard deviation of
+#: a latent (sigma^2 / 2 sigma_data^2), while the steps saved there count above it
+#: (validation/highfem/sampling_quality.py).
+SIGMA_MIN_FEW = 0.03
 
 
-def karras_sigmas(steps: int, rho: float = RHO) -> torch.Tensor:
-    """Noise levels (steps + 1,) float32 from 80 to 0 (Karras et al. 2022, eq. 5).
+def karras_sigmas(steps: int, rho: float = RHO, last: float = SIGMA_MIN) -> torch.Tensor:
+    """Noise levels (steps + 1,) float32 from 80 to ``last``, and 0 (Karras et al. 2022, eq. 5).
 
     Raises
     ------
@@ -26,7 +30,7 @@ def karras_sigmas(steps: int, rho: float = RHO) -> torch.Tensor:
     if steps < 2:
         raise ValueError(f"steps = {steps}: give at least 2")
     ramp = torch.arange(steps, dtype=torch.float32) / (steps - 1)
-    high, low = SIGMA_MAX ** (1.0 / rho), SIGMA_MIN ** (1.0 / rho)
+    high, low = SIGMA_MAX ** (1.0 / rho), last ** (1.0 / rho)
     sigmas = (high + ramp * (low - high)) ** rho
     return torch.cat((sigmas, torch.zeros(1)))
 
