@@ -22,8 +22,8 @@ from gwm_hazard.noise import Noise
 from gwm_hazard.scenario import Scenarios
 from gwm_hazard.surface.build import IMTS
 from gwm_hazard.surface.ensemble import Ensemble, draw_ln_measures, estimate
-from tests.models.test_tfcgan import command
 from tests.toy import ToyModel
+from tests.validation.test_claims import command
 
 SA = [i for i in IMTS if i.startswith("SA")]
 RNG = np.random.default_rng(1)
