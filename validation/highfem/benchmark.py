@@ -32,6 +32,12 @@ from gwm_hazard.scenario import Scenarios
 SETTINGS: dict[str, dict[str, Any]] = {
     "published": {},
     "published bfloat16": {"precision": "bfloat16"},
+    "16 calls": {
+        "sampler": "dpmpp_2m",
+        "steps": 16,
+        "griffin_lim": 128,
+        "precision": "bfloat16",
+    },
     "fast float32": {"sampler": "dpmpp_2m", "steps": 8, "griffin_lim": 64},
     "fast": {"sampler": "dpmpp_2m", "steps": 8, "griffin_lim": 64, "precision": "bfloat16"},
 }
