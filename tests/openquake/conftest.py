@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -182,11 +183,16 @@ class OpenQuake:
     def datastore(self, run: Run) -> Any:
         from openquake.commonlib import datastore
 
-        # By its path: a number is looked up in the user's own database.
-        dstore = datastore.read(str(self.home / f"calc_{run.calc_id}.hdf5"), read_parent=False)
-        if parent := dstore["oqparam"].hazard_calculation_id:
-            path = str(self.home / f"calc_{parent}.hdf5")
-            dstore.parent = datastore.read(path, read_parent=False)
+        # By its path, its parent's too: a number is looked up in the user's own database.
+        original = datastore.read
+
+        def by_path(calc_id: int, *arguments: Any, **options: Any) -> Any:
+            return original(str(self.home / f"calc_{calc_id}.hdf5"), *arguments, **options)
+
+        with mock.patch.object(datastore, "read", by_path):
+            dstore = by_path(run.calc_id, read_parent=False)
+            if parent := dstore["oqparam"].hazard_calculation_id:
+                dstore.parent = by_path(parent, read_parent=False)
         return dstore
 
 
