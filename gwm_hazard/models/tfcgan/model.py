@@ -48,7 +48,7 @@ LIMITATIONS = (
     "The published amplitudes carry no unit. They are taken as m/s2 after an inverse transform "
     "without normalisation; version 1.0.0 of the published package returns 96 times these values.",
     "At 4 <= M <= 6.5 the median peak acceleration (Griffin-Lim) lies 0.0 to 0.9 ln units above "
-    "Boore et al. (2014), at M 7 1.35 and at M 7.5 1.85: do not use it beyond M 6.5.",
+    "Boore et al. (2014), at M 7 1.4 and at M 7.5 1.9: do not use it beyond M 6.5.",
     "Below M 5 the motion decays too slowly with distance.",
     "ADMM with 20 iterations (the published default) gives medians 0.2 to 0.4 ln units below "
     "Griffin-Lim with 30, most at long periods; it magnifies rounding, so that a record drawn on "
