@@ -36,8 +36,9 @@ class HighFEMModel(WaveformModel):
     The defaults are as published. Faster: ``sampler="dpmpp_2m"`` with 16 to 20 steps is as near
     to the exact flow as the published 49 calls, 8 steps show in single records but hardly in an
     ensemble (validation/highfem/sampling_quality.py); ``precision="bfloat16"`` halves the time on
-    CPUs that know it (validation/highfem/benchmark.py); ``griffin_lim=64`` shows no bias of ln
-    PGA, 32 a small one (validation/highfem/phase_retrieval.py).
+    CPUs that know it (validation/highfem/benchmark.py); on spectrograms that a network draws
+    ``griffin_lim=64`` shows no bias of ln PGA, 32 a small one
+    (validation/highfem/phase_retrieval.py --checkpoints).
 
     Parameters
     ----------
