@@ -16,7 +16,9 @@ from openquake.hazardlib import const, imt
 from openquake.hazardlib.gsim.base import GMPE
 
 from gwm_hazard.models.base import ModelCard, WaveformModel
+from gwm_hazard.models.one_component import rotd50_phi
 from gwm_hazard.models.registry import load_model
+from gwm_hazard.noise import Noise
 from gwm_hazard.openquake.conditions import Sources, conditions, sources_of
 from gwm_hazard.scenario import Scenarios
 from gwm_hazard.surface.build import bundled_file, find_or_build, load_for
@@ -230,9 +232,11 @@ def _loaded_model(model: str, device: str) -> WaveformModel:
         import numba
         import torch
 
-        # A worker of OpenQuake, which runs one process a core already.
-        torch.set_num_threads(1)
+        # A worker of OpenQuake, which runs one process a core already. numba's first parallel
+        # call sets the threads that torch uses too, so it comes first.
         numba.set_num_threads(1)
+        Noise(0, 0, 0, 0).normal("", 1)
+        torch.set_num_threads(1)
     return load_model(model, device)
 
 
@@ -327,6 +331,7 @@ def _direct(
             model, scenarios.repeat(ensemble.realizations), ensemble.tile(n), list(imts)
         ).reshape(n, ensemble.realizations, len(imts))
         m, s = moments_of(ln, model.card.between_event), sample_shape(ln)
-        found.append([m.mean, m.tau, m.phi, s.skewness, s.kurtosis])
+        phi = rotd50_phi(len(model.card.components), imts, m.phi)
+        found.append([m.mean, m.tau, phi, s.skewness, s.kurtosis])
     columns = [np.concatenate(c)[inverse.ravel()] for c in zip(*found, strict=True)]
     return Moments(*columns[:3]), Shape(*columns[3:])
