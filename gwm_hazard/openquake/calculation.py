@@ -25,8 +25,13 @@ from gwm_hazard.catalogue.stream import Block, Plan, write_catalogue
 from gwm_hazard.intensity import intensity_measures_array, parse_imt
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.noise import Noise
-from gwm_hazard.openquake.fields import NO_SIGMA, logic_trees, scenarios_of, ses_seed
-from gwm_hazard.openquake.gsim import GenerativeWaveformGMM
+from gwm_hazard.openquake.fields import (
+    NO_SIGMA,
+    has_waveforms,
+    logic_trees,
+    scenarios_of,
+    ses_seed,
+)
 from gwm_hazard.scenario import Scenarios
 
 log = logging.getLogger(__name__)
@@ -179,12 +184,13 @@ class Calculation:
         by_group: dict[tuple[int, int], int] = {}
         for trt_smr, branches in trees[0].init().get_rlzs_by_gsim_dic().items():
             for gsim, rlzs in branches.items():
-                if isinstance(gsim, GenerativeWaveformGMM):
+                if has_waveforms(gsim):
                     by_group |= {(int(trt_smr), int(r)): len(gsims) for r in rlzs}
                     gsims.append(gsim)
         if not gsims:
             raise ValueError(
-                f"calculation {self.dstore.calc_id}: no branch with GenerativeWaveformGMM"
+                f"calculation {self.dstore.calc_id}: no branch with GenerativeWaveformGMM whose "
+                "fields are waveforms"
             )
         events = self.dstore["events"][:]
         group = self._ruptures["trt_smr"][self._rupture_of(events["id"])]

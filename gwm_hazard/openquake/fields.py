@@ -22,7 +22,8 @@ is, with a warning: fields are then sampled from the GSIM's lognormal moments.
 What does not apply to such a branch, each said in the log: ``truncation_level`` (waveforms are
 not truncated; 0 asks for the median, which comes from the GSIM's moments),
 ``ground_motion_correlation_model`` and ``cross_correlation`` (within-event terms are independent
-between sites; between measures they are the waveforms'), ``extreme_gmv``. A GSIM within another
+between sites; between measures they are the waveforms'), ``extreme_gmv``. A branch with
+``fields = "lognormal"`` has them all, and no waveforms. A GSIM within another
 (``ModifiableGMPE``) and fields conditioned on station data are OpenQuake's own, from the moments.
 Site amplification and ``horiz_comp_to_geom_mean`` are refused.
 """
@@ -117,6 +118,11 @@ def draws_of(gsim: GenerativeWaveformGMM, ctx: Any, eids: Any, seed: int) -> Dra
     return Draws(scenarios_of(gsim, ctx, np.tile(np.arange(len(ctx)), len(eids)), noise), noise)
 
 
+def has_waveforms(gsim: Any) -> bool:
+    """Whether the fields of a branch are measures of waveforms."""
+    return isinstance(gsim, GenerativeWaveformGMM) and gsim.fields == "waveforms"
+
+
 class WaveformGmfComputer(GmfComputer):
     """OpenQuake's computer, which draws waveforms where the GSIM is a generative model.
 
@@ -137,14 +143,14 @@ class WaveformGmfComputer(GmfComputer):
             rupture, sitecol, cmaker, correlation_model, cross_correl, amplifier, sec_perils
         )
         self._fields: NDArray[np.float64] | None = None
-        if any(isinstance(gsim, GenerativeWaveformGMM) for gsim in cmaker.gsims):
+        if any(has_waveforms(gsim) for gsim in cmaker.gsims):
             self.cmaker = copy.copy(cmaker)
             self.cmaker.get_4MN = self._moments
 
     def _moments(self, ctxs: list[Any], gsim: Any) -> NDArray[np.float64]:
         """(4, M, N) mean, sigma, tau, phi: NaN where only waveforms would tell, at a price."""
         original = type(self.cmaker).get_4MN
-        if isinstance(gsim, GenerativeWaveformGMM) and gsim.estimator == "direct":
+        if has_waveforms(gsim) and gsim.estimator == "direct":
             median_only = self.cmaker.truncation_level <= NO_SIGMA
             if not (median_only or getattr(self.cmaker.oq, "mea_tau_phi", False)):
                 return np.full((4, len(self.cmaker.imts), sum(map(len, ctxs))), np.nan)
@@ -162,7 +168,7 @@ class WaveformGmfComputer(GmfComputer):
     ) -> Any:
         """Field of the m-th measure, shape (N, E), for the events ``idxs`` of a branch."""
         sampled = (
-            not isinstance(gsim, GenerativeWaveformGMM)
+            not has_waveforms(gsim)
             or len(mean_stds) == 3  # conditioned on station data
             or self.cmaker.truncation_level <= NO_SIGMA
         )
@@ -216,7 +222,7 @@ def check_job(oq: Any, gsims: list[Any]) -> None:
             "GenerativeWaveformGMM within another GSIM: its ground-motion fields are sampled "
             "from the modified lognormal moments, not measured on waveforms"
         )
-    if not any(isinstance(g, GenerativeWaveformGMM) for g in gsims):
+    if not any(has_waveforms(g) for g in gsims):
         return
     if "amplification" in oq.inputs:
         raise ValueError(

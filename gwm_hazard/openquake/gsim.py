@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 ESTIMATORS = ("surface", "direct")
 POLICIES = ("clip", "error")
 DISTRIBUTIONS = ("lognormal", "empirical")
+FIELDS = ("waveforms", "lognormal")
 
 #: What is drawn at once for ``estimator = "direct"``: bounds the records held in memory.
 DIRECT_PAIRS = 256
@@ -89,11 +90,16 @@ class GenerativeWaveformGMM(GMPE):
         Conditions with one value for all pairs, "azimuthal_gap=120". A condition for which
         OpenQuake has no word and which is not fixed is integrated over a uniform prior on the
         model's range; its effect on the mean adds to tau, since it belongs to the earthquake.
+    fields : "waveforms" or "lognormal"
+        Ground-motion fields of event-based and scenario jobs: "waveforms", the measures of drawn
+        waveforms (:mod:`gwm_hazard.openquake.fields`); "lognormal", sampled by OpenQuake from
+        mean, tau and phi as for any GMM, with its correlation models and truncation.
 
     Raises
     ------
     ValueError
-        An unknown model, estimator, policy, distribution, distance or condition; a surface that
+        An unknown model, estimator, policy, distribution, distance, condition or kind of
+        fields; a surface that
         is missing, unreadable, or made from another model.
     """
 
@@ -122,10 +128,12 @@ class GenerativeWaveformGMM(GMPE):
         distribution: str = "lognormal",
         distance: str = "",
         fixed: str = "",
+        fields: str = "waveforms",
     ):
         _check_choice("estimator", estimator, ESTIMATORS)
         _check_choice("out_of_range", out_of_range, POLICIES)
         _check_choice("distribution", distribution, DISTRIBUTIONS)
+        _check_choice("fields", fields, FIELDS)
         self.model = model
         self.estimator = estimator
         self.realizations = realizations
@@ -133,6 +141,7 @@ class GenerativeWaveformGMM(GMPE):
         self.device = device
         self.out_of_range = out_of_range
         self.distribution = distribution
+        self.fields = fields
         #: A surface of this GSIM's own, None for the one that all share in a process.
         self._surface: Surface | None = None
         held = None

@@ -16,6 +16,7 @@ import pytest
 from openquake.hazardlib import valid
 from openquake.hazardlib.calc.gmf import GmfComputer
 from openquake.hazardlib.contexts import simple_cmaker
+from openquake.hazardlib.correlation import JB2009CorrelationModel
 from openquake.hazardlib.geo import Point
 from openquake.hazardlib.site import SiteCollection
 from openquake.hazardlib.source.rupture import EBRupture, build_planar
@@ -180,7 +181,9 @@ def gsim(tiny_surface: Path) -> GenerativeWaveformGMM:
     return GenerativeWaveformGMM(surface_file=str(tiny_surface))
 
 
-def computers(gsims: list[Any], seed: int = 3, n_occ: int = 60, **options: Any) -> list[Any]:
+def computers(
+    gsims: list[Any], seed: int = 3, n_occ: int = 60, correlation: Any = None, **options: Any
+) -> list[Any]:
     """OpenQuake's computer and ours for one rupture, its events spread over the GSIMs."""
     rlzs_by_gsim = {g: np.array([i], np.uint32) for i, g in enumerate(gsims)}
     params = Mock(reference_vs30_value=400.0, req_site_params={"vs30"})
@@ -193,7 +196,7 @@ def computers(gsims: list[Any], seed: int = 3, n_occ: int = 60, **options: Any) 
         rupture = build_planar(Point(0.0, 0.0, 8.0), mag=6.4, rake=0.0)
         ebr = EBRupture(rupture, 0, 0, n_occ=n_occ, id=1, e0=100)
         ebr.seed = seed
-        out.append(cls(ebr, sites, cmaker))
+        out.append(cls(ebr, sites, cmaker, correlation))
     return out
 
 
@@ -205,6 +208,24 @@ def test_other_branches_are_those_of_openquake_bit_for_bit(gsim: Any) -> None:
         ours[ours.rlz == 0].reset_index(), plain[plain.rlz == 0].reset_index(), check_exact=True
     )
     assert not np.allclose(ours.PGA[ours.rlz == 1], plain.PGA[plain.rlz == 1])
+
+
+def test_lognormal_fields_are_openquakes_with_its_correlation_models(tiny_surface: Path) -> None:
+    gsim = GenerativeWaveformGMM(surface_file=str(tiny_surface), fields="lognormal")
+    model = JB2009CorrelationModel(vs30_clustering=True)
+    plain, ours = (c.compute_all() for c in computers([gsim], correlation=model))
+    pd.testing.assert_frame_equal(ours, plain, check_exact=True)
+    # sites 22 km apart: correlated more than by the shared event alone
+    _, alone = (c.compute_all() for c in computers([gsim], n_occ=6000))
+    _, together = (c.compute_all() for c in computers([gsim], n_occ=6000, correlation=model))
+
+    def between(table: Any) -> float:
+        ln = np.log(table.sort_values(["eid", "sid"])["SA(0.5)"].to_numpy().reshape(-1, 3))
+        return float(np.corrcoef(ln.T)[0, 1])
+
+    assert between(together) > between(alone) + 0.04
+    with pytest.raises(ValueError, match="fields = 'other'"):
+        GenerativeWaveformGMM(fields="other")
 
 
 def test_moments_of_the_fields_are_those_of_the_model() -> None:
