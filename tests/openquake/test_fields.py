@@ -26,6 +26,7 @@ from toml import dumps as toml_dumps
 from gwm_hazard import open_catalogue
 from gwm_hazard.intensity import intensity_measures, intensity_measures_array
 from gwm_hazard.models.base import Range
+from gwm_hazard.models.one_component import ln_rotd50_ratio
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.models.stochastic import StochasticModel
 from gwm_hazard.noise import Noise
@@ -250,6 +251,31 @@ def test_measures_of_one_record_go_together(gsim: Any) -> None:
     for table, low, high in ((ours, 0.5, 0.95), (plain, -0.3, 0.3)):
         ln = np.log(table[table.sid == 0][["PGA", "PGV"]].to_numpy())
         assert low < np.corrcoef(ln.T)[0, 1] < high
+
+
+class OneHorizontal(StochasticModel):
+    """The stochastic model, of which only the first horizontal is seen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.card = replace(self.card, components=("H1",))
+
+    def draw(self, scenarios: Scenarios, noise: Noise) -> Any:
+        return super().draw(scenarios, noise)[:, :1]
+
+
+def test_fields_of_a_model_with_one_component(gsim: Any, monkeypatch: Any) -> None:
+    """The measures of its horizontal, times the published ratio of RotD50."""
+    monkeypatch.setattr(fields, "_loaded_model", lambda *_: OneHorizontal())
+    (_, computer) = computers([gsim], n_occ=4)
+    table = computer.compute_all().sort_values(["eid", "sid"])
+    draws = fields.draws_of(gsim, computer.ctx, table.eid.unique(), 8)
+    model = StochasticModel()
+    expected = np.empty((len(table), len(IMTS)))
+    for rows, acc in model.batches(draws.scenarios, draws.noise):
+        expected[rows] = intensity_measures_array(acc, model.dt_s, IMTS, "H1")
+    expected *= np.exp([ln_rotd50_ratio(i) for i in IMTS])
+    np.testing.assert_allclose(table[list(IMTS)], expected, rtol=1e-5)
 
 
 def test_estimator_does_not_matter(gsim: Any) -> None:
