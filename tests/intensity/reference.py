@@ -25,13 +25,18 @@ def shared_data() -> Path:
 
 def import_pyrotd():
     """pyrotd, which still imports pkg_resources for its version only."""
+    stub = None
     try:
         import pkg_resources  # noqa: F401
     except ImportError:
         stub = types.ModuleType("pkg_resources")
         stub.get_distribution = lambda name: types.SimpleNamespace(version="0")
         sys.modules["pkg_resources"] = stub
-    pyrotd = pytest.importorskip("pyrotd")
+    try:
+        pyrotd = pytest.importorskip("pyrotd")
+    finally:
+        if stub is not None:  # others look whether there is one
+            del sys.modules["pkg_resources"]
     pyrotd.processes = 1
     return pyrotd
 
