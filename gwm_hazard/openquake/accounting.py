@@ -230,7 +230,10 @@ def figure(found: list[Shares], imts: list[str], poes: list[float], description:
                 )
             ax.set_xticks(x, imts, rotation=60, fontsize=8)
             ax.set_ylim(0.0, max(1.0, 110 * max(np.nan_to_num(t.total).max() for t in found)))
-            ax.set_title(f"{s.branch.id}, poe {poe:g}, site {site}", fontsize=10)
+            if not totals[site].any():  # an empty panel would look like a failure
+                ax.text(0.5, 0.45, "0 % for all measures", transform=ax.transAxes, ha="center")
+            model = f"{s.branch.gsim.card.name} ({s.branch.id})"
+            ax.set_title(f"{model}, poe {poe:g}, site {site}", fontsize=10)
             ax.grid(axis="y", color="0.9", lw=0.6)
         axes[row, 0].set_ylabel("share of the exceedance rate (%)")
         axes[row, 0].legend(fontsize=8, frameon=False, title="outside the range", title_fontsize=8)

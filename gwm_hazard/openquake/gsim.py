@@ -65,7 +65,7 @@ class GenerativeWaveformGMM(GMPE):
         Seed of the draws of ``estimator = "direct"``: all pairs share its random numbers, so
         that results depend neither on the number of workers nor on the order of the pairs.
     device : str
-        torch device for "direct": "auto" takes CUDA where there is one.
+        torch device for "direct" and for fields: "auto" takes CUDA where there is one.
     out_of_range : "clip" or "error"
         A pair outside the model's range of validity is moved to the nearest bound, with one
         warning a process; or it stops the calculation.
