@@ -21,33 +21,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gwm_hazard.data.records import Failure, Options, Record, Source, Value
+from gwm_hazard.data.seisbench_columns import COLUMNS
 from gwm_hazard.data.traces import Trace, assemble, unit_factor
 
 _ROWS = 2048  # of the metadata in memory at a time
 
-#: Our names of SeisBench's columns; the first that is present counts.
-_COLUMNS = {
-    "event_id": ("source_id",),
-    "event_time": ("source_origin_time",),
-    "mag": ("source_magnitude",),
-    "mag_type": ("source_magnitude_type",),
-    "event_lat": ("source_latitude_deg",),
-    "event_lon": ("source_longitude_deg",),
-    "hypo_depth": ("source_depth_km",),
-    "rake": ("source_rake_deg", "source_rake"),
-    "network": ("station_network_code",),
-    "station": ("station_code",),
-    "station_lat": ("station_latitude_deg",),
-    "station_lon": ("station_longitude_deg",),
-    "vs30": ("station_vs30_mps", "station_vs_30_mps", "station_vs30_m_s"),
-    "repi": ("path_ep_distance_km", "source_epicentral_distance_km"),
-    "rhypo": ("path_hyp_distance_km", "source_hypocentral_distance_km"),
-    "rrup": ("path_rrup_km", "path_rupture_distance_km"),
-    "rjb": ("path_rjb_km",),
-    "azimuthal_gap": ("source_azimuthal_gap_deg", "source_azimuthal_gap"),
-    "start_time": ("trace_start_time",),
-    "channel": ("trace_channel", "station_channels"),
-}
+#: Told by the layout of the data set rather than by its metadata.
+_FIXED = ("record_id", "npts")
 
 
 def scan(paths: Sequence[Path], options: Options) -> list[Source | Failure]:
@@ -120,8 +100,8 @@ def _record(
     factor = _factor(row, layout, options.unit)
     dt = _step(row, layout, options.dt_s)
     metadata: dict[str, Value] = {"record_id": name, "source_file": str(table)}
-    for ours, theirs in _COLUMNS.items():
-        if (value := _given(row, *theirs)) is not None:
+    for ours, theirs in COLUMNS.items():
+        if ours not in _FIXED and (value := _given(row, *theirs)) is not None:
             metadata[ours] = value
     traces = [
         Trace(c, c == "Z", np.asarray(v, dtype=np.float64) * factor, dt)
