@@ -16,19 +16,20 @@ class Encoder(nn.Module):
         super().__init__()
         widths = [config.model_channels * m for m in config.channel_mult]
         channels = widths[0]
-        self.input_layer = conv3(config.channels, channels)
+        self.patches = nn.PixelUnshuffle(config.patch)
+        self.input_layer = conv3(config.channels * config.patch**2, channels)
         self.down_blocks = nn.ModuleList()
         for level, width in enumerate(widths):
             if level:
                 self.down_blocks.append(Downsample(channels))
             for _ in range(config.num_res_blocks):
-                self.down_blocks.append(ResBlock(channels, width))
+                self.down_blocks.append(ResBlock(channels, width, groups=config.groups))
                 channels = width
         self.output_layer = conv3(channels, 2 * config.latent_channels)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """x (n, 3, h, w) -> (n, 2 x latent channels, h / 4, w / 4): mean, ln sd."""
-        h = self.input_layer(x)
+        h = self.input_layer(self.patches(x))
         for block in self.down_blocks:
             h = block(h)
         return self.output_layer(h)
@@ -47,16 +48,17 @@ class Decoder(nn.Module):
             if level:
                 self.up_blocks.append(Upsample(channels))
             for _ in range(config.num_res_blocks):
-                self.up_blocks.append(ResBlock(channels, width))
+                self.up_blocks.append(ResBlock(channels, width, groups=config.groups))
                 channels = width
-        self.output_layer = conv3(channels, config.channels)
+        self.output_layer = conv3(channels, config.channels * config.patch**2)
+        self.patches = nn.PixelShuffle(config.patch)
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
         """z (n, latent channels, h, w) -> (n, 3, 4 h, 4 w)."""
         h = self.input_layer(z)
         for block in self.up_blocks:
             h = block(h)
-        return self.output_layer(h)
+        return self.patches(self.output_layer(h))
 
 
 class Autoencoder(nn.Module):

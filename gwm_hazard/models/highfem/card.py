@@ -2,28 +2,85 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
-#: Conditions in the order of the network: mean and standard deviation over the training database
-#: (from the published generator; the checkpoints do not hold them).
-CONDITIONS = {
-    "rhypo": (101.29891904350877, 40.78415968551517),
-    "mag": (4.801697862929673, 0.7146698731358634),
-    "vs30": (384.7045105848187, 220.11269086015872),
-    "hypo_depth": (38.359214998072, 22.472499592355014),
-    "azimuthal_gap": (129.92139043457396, 89.69479051949207),
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Condition:
+    """How a condition enters the network, and the range of the training data.
+
+    Attributes
+    ----------
+    mean, sd : float
+        Over the training data, of the value or of its natural logarithm.
+    low, high : float
+        Range of validity, in the unit of the condition.
+    log : bool
+        Take the natural logarithm first.
+    """
+
+    mean: float
+    sd: float
+    low: float
+    high: float
+    log: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("mean", "sd", "low", "high"):
+            value = getattr(self, name)
+            if not isinstance(value, int | float) or not math.isfinite(value):
+                raise ValueError(f"condition: {name} = {value!r}: must be a number")
+        if self.sd <= 0 or not self.low < self.high or (self.log and self.low <= 0):
+            raise ValueError(f"condition: {self}: sd and the lower bound of a logarithm must be "
+                             "above 0, and low below high")  # fmt: skip
+
+    def standardised(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Less the mean, over the standard deviation."""
+        return ((np.log(values) if self.log else values) - self.mean) / self.sd
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain types, as a card holds them."""
+        return asdict(self)
+
+
+#: In the order of the network. Mean and standard deviation over the published training database
+#: are from its generator; the checkpoints do not hold them. Ranges: for mag and the upper rhypo
+#: the span of that database as the classifier's bins tell it; for the others three standard
+#: deviations about the mean, cut at what is physical, since the limits are not published with
+#: the code.
+PUBLISHED = {
+    "rhypo": Condition(101.29891904350877, 40.78415968551517, 5.0, 200.0),
+    "mag": Condition(4.801697862929673, 0.7146698731358634, 4.0, 9.1),
+    "vs30": Condition(384.7045105848187, 220.11269086015872, 100.0, 1045.0),
+    "hypo_depth": Condition(38.359214998072, 22.472499592355014, 0.0, 105.0),
+    "azimuthal_gap": Condition(129.92139043457396, 89.69479051949207, 0.0, 360.0),
 }
 
-#: mag and the upper rhypo: span of the training database as the classifier's bins tell it. The
-#: others: three standard deviations of that database about its mean, cut at what is physical,
-#: since its limits are not published with the code.
-RANGES = {
-    "rhypo": (5.0, 200.0),
-    "mag": (4.0, 9.1),
-    "vs30": (100.0, 1045.0),
-    "hypo_depth": (0.0, 105.0),
-    "azimuthal_gap": (0.0, 360.0),
-}
+
+def read_conditions(found: Mapping[str, Mapping[str, Any]] | None) -> dict[str, Condition]:
+    """Conditions of a card; without one, those of the published model."""
+    if found is None:
+        return dict(PUBLISHED)
+    try:
+        return {name: Condition(**fields) for name, fields in found.items()}
+    except (TypeError, AttributeError) as exc:
+        raise ValueError(f"conditions: {exc}") from None
+
+
+def read_about(found: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Fields of the card that a trained model brings along; lists become tuples."""
+    about = {k: tuple(v) if isinstance(v, list) else v for k, v in (found or {}).items()}
+    for name in about:
+        if name not in FIXED or name == "family":
+            raise ValueError(f"about: unknown field {name!r}; known: {', '.join(FIXED)}")
+    return about
+
 
 FIXED: dict[str, Any] = {
     "name": "highfem",

@@ -15,6 +15,9 @@ _LARGEST = {
     "model_channels": 1024,
     "num_res_blocks": 8,
     "num_heads": 64,
+    "groups": 256,
+    "patch": 16,
+    "width": 1024,
     "cond_features": 64,
 }
 
@@ -31,6 +34,7 @@ class UNetConfig:
     attention_resolutions: tuple[int, ...] = (8,)
     num_res_blocks: int = 2
     num_heads: int = 4
+    groups: int = GROUPS
 
     def __post_init__(self) -> None:
         _check(self)
@@ -48,6 +52,9 @@ class AutoencoderConfig:
     model_channels: int = 64
     channel_mult: tuple[int, ...] = (1, 2, 4)
     num_res_blocks: int = 2
+    groups: int = GROUPS
+    #: Pixels along one side of a square that enters as the channels of one pixel
+    patch: int = 1
 
     def __post_init__(self) -> None:
         _check(self)
@@ -55,7 +62,17 @@ class AutoencoderConfig:
     @property
     def downsampling(self) -> int:
         """Pixels of the image along one side of a pixel of the latent."""
-        return 2 ** (len(self.channel_mult) - 1)
+        return self.patch * 2 ** (len(self.channel_mult) - 1)
+
+
+@dataclass(frozen=True)
+class BaselineConfig:
+    """The Gaussian that the latents are measured by, where there is one."""
+
+    width: int = 64
+
+    def __post_init__(self) -> None:
+        _check(self)
 
 
 def unet_config(found: Any) -> UNetConfig:
@@ -67,7 +84,7 @@ def unet_config(found: Any) -> UNetConfig:
         Something that is missing, out of bounds or not supported.
     """
     values = _supported(found, "unet_config", {"use_causal_mask": (False,)})
-    names = asdict(UNetConfig())
+    names = [name for name in asdict(UNetConfig()) if name != "groups"]
     return UNetConfig(**{name: _take(values, name, "unet_config") for name in names})
 
 
@@ -128,7 +145,7 @@ def _supported(found: Any, where: str, fixed: Mapping[str, tuple[Any, ...]]) -> 
     return found
 
 
-def _check(config: UNetConfig | AutoencoderConfig) -> None:
+def _check(config: UNetConfig | AutoencoderConfig | BaselineConfig) -> None:
     for name, value in vars(config).items():
         if isinstance(value, list):  # a card read from JSON
             object.__setattr__(config, name, tuple(value))
@@ -136,11 +153,13 @@ def _check(config: UNetConfig | AutoencoderConfig) -> None:
         value = getattr(config, name, 1)
         if not _whole(value) or not 1 <= value <= largest:
             raise ValueError(f"{name} = {value!r:.80}: expected a whole number from 1 to {largest}")
+    if isinstance(config, BaselineConfig):
+        return
     mult = config.channel_mult
     if not 1 <= len(mult) <= 6 or not all(_whole(m) and 1 <= m <= 16 for m in mult):
         raise ValueError(f"channel_mult = {mult!r:.80}: expected 1 to 6 whole numbers from 1 to 16")
-    if config.model_channels % GROUPS:
+    if config.model_channels % config.groups:
         raise ValueError(
-            f"model_channels = {config.model_channels}: expected a multiple of {GROUPS} "
+            f"model_channels = {config.model_channels}: expected a multiple of {config.groups} "
             "(group normalisation)"
         )

@@ -12,7 +12,8 @@ import torch
 from torch import nn
 
 from gwm_hazard.models.highfem.autoencoder import Autoencoder
-from gwm_hazard.models.highfem.config import AutoencoderConfig, UNetConfig
+from gwm_hazard.models.highfem.baseline import Baseline
+from gwm_hazard.models.highfem.config import AutoencoderConfig, BaselineConfig, UNetConfig
 from gwm_hazard.models.highfem.layers import (
     Attention,
     Downsample,
@@ -57,9 +58,9 @@ class UNet(nn.Module):
         self.cond_mlp = _mlp(config.cond_features, width)
 
         def block(channels_in: int, channels_out: int, factor: int) -> list[nn.Module]:
-            layers: list[nn.Module] = [ResBlock(channels_in, channels_out, width)]
+            layers: list[nn.Module] = [ResBlock(channels_in, channels_out, width, config.groups)]
             if factor in config.attention_resolutions:
-                layers.append(Attention(channels_out, config.num_heads))
+                layers.append(Attention(channels_out, config.num_heads, config.groups))
             return layers
 
         self.input_blocks = nn.ModuleList([nn.ModuleList([conv3(config.in_channels, base)])])
@@ -76,9 +77,9 @@ class UNet(nn.Module):
 
         self.middle_block = nn.ModuleList(
             [
-                ResBlock(channels, channels, width),
-                Attention(channels, config.num_heads),
-                ResBlock(channels, channels, width),
+                ResBlock(channels, channels, width, config.groups),
+                Attention(channels, config.num_heads, config.groups),
+                ResBlock(channels, channels, width, config.groups),
             ]
         )
 
@@ -92,7 +93,7 @@ class UNet(nn.Module):
                     factor //= 2
                 self.output_blocks.append(nn.ModuleList(layers))
         self.out = nn.Sequential(
-            GroupNorm(channels), nn.SiLU(), conv3(channels, config.out_channels)
+            GroupNorm(channels, config.groups), nn.SiLU(), conv3(channels, config.out_channels)
         )
 
     def embedding(self, c_noise: torch.Tensor, cond: torch.Tensor) -> torch.Tensor:
@@ -124,7 +125,12 @@ def _run(layers: nn.Module, h: torch.Tensor, embedding: torch.Tensor) -> torch.T
 class LatentDiffusion(nn.Module):
     """Denoiser of the latents together with the autoencoder, as one checkpoint holds them."""
 
-    def __init__(self, unet: UNetConfig, autoencoder: AutoencoderConfig) -> None:
+    def __init__(
+        self,
+        unet: UNetConfig,
+        autoencoder: AutoencoderConfig,
+        baseline: BaselineConfig | None = None,
+    ) -> None:
         super().__init__()
         if not unet.in_channels == unet.out_channels == autoencoder.latent_channels:
             raise ValueError(
@@ -133,6 +139,17 @@ class LatentDiffusion(nn.Module):
             )
         self.unet = UNet(unet)
         self.autoencoder = Autoencoder(autoencoder)
+        self.baseline = None
+        if baseline is not None:
+            self.baseline = Baseline(baseline, unet.cond_features, autoencoder)
+
+    def decode(self, latent: torch.Tensor, cond: torch.Tensor) -> torch.Tensor:
+        """What :meth:`denoise` leads to, (n, channels, h, w), float32 -> log-spectrogram."""
+        if self.baseline is not None:
+            latent = self.baseline.restore(latent, cond, SIGMA_DATA)
+        decoder = self.autoencoder.decoder
+        dtype = next(decoder.parameters()).dtype
+        return self.autoencoder.decode(latent.to(dtype, memory_format=torch.channels_last)).float()
 
     def denoise(self, x: torch.Tensor, sigma: torch.Tensor, cond: torch.Tensor) -> torch.Tensor:
         """Expected clean latent, given the noisy one (Karras et al. 2022, eq. 7).

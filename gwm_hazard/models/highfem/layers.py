@@ -10,15 +10,15 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-#: Channels of every normalised layer are multiples of this.
+#: Groups of the published models; channels of every normalised layer are multiples of it.
 GROUPS = 32
 
 
 class GroupNorm(nn.GroupNorm):
-    """32 groups, eps 1e-5; the statistics are float32 whatever the type of the input."""
+    """eps 1e-5; the statistics are float32 whatever the type of the input."""
 
-    def __init__(self, channels: int) -> None:
-        super().__init__(GROUPS, channels, eps=1e-5)
+    def __init__(self, channels: int, groups: int = GROUPS) -> None:
+        super().__init__(groups, channels, eps=1e-5)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """x (n, channels, ...) -> the same shape and type."""
@@ -35,15 +35,17 @@ def conv3(channels_in: int, channels_out: int, stride: int = 1) -> nn.Conv2d:
 class ResBlock(nn.Module):
     """Pre-activation residual block; an embedding, where there is one, is added to its middle."""
 
-    def __init__(self, channels_in: int, channels_out: int, embedding: int = 0) -> None:
+    def __init__(
+        self, channels_in: int, channels_out: int, embedding: int = 0, groups: int = GROUPS
+    ) -> None:
         super().__init__()
         self.in_layers = nn.Sequential(
-            GroupNorm(channels_in), nn.SiLU(), conv3(channels_in, channels_out)
+            GroupNorm(channels_in, groups), nn.SiLU(), conv3(channels_in, channels_out)
         )
         if embedding:
             self.emb_layers = nn.Sequential(nn.SiLU(), nn.Linear(embedding, channels_out))
         self.out_layers = nn.Sequential(
-            GroupNorm(channels_out),
+            GroupNorm(channels_out, groups),
             nn.SiLU(),
             nn.Identity(),  # the dropout of training keeps its place in the keys
             conv3(channels_out, channels_out),
@@ -65,10 +67,10 @@ class ResBlock(nn.Module):
 class Attention(nn.Module):
     """Self-attention over all pixels, residual."""
 
-    def __init__(self, channels: int, heads: int) -> None:
+    def __init__(self, channels: int, heads: int, groups: int = GROUPS) -> None:
         super().__init__()
         self.heads = heads
-        self.norm = GroupNorm(channels)
+        self.norm = GroupNorm(channels, groups)
         self.qkv = nn.Conv2d(channels, 3 * channels, 1)
         self.proj_out = nn.Conv2d(channels, channels, 1)
 

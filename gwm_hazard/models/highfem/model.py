@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gwm_hazard.models.base import ModelCard, Range, WaveformModel
 from gwm_hazard.models.highfem import card, sampling
-from gwm_hazard.models.highfem.config import AutoencoderConfig, UNetConfig
+from gwm_hazard.models.highfem.config import AutoencoderConfig, BaselineConfig, UNetConfig
 from gwm_hazard.models.highfem.denoiser import LatentDiffusion
 from gwm_hazard.models.registry import WEIGHTS_KEY
 from gwm_hazard.models.weights import Weights, check_shapes
@@ -60,6 +60,15 @@ class HighFEMModel(WaveformModel):
     phases : str
         Where the phase retrieval starts. "published": one fixed phase for every record and
         component. "random": drawn from the noise.
+    conditions : mapping, optional
+        Of a model trained here: name -> fields of :class:`card.Condition`. Default: those of the
+        published model.
+    baseline : mapping, optional
+        Sizes of the Gaussian that the latents are measured by, as :class:`BaselineConfig`.
+    clip, ln_top : float
+        Of the log-spectrogram, see :class:`LogSpectrogram`.
+    about : mapping, optional
+        Fields of the card that differ from those of the published model: name, summary, ...
 
     Raises
     ------
@@ -82,13 +91,20 @@ class HighFEMModel(WaveformModel):
         precision: str = "float32",
         griffin_lim: int = 128,
         phases: str = "published",
+        conditions: Mapping[str, Mapping[str, Any]] | None = None,
+        baseline: Mapping[str, Any] | None = None,
+        clip: float = 1e-8,
+        ln_top: float = 3.0,
+        about: Mapping[str, Any] | None = None,
     ) -> None:
         self.unet = UNetConfig(**unet)
         self.autoencoder = AutoencoderConfig(**autoencoder)
-        if self.unet.cond_features != len(card.CONDITIONS) or self.autoencoder.channels != 3:
+        self.baseline = None if baseline is None else BaselineConfig(**baseline)
+        self.conditions = card.read_conditions(conditions)
+        if self.unet.cond_features != len(self.conditions) or self.autoencoder.channels != 3:
             raise ValueError(
                 f"{self.unet.cond_features} conditions and {self.autoencoder.channels} components: "
-                f"expected {len(card.CONDITIONS)} and 3"
+                f"expected {len(self.conditions)} and 3"
             )
         for name, value, known in (
             ("averaging", averaging, ("raw", "ema")),
@@ -104,15 +120,26 @@ class HighFEMModel(WaveformModel):
         ):
             if not isinstance(number, int) or not low <= number <= high:
                 raise ValueError(f"{name} = {number!r}: give a whole number from {low} to {high}")
-        shapes = expected_shapes(self.unet, self.autoencoder)
+        shapes = expected_shapes(self.unet, self.autoencoder, self.baseline)
         check_shapes(weights.tensors, shapes, "weights")
         self.weights = weights
         self.sampler, self.steps = sampler, steps
         self.precision, self.phases, self.griffin_lim = precision, phases, griffin_lim
-        self.representation = LogSpectrogram()
+        self.representation = LogSpectrogram(clip=clip, ln_top=ln_top)
+        trained = (
+            {}
+            if conditions is None
+            else {
+                "conditions": {name: c.to_dict() for name, c in self.conditions.items()},
+                "baseline": None if self.baseline is None else asdict(self.baseline),
+                "clip": clip,
+                "ln_top": ln_top,
+                "about": dict(about or {}),
+            }
+        )
         self.card = ModelCard(
-            **card.FIXED,
-            conditions=tuple(Range(name, *card.RANGES[name]) for name in card.CONDITIONS),
+            **card.FIXED | card.read_about(about),
+            conditions=tuple(Range(name, c.low, c.high) for name, c in self.conditions.items()),
             parameters={
                 WEIGHTS_KEY: weights.sha256,
                 "unet": _plain(self.unet),
@@ -123,7 +150,8 @@ class HighFEMModel(WaveformModel):
                 "precision": precision,
                 "griffin_lim": griffin_lim,
                 "phases": phases,
-            },
+            }
+            | trained,
         )
         self._loaded: tuple[str, LatentDiffusion] | None = None
 
@@ -147,7 +175,7 @@ class HighFEMModel(WaveformModel):
     def spectrograms(self, scenarios: Scenarios, noise: Noise) -> torch.Tensor:
         """Log-spectrograms (n, 3, 128, 128), float32: the network's part of a draw."""
         network = self.network()
-        cond = torch.as_tensor(standardised(scenarios), device=self.device)
+        cond = torch.as_tensor(standardised(scenarios, self.conditions), device=self.device)
         side = IMAGE // self.autoencoder.downsampling
         shape = (-1, self.autoencoder.latent_channels, side, side)
 
@@ -160,9 +188,7 @@ class HighFEMModel(WaveformModel):
             latent = self.sample(
                 partial(network.denoise, cond=cond), normal("latent"), lambda i: normal(f"step {i}")
             )
-            dtype = PRECISIONS[self.precision]
-            latent = latent.to(dtype, memory_format=torch.channels_last)
-            return network.autoencoder.decode(latent).float().contiguous()
+            return network.decode(latent.float(), cond).contiguous()
 
     def sample(
         self,
@@ -194,7 +220,7 @@ class HighFEMModel(WaveformModel):
         if self._loaded is None or self._loaded[0] != self.device:
             assert self.weights is not None
             with torch.device("meta"):
-                network = LatentDiffusion(self.unet, self.autoencoder)
+                network = LatentDiffusion(self.unet, self.autoencoder, self.baseline)
             network.load_state_dict(dict(self.weights.tensors), assign=True)
             network.eval().requires_grad_(False)
             self._loaded = self.device, prepared(network, self.precision, self.device)
@@ -206,21 +232,28 @@ def prepared(network: LatentDiffusion, precision: str, device: str) -> LatentDif
     fourier = network.unet.time_embed.W.clone()
     network = network.to(device, PRECISIONS[precision])
     network.unet.time_embed.W = fourier.to(device)  # an angle needs all its digits
+    if network.baseline is not None:
+        network.baseline.float()
     # A fifth faster on a CPU, where the images are large; the denoiser gains nothing by it.
     network.autoencoder.decoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network
 
 
-def expected_shapes(unet: UNetConfig, autoencoder: AutoencoderConfig) -> dict[str, tuple[int, ...]]:
+def expected_shapes(
+    unet: UNetConfig, autoencoder: AutoencoderConfig, baseline: BaselineConfig | None = None
+) -> dict[str, tuple[int, ...]]:
     """Name and shape of each weight; those of the published checkpoint at the default sizes."""
     with torch.device("meta"):
-        network = LatentDiffusion(unet, autoencoder)
+        network = LatentDiffusion(unet, autoencoder, baseline)
     return {name: tuple(t.shape) for name, t in network.state_dict().items()}
 
 
-def standardised(scenarios: Scenarios) -> NDArray[np.float32]:
-    """Conditions (n, 5) as the network takes them: less the mean, over the standard deviation."""
-    columns = [(scenarios[name] - mean) / sd for name, (mean, sd) in card.CONDITIONS.items()]
+def standardised(
+    scenarios: Mapping[str, NDArray[np.float64]],
+    conditions: Mapping[str, card.Condition] = card.PUBLISHED,
+) -> NDArray[np.float32]:
+    """Conditions (n, conditions) as the network takes them, in the order of the card."""
+    columns = [c.standardised(scenarios[name]) for name, c in conditions.items()]
     return np.stack(columns, axis=1).astype(np.float32)
 
 
