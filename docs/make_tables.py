@@ -34,6 +34,12 @@ def page() -> str:
         "",
         "EAS and JMA join the components in their own way and are the same for every horizontal",
         "component definition. `vector_sum` is of peaks and spectra only.",
+        "",
+        "A record may have one horizontal component, or a model draw one (TFCGAN). `H1` is then",
+        "that component; `RotD50` is inferred from it by published median ratios, for SA, PGA,",
+        "PGV, IA, CAV and the three named durations, and the result says so in its attributes",
+        "(`gwm_hazard/intensity/one_component.py`). Other definitions are refused: a second",
+        "component is not invented. Of observed records with a file missing, `RotD50` is refused.",
     ]
     return HEAD + "\n".join(lines) + "\n"
 

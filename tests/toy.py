@@ -7,6 +7,7 @@ term. RotD50 of a linearly polarised motion is cos 45 degrees of its peak.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -76,6 +77,17 @@ class ToyModel(WaveformModel):
 
     def ln_phi(self, imt: str) -> float:
         return power(imt) * self.phi
+
+
+class OneHorizontal(ToyModel):
+    """The toy model's first horizontal alone."""
+
+    def __init__(self, **parameters: Any) -> None:
+        super().__init__(**parameters)
+        self.card = dataclasses.replace(self.card, components=("H1",), name="toy_one")
+
+    def draw(self, scenarios: Scenarios, noise: Noise) -> torch.Tensor:
+        return super().draw(scenarios, noise)[:, :1]
 
 
 def pulse() -> NDArray[np.float64]:

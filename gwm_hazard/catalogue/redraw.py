@@ -19,8 +19,8 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from gwm_hazard.catalogue.store import CatalogueError
+from gwm_hazard.intensity import intensity_measures_array
 from gwm_hazard.models.base import WaveformModel
-from gwm_hazard.models.one_component import rotd50_array
 from gwm_hazard.models.registry import ModelError, model_from_card
 from gwm_hazard.noise import Noise
 from gwm_hazard.scenario import Scenarios
@@ -106,7 +106,7 @@ class DrawnArray(BackendArray):
     def _check(self, record: int, drawn: NDArray[np.float32]) -> None:
         """Compare the measures of one record with the file's."""
         names = list(self._measures)
-        measured = rotd50_array(drawn, self._model.dt_s, names)[0]
+        measured = intensity_measures_array(drawn, self._model.dt_s, names)[0]
         stored = np.array([float(self._measures[name][record].values) for name in names])
         wrong = ~np.isclose(measured, stored, rtol=TOLERANCE, atol=0.0, equal_nan=True)
         if wrong.any():

@@ -28,6 +28,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from gwm_hazard.intensity.one_component import conversion_attributes
 from gwm_hazard.models.base import WaveformModel
 from gwm_hazard.noise import Noise
 from gwm_hazard.provenance import attributes
@@ -91,7 +92,15 @@ class CatalogueWriter:
         self._temporary = self.path.with_name(self.path.name + ".tmp")
         self._dt_s = model.dt_s
         self._keys = store == "keys"
-        self._measures = dict(measures)
+        one = len(model.card.components) == 1
+        self._measures: dict[str, dict[str, Any]] = {
+            imt: {
+                "units": unit,
+                "component": "RotD50",
+                **(conversion_attributes(imt) if one else {}),
+            }
+            for imt, unit in measures.items()
+        }
         self._extra = dict(extra or {})
         self._coordinates: set[str] = set()
         self.records = 0
@@ -190,8 +199,7 @@ class CatalogueWriter:
                 np.asarray(column, dtype=np.float32 if self._keys else np.float64),
                 start,
                 coordinate=False,
-                units=self._measures[imt],
-                component="RotD50",
+                **self._measures[imt],
             )
         self.records = stop
 
@@ -209,7 +217,7 @@ class CatalogueWriter:
             target.id.write_direct_chunk((offset[0] + start, *offset[1:]), data, mask)
 
     def _put(
-        self, name: str, values: NDArray[Any], start: int, *, coordinate: bool = True, **attrs: str
+        self, name: str, values: NDArray[Any], start: int, *, coordinate: bool = True, **attrs: Any
     ) -> None:
         if name not in self._file.variables:
             text = values.dtype.kind in "UO"

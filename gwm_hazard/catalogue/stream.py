@@ -24,9 +24,8 @@ from filelock import FileLock, Timeout
 from numpy.typing import ArrayLike, NDArray
 
 from gwm_hazard.catalogue.store import CatalogueWriter
-from gwm_hazard.intensity import parse_imt
+from gwm_hazard.intensity import intensity_measures_array, parse_imt
 from gwm_hazard.models.base import WaveformModel
-from gwm_hazard.models.one_component import rotd50_array
 from gwm_hazard.noise import Noise
 from gwm_hazard.provenance import replacing
 from gwm_hazard.scenario import Scenarios
@@ -177,7 +176,7 @@ def _write_block(path: Path, plan: Plan, start: int, stop: int) -> None:
     if missing or acceleration is not None:
         for rows, drawn in model.batches(block.scenarios, block.noise):
             if missing:
-                values = rotd50_array(drawn, model.dt_s, missing)
+                values = intensity_measures_array(drawn, model.dt_s, missing)
                 for i, imt in enumerate(missing):
                     measured[imt][rows] = values[:, i]
             if acceleration is not None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from gwm_hazard.data.processing import correct
 from gwm_hazard.data.records import Failure, Record, Value
 from gwm_hazard.intensity import intensity_measures_array, parse_imt
+from gwm_hazard.intensity.one_component import INFERRED, component_ratios
 from gwm_hazard.provenance import replacing, software_versions
 
 if TYPE_CHECKING:
@@ -101,6 +102,8 @@ def measure(
         try:
             _check_components(item, request)
             record = correct(item, request.baseline, request.highpass_hz)
+            if _one_horizontal(record) and "RotD50" in request.components:
+                record = record.noted(INFERRED)
         except ValueError as exc:
             on_failure(Failure(item.record_id, str(exc)))
             continue
@@ -132,12 +135,20 @@ def has_offset(record: Record) -> bool:
     return bool(np.any(np.abs(mean) > OFFSET_SHARE * peak))
 
 
+def _one_horizontal(record: Record) -> bool:
+    """Whether the record is one horizontal by nature."""
+    return record.whole and record.n_horizontal == 1 and not record.has_vertical
+
+
 def _check_components(record: Record, request: Request) -> None:
     names = ", ".join(record.components)
     whole = record.n_horizontal == 2 and record.has_vertical
     if "JMA" in request.imts and not whole:
         raise ValueError(f"JMA needs three components, the record has {names} only")
     for component in request.components:
+        if _one_horizontal(record):
+            component_ratios(component, request.imts)  # which says what one does not give
+            continue
         if component == "vertical":
             enough, needed = record.has_vertical, "the vertical component"
         elif component == "V/H":
@@ -162,7 +173,7 @@ def _measure_batch(records: list[Record], request: Request) -> NDArray[np.float6
     first = records[0]
     stack = np.stack([record.acceleration for record in records])
     acc = stack
-    if len(first.components) == 1 or first.n_horizontal < 2:
+    if first.has_vertical and first.n_horizontal < 2:
         # what is asked for does not read the components that are not there
         n, _, nt = stack.shape
         acc = np.zeros((n, 3, nt), stack.dtype)

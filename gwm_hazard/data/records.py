@@ -28,6 +28,8 @@ class Record:
     dt_s : time step, s
     components : names of the components as recorded
     n_horizontal : how many of the components are horizontal, 0 to 2
+    whole : whether there are no other components, as of a model that draws one; RotD50 is then
+        inferred from one horizontal, which of a record with a file missing it is not
     metadata : ``record_id`` and ``source_file``, then what the file tells of the event, the
         station and the conditions, under OpenQuake's names (``mag``, ``hypo_depth``, ``rhypo``,
         ``vs30`` ...); ``processing`` says what the reader or a later step changed
@@ -38,6 +40,7 @@ class Record:
     components: tuple[str, ...]
     n_horizontal: int
     metadata: Mapping[str, Value]
+    whole: bool = False
 
     def __post_init__(self) -> None:
         shape = self.acceleration.shape

@@ -16,6 +16,7 @@ from gwm_hazard.intensity.components import (
 )
 from gwm_hazard.intensity.fiv3 import filtered_incremental_velocity
 from gwm_hazard.intensity.jma import jma_intensity
+from gwm_hazard.intensity.one_component import component_ratios, conversion_attributes
 from gwm_hazard.intensity.table import ParsedIMT, parse_imt
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 _BLOCK = 1024  # records read and measured at a time by `intensity_measures`
 _BLOCK_ANGLES = 128  # records whose values at all angles are held at a time
+
+#: Names under which files hold a vertical component.
+VERTICALS = ("V", "Z", "UD")
 
 _OF_A_VECTOR = ("PGA", "PGV", "PGD", "SA", "Sa_avg2", "Sa_avg3", "SI", "ASI", "DSI")
 
@@ -119,7 +123,7 @@ def _evaluate_component(
     component: Component,
     damping: float,
 ) -> NDArray[np.float64]:
-    """Measures (n, n_imts) of records (n, 2 or 3, nt), horizontal components first."""
+    """Measures (n, n_imts) of records (n, n_components, nt), those that `component` needs."""
     pairs, name = records[:, :2], component.name
     if name in ("RotD", "vector_sum"):
         # the longest vector is the largest component at its own angle, at most 0.5 degrees away
@@ -145,7 +149,7 @@ def _check_asked(component: str, parsed: Sequence[ParsedIMT], n_components: int)
     """Refuse what the component definition or the number of components does not give."""
     for p in parsed:
         if p.name == "JMA" and n_components != 3:
-            raise ValueError("JMA is of three components, acc has two: give three")
+            raise ValueError(f"JMA is of three components, acc has {n_components}: give three")
         if component == "V/H" and p.name == "JMA":
             raise ValueError("JMA is one value of all components: there is no V/H of it")
         if component == "vector_sum" and p.name not in (*_OF_A_VECTOR, "EAS", "JMA"):
@@ -153,7 +157,7 @@ def _check_asked(component: str, parsed: Sequence[ParsedIMT], n_components: int)
                 f"component = 'vector_sum' has no {p.measure.imt}: it is of "
                 f"{', '.join(_OF_A_VECTOR)}"
             )
-    if component in ("vertical", "V/H") and n_components != 3:
+    if component in ("vertical", "V/H") and n_components == 2:
         raise ValueError(f"component = {component!r}: acc has two components; give three")
 
 
@@ -169,7 +173,9 @@ def intensity_measures_array(
     """Intensity measures of records as an array (n, n_imts) float64, in OpenQuake's units.
 
     acc : (n, n_components, nt) m/s2, float32 or float64; the horizontal components first, the
-        vertical last. Two components are two horizontals.
+        vertical last. Two components are two horizontals, one is a horizontal, of which RotD50
+        is its measure times a published ratio (`gwm_hazard.intensity.one_component`), "H1" the
+        measure itself, and no other component is given.
     dt : time step, s.
     imts : OpenQuake strings, see `MEASURES` for definitions and units: PGA, PGV, PGD, SA(T),
         Sa_avg2(T), Sa_avg3(T), FIV3(T), SI, ASI, DSI, FAS(f), EAS(f), JMA, IA, CAV, RSD595 (and
@@ -185,14 +191,18 @@ def intensity_measures_array(
     -inf). Raises ValueError naming an unknown measure or component, a wrong shape or samples
     that are not finite.
     """
-    parsed = [parse_imt(imt) for imt in imts]
+    names = list(imts)
+    parsed = [parse_imt(imt) for imt in names]
     asked = parse_component(component)
     array = np.asarray(acc)
-    if array.ndim != 3 or array.shape[1] not in (2, 3):
+    if array.ndim != 3 or array.shape[1] not in (1, 2, 3):
         raise ValueError(
-            f"acc has shape {array.shape}: must be (n, 2 or 3, nt), horizontal components first"
+            f"acc has shape {array.shape}: must be (n, 1 to 3, nt), horizontal components first"
         )
     _check_asked(component, parsed, array.shape[1])
+    ratios = component_ratios(component, names) if array.shape[1] == 1 else 1.0
+    if array.shape[1] == 1:
+        asked = parse_component("H1")
     if npts is not None and array.shape[0]:
         lengths = np.asarray(npts)
         if lengths.shape != (len(array),) or lengths.min() < 2 or lengths.max() > array.shape[2]:
@@ -206,7 +216,7 @@ def intensity_measures_array(
     others = [p for p in parsed if p.name != "JMA"]
     if others:
         out[:, ~is_jma] = _evaluate_component(records, dt, others, asked, damping)
-    return out
+    return out * ratios
 
 
 def intensity_measures(
@@ -219,7 +229,8 @@ def intensity_measures(
 
     wf : dataset with `acceleration` (..., component, time) m/s2, horizontal components first and
         the vertical last; the step is `wf.attrs["dt_s"]` or that of the coordinate `time`, s.
-    imts, component, damping : as in `intensity_measures_array`.
+    imts, component, damping : as in `intensity_measures_array`; measures that are inferred from
+        one horizontal say so in their attributes.
 
     The result keeps the leading dimensions and their coordinates. Records are read in blocks, so
     that a lazily opened file of any size can be measured.
@@ -234,6 +245,11 @@ def intensity_measures(
     if acceleration.dims[-2:] != ("component", "time"):
         raise ValueError(
             f"acceleration has dimensions {acceleration.dims}: the last two must be component, time"
+        )
+    single = acceleration.sizes["component"] == 1
+    if single and "component" in wf.coords and str(wf["component"].values[0]) in VERTICALS:
+        raise ValueError(
+            f"the only component is {wf['component'].values[0]}, the vertical: select a horizontal"
         )
     dims, shape = acceleration.dims[:-2], acceleration.shape[:-2]
     dt = time_step(wf)
@@ -262,6 +278,8 @@ def intensity_measures(
             attrs["damping"] = damping
         if p.period > 0:
             attrs["period_s"] = p.period
+        if single and component == "RotD50":
+            attrs |= conversion_attributes(name)
         result[name] = (dims, out[:, column].reshape(shape), attrs)
     return result
 

@@ -22,8 +22,7 @@ from openquake.hazardlib.calc.filters import SourceFilter
 
 from gwm_hazard.catalogue.store import CatalogueError
 from gwm_hazard.catalogue.stream import Block, Plan, write_catalogue
-from gwm_hazard.intensity import parse_imt
-from gwm_hazard.models.one_component import rotd50_array
+from gwm_hazard.intensity import intensity_measures_array, parse_imt
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.noise import Noise
 from gwm_hazard.openquake.fields import (
@@ -287,7 +286,7 @@ class Calculation:
         for i in np.unique(np.linspace(0, len(self) - 1, CHECKED).astype(int)):
             block = self.block(int(i), int(i) + 1)
             for _, drawn in self.model.batches(block.scenarios, block.noise):
-                values = rotd50_array(drawn, self.model.dt_s, self.imts)[0]
+                values = intensity_measures_array(drawn, self.model.dt_s, self.imts)[0]
             for imt, value in zip(self.imts, values, strict=True):
                 stored = float(np.asarray(block.measures[imt])[0])
                 if not abs(value - stored) <= TOLERANCE * abs(stored):

@@ -189,14 +189,14 @@ class WaveformGmfComputer(GmfComputer):
     def draw(self, gsim: GenerativeWaveformGMM, idxs: NDArray[np.int64]) -> NDArray[np.float64]:
         """RotD50 measures of one waveform for each event and site, shape (M, N, E)."""
         # Here, because every process of ``oq`` imports this module, whatever it does.
-        from gwm_hazard.models.one_component import rotd50_array
+        from gwm_hazard.intensity import intensity_measures_array
 
         draws = draws_of(gsim, self.ctx, self.eid[idxs], ses_seed(self.cmaker.oq))
         model = _loaded_model(gsim.model, gsim.device)
         imts = list(self.cmaker.imtls)
         fields = np.empty((len(idxs) * self.N, len(imts)))
         for rows, acceleration in model.batches(draws.scenarios, draws.noise):
-            fields[rows] = rotd50_array(acceleration, model.dt_s, imts)
+            fields[rows] = intensity_measures_array(acceleration, model.dt_s, imts)
         return fields.reshape(len(idxs), self.N, len(imts)).transpose(2, 1, 0)
 
     def update(self, data: Any, array: Any, rlzs: Any, mean: Any, max_iml: Any = None) -> None:

@@ -207,7 +207,7 @@ def disaggregation(dstore: Any, branches: Branches, site: int, imt: str) -> Figu
 
 
 def gallery(catalogue: Path, per_poe: int = 2) -> Figure:
-    """Three-component accelerograms of a catalogue with their response spectra."""
+    """Accelerograms of a catalogue with their response spectra."""
     with open_catalogue(catalogue) as data:
         branch = data["branch"].values
         poe = np.where(branch == branch[0], data["poe"].values, np.nan)
@@ -266,12 +266,13 @@ def _record_row(figure: Figure, grid: Any, row: int, record: Any, poe: float) ->
     ax.set_xlabel("Time (s)", fontsize=8)
     spectra = figure.add_subplot(grid[row, 2])
     ordinates = [f"SA({t})" for t in GALLERY_PERIODS_S]
-    horizontal, vertical = (
-        intensity_measures_array(acceleration[None], dt_s, ordinates, component)[0]
-        for component in ("RotD50", "vertical")
-    )
-    spectra.loglog(GALLERY_PERIODS_S, horizontal, color=COLOURS[0], lw=1.6, label="RotD50")
-    spectra.loglog(GALLERY_PERIODS_S, vertical, color=COLOURS[2], lw=1.2, label="vertical")
+    label = "RotD50" if len(names) > 1 else f"RotD50, from {names[0]} alone"
+    lines = [("RotD50", label, COLOURS[0], 1.6)]
+    if len(names) == 3:
+        lines.append(("vertical", "vertical", COLOURS[2], 1.2))
+    for component, text, colour, width in lines:
+        sa = intensity_measures_array(acceleration[None], dt_s, ordinates, component)[0]
+        spectra.loglog(GALLERY_PERIODS_S, sa, color=colour, lw=width, label=text)
     spectra.set_ylabel("SA, 5 % damping (g)", fontsize=8)
     spectra.yaxis.tick_right()
     spectra.yaxis.set_label_position("right")

@@ -16,7 +16,7 @@ from openquake.hazardlib import const, imt
 from openquake.hazardlib.gsim.base import GMPE
 
 from gwm_hazard.models.base import ModelCard, WaveformModel
-from gwm_hazard.models.one_component import rotd50_phi
+from gwm_hazard.intensity.one_component import rotd50_phi
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.noise import Noise
 from gwm_hazard.openquake.conditions import Sources, conditions, sources_of

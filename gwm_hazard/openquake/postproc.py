@@ -23,8 +23,7 @@ from numpy.typing import NDArray
 from openquake.calculators.export import export
 
 from gwm_hazard.catalogue.store import CatalogueWriter
-from gwm_hazard.intensity import parse_imt
-from gwm_hazard.models.one_component import rotd50_array
+from gwm_hazard.intensity import intensity_measures_array, parse_imt
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.noise import Noise
 from gwm_hazard.openquake import figures
@@ -148,7 +147,7 @@ def write_catalogue(dstore: Any, path: Path, imt: str, n: int, seed: int) -> Non
                     "run them in separate jobs to get their waveforms"
                 )
             for rows, acceleration in model.batches(scenarios, noise):
-                values = rotd50_array(acceleration, model.dt_s, list(measures))
+                values = intensity_measures_array(acceleration, model.dt_s, list(measures))
                 writer.append(
                     acceleration,
                     scenarios.take(rows),

@@ -122,14 +122,10 @@ def draw_ln_measures(
 ) -> NDArray[np.float64]:
     """ln IM of one drawn waveform for each row, (n, n_imts), in OpenQuake's units."""
     from gwm_hazard.intensity import intensity_measures_array
-    from gwm_hazard.models.one_component import rotd50_array
 
     out = np.empty((len(scenarios), len(imts)))
     for rows, acceleration in model.batches(scenarios, noise, batch_size):
-        if component == "RotD50":  # also of a model with one horizontal
-            measures = rotd50_array(acceleration, model.dt_s, imts)
-        else:
-            measures = intensity_measures_array(acceleration, model.dt_s, imts, component)
+        measures = intensity_measures_array(acceleration, model.dt_s, imts, component)
         with np.errstate(divide="ignore"):
             out[rows] = np.log(measures)
     if not np.isfinite(out).all():
@@ -151,7 +147,7 @@ def estimate(
     model without a between-event term (its card says so) tau is 0; for one that draws one
     horizontal, phi is without the component-to-component variability.
     """
-    from gwm_hazard.models.one_component import rotd50_phi
+    from gwm_hazard.intensity.one_component import rotd50_phi
 
     n, draws = len(scenarios), ensemble.realizations
     ln = draw_ln_measures(model, scenarios.repeat(draws), ensemble.tile(n), imts)

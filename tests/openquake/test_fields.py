@@ -25,8 +25,8 @@ from toml import dumps as toml_dumps
 
 from gwm_hazard import open_catalogue
 from gwm_hazard.intensity import intensity_measures, intensity_measures_array
+from gwm_hazard.intensity.one_component import ln_rotd50_ratio
 from gwm_hazard.models.base import Range
-from gwm_hazard.models.one_component import ln_rotd50_ratio
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.models.stochastic import StochasticModel
 from gwm_hazard.noise import Noise

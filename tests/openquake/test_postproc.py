@@ -242,7 +242,7 @@ def test_an_exception_leaves_the_former_catalogue_and_no_part(
     def fail(*args: Any, **kwargs: Any) -> Any:
         raise RuntimeError("no more memory")
 
-    monkeypatch.setattr(postproc, "rotd50_array", fail)
+    monkeypatch.setattr(postproc, "intensity_measures_array", fail)
     with pytest.raises(RuntimeError, match="no more memory"):
         postproc.write_catalogue(finished.dstore, path, "PGA", 2, 1)
     assert [p.name for p in tmp_path.iterdir()] == ["waveforms.h5"]

@@ -20,7 +20,7 @@ import numba
 import numpy as np
 import torch
 
-from gwm_hazard.models.one_component import rotd50_array
+from gwm_hazard.intensity import intensity_measures_array
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.models.tfcgan import TFCGANModel
 from gwm_hazard.models.tfcgan.model import PORTION_CPU, in_threads
@@ -92,7 +92,7 @@ def main() -> None:
             lambda: retrieval(model)
         ),
         "griffin_lim, 30 it.": lambda: retrieval(gla),
-        f"{len(IMTS)} measures": lambda: rotd50_array(acceleration, model.dt_s, IMTS),
+        f"{len(IMTS)} measures": lambda: intensity_measures_array(acceleration, model.dt_s, IMTS),
         "draw": lambda: model.draw(sc, noise),
     }
     print(f"{n} waveforms, {arguments.threads} threads, torch {torch.__version__}")

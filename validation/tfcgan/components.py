@@ -7,7 +7,7 @@ RECORDS.h5 holds ``acceleration`` (record, component, sample) counts, two horizo
 
 Prints, for each intensity measure, the mean of ln(RotD50 / geometric mean of the two components),
 the standard deviation sigma_c of half the difference of their ln, and that of ln(RotD50 /
-geometric mean), each beside what :mod:`gwm_hazard.models.one_component` takes.
+geometric mean), each beside what :mod:`gwm_hazard.intensity.one_component` takes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gwm_hazard.intensity import intensity_measures_array
-from gwm_hazard.models.one_component import component_sigma, ln_rotd50_ratio
+from gwm_hazard.intensity.one_component import component_sigma, ln_rotd50_ratio
 from gwm_hazard.surface.build import IMTS
 
 

@@ -18,8 +18,7 @@ from gwm_hazard.catalogue.export import Options
 from gwm_hazard.catalogue.export.folder import write_table
 from gwm_hazard.catalogue.export.gmf_hdf5 import write_hdf5
 from gwm_hazard.catalogue.export.records import Records
-from gwm_hazard.intensity import parse_imt
-from gwm_hazard.models.one_component import rotd50_array
+from gwm_hazard.intensity import intensity_measures_array, parse_imt
 
 README = """
 Files
@@ -156,7 +155,9 @@ def _measures(records: Records, options: Options) -> dict[str, NDArray[np.float6
             # As when a catalogue is written: each record measured at its own length.
             for n in np.unique(npts):
                 same = np.flatnonzero(npts == n)
-                found[rows.start + same] = rotd50_array(block[same, :, :n], records.dt_s, lacking)
+                found[rows.start + same] = intensity_measures_array(
+                    block[same, :, :n], records.dt_s, lacking
+                )
             options.progress(rows.stop / len(records))
         values |= {imt: found[:, i] for i, imt in enumerate(lacking)}
     return {imt: values[imt] for imt in wanted}

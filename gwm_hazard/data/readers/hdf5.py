@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gwm_hazard.data.records import Failure, Options, Record, Source, Value
-from gwm_hazard.intensity.measures import time_step
+from gwm_hazard.intensity.measures import VERTICALS, time_step
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -70,6 +70,7 @@ def _read(path: Path) -> Iterator[Record]:
             if "component" in data.coords
             else ("H1", "H2", "V")[: acceleration.sizes["component"]]
         )
+        n_horizontal = 0 if names[0] in VERTICALS else min(2, len(names))
         dt = time_step(data)
         columns = _columns(data, dims)
         bytes_each = int(np.prod(acceleration.shape[-2:])) * acceleration.dtype.itemsize
@@ -87,7 +88,8 @@ def _read(path: Path) -> Iterator[Record]:
                 at = int(np.ravel_multi_index(index, shape)) if shape else 0
                 metadata |= {name: values[at].item() for name, values in columns.items()}
                 # a copy, or a record that waits would hold the whole block
-                yield Record(flat[offset].copy(), dt, names, min(2, len(names)), metadata)
+                acc = flat[offset].copy()
+                yield Record(acc, dt, names, n_horizontal, metadata, whole=True)
 
 
 def _columns(data: xr.Dataset, dims: Sequence[object]) -> dict[str, NDArray[Any]]:

@@ -1,7 +1,7 @@
 """RotD50 inferred from one horizontal component of arbitrary orientation.
 
-A model may draw one horizontal. Its second horizontal is not invented: RotD50 is taken from
-published relations between definitions of horizontal motion.
+A record may have one horizontal, or a model draw one. The second is not invented: RotD50 is taken
+from published relations between definitions of horizontal motion.
 
 The mean of ln IM over arbitrary components is that of the geometric mean of the two as recorded;
 Boore and Kishida (2017, BSSA 107(1): 334-343) give RotD50 over that geometric mean. An arbitrary
@@ -18,11 +18,12 @@ published ones against the same pairs.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from gwm_hazard.intensity.table import parse_imt
 
 #: Boore and Kishida (2017): RotD50 over the geometric mean as recorded, linear in ln T between.
 _RATIO_S = np.array([0.09, 0.58, 4.59, 8.93])
@@ -53,6 +54,12 @@ _OTHERS = {
     "RSD575": (0.0, 0.165),
     "RSD2080": (0.0, 0.163),
 }
+_PUBLISHED = ("PGA", "PGV")
+
+RATIO_SOURCE = "Boore and Kishida (2017), median ratio to the geometric mean as recorded"
+OBSERVED_SOURCE = "median ratio of 820 observed pairs of horizontal components"
+#: What a table says of a record whose RotD50 was inferred.
+INFERRED = "RotD50 inferred from one horizontal component (Boore and Kishida 2017)"
 
 #: Share of the within-event variance that stays, at least.
 _LEAST_SHARE = 0.25
@@ -84,23 +91,32 @@ def component_sigma(imt: str) -> float:
     return _OTHERS[imt][1]
 
 
-def rotd50_array(
-    acc: ArrayLike, dt: float, imts: Sequence[str], *, npts: ArrayLike | None = None
-) -> NDArray[np.float64]:
-    """RotD50 measures (n, n_imts) in OpenQuake's units, of records with 1, 2 or 3 components.
+def component_ratios(component: str, imts: Sequence[str]) -> NDArray[np.float64]:
+    """Factors (n_imts,) from the measures of one horizontal to those of a component definition.
 
-    acc : (n, n_components, nt) m/s2, horizontals first. Two horizontals are rotated; one is
-        measured and multiplied by the median ratio.
-    dt, imts, npts : as of :func:`gwm_hazard.intensity.intensity_measures_array`.
+    Raises
+    ------
+    ValueError
+        A component definition that one horizontal does not give, or a measure without a relation.
     """
-    from gwm_hazard.intensity import intensity_measures_array
+    if component == "H1":
+        return np.ones(len(imts))
+    if component == "RotD50":
+        return np.exp([ln_rotd50_ratio(imt) for imt in imts])
+    raise ValueError(
+        f"component = {component!r}: the records have one horizontal component, and the others "
+        "are not invented; ask for H1 (as it is) or RotD50 (by published ratios)"
+    )
 
-    records = np.asarray(acc)
-    if records.ndim != 3 or records.shape[1] != 1:
-        return intensity_measures_array(records, dt, imts, "RotD50", npts=npts)
-    ratio = np.exp([ln_rotd50_ratio(imt) for imt in imts])
-    pairs = np.concatenate([records, np.zeros_like(records)], axis=1)
-    return intensity_measures_array(pairs, dt, imts, "H1", npts=npts) * ratio
+
+def conversion_attributes(imt: str) -> dict[str, str | float]:
+    """What a file says of a RotD50 measure that was inferred from one horizontal."""
+    published = imt in _PUBLISHED or parse_imt(imt).name == "SA"
+    return {
+        "inferred_from": "one horizontal component of arbitrary orientation",
+        "conversion_factor": round(float(np.exp(ln_rotd50_ratio(imt))), 6),
+        "conversion_source": RATIO_SOURCE if published else OBSERVED_SOURCE,
+    }
 
 
 def rotd50_phi(n_components: int, imts: Sequence[str], phi: ArrayLike) -> NDArray[np.float64]:
@@ -118,11 +134,12 @@ def rotd50_phi(n_components: int, imts: Sequence[str], phi: ArrayLike) -> NDArra
 
 def _period(imt: str) -> float | None:
     """Period of SA(T); None for a measure of the other table."""
-    if match := re.fullmatch(r"SA\(([0-9.]+)\)", imt):
-        return float(match[1])
+    parsed = parse_imt(imt)
+    if parsed.name == "SA":
+        return parsed.parameter
     if imt not in _OTHERS:
         raise ValueError(
             f"{imt} of one horizontal component: no relation to RotD50 is known; ask for "
-            f"SA(T), {', '.join(_OTHERS)}"
+            f"SA(T), {', '.join(_OTHERS)}, or for component H1"
         )
     return None
