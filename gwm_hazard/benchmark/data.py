@@ -1,0 +1,103 @@
+"""What every section of the benchmark works from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gwm_hazard.benchmark.observations import Observations
+from gwm_hazard.benchmark.predictions import Prediction
+from gwm_hazard.benchmark.style import LINES, colour
+
+if TYPE_CHECKING:
+    from gwm_hazard.models.base import WaveformModel
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What can be chosen of a run; all of it stands in ``run.json``.
+
+    Attributes
+    ----------
+    draws : realizations a record from which the moments of a model without a surface are
+        estimated
+    waveforms : records, at most, for which drawn waveforms are kept and compared
+    resamples : of the bootstrap over events
+    least : records below which a bin is hatched
+    """
+
+    draws: int = 40
+    waveforms: int = 2000
+    resamples: int = 500
+    least: int = 10
+
+
+class Drawn(NamedTuple):
+    """Waveforms drawn for some records: one each.
+
+    rows : (n,) into the observations
+    acceleration : (n, n_components, nt) float32 m/s2, horizontals first, zero after ``npts``
+    npts : (n,) samples of each
+    dt_s : time step, s
+    """
+
+    rows: NDArray[np.int64]
+    acceleration: NDArray[np.float32]
+    npts: NDArray[np.int64]
+    dt_s: float
+
+
+@dataclass
+class BenchmarkData:
+    """Observations and what each model says of them.
+
+    Attributes
+    ----------
+    observations : the records
+    predictions : of every model and GMM, in the order in which they are shown
+    models : {prediction's name: model} of the generative ones
+    imts : measures that are compared, OpenQuake's names
+    seed : of the draws and of the bootstrap
+    work : folder of what is kept between runs; a section may keep files of its own in
+        ``work / key``
+    """
+
+    observations: Observations
+    predictions: list[Prediction]
+    models: dict[str, WaveformModel]
+    imts: tuple[str, ...]
+    seed: int
+    work: Path
+    settings: Settings = field(default_factory=Settings)
+
+    def prediction(self, name: str) -> Prediction:
+        """The prediction of this name."""
+        return next(p for p in self.predictions if p.name == name)
+
+    @property
+    def generative(self) -> list[Prediction]:
+        """The predictions of generative waveform models."""
+        return [p for p in self.predictions if p.kind == "gwm"]
+
+    def colour(self, name: str) -> str:
+        """The colour of a prediction in every figure."""
+        return colour([p.name for p in self.predictions].index(name))
+
+    def line(self, name: str) -> str:
+        """The line style of a prediction in every figure."""
+        return LINES[self.prediction(name).kind]
+
+    def drawn(self, name: str) -> Iterator[Drawn]:
+        """The waveforms that a model drew, block by block, the same in every section.
+
+        One a record, for at most ``settings.waveforms`` of the records inside the model's range
+        (those with observed waveforms first): the very draws behind ``prediction.draw``.
+        """
+        from gwm_hazard.benchmark.draws import stored
+
+        yield from stored(self.work, name, self.models[name].dt_s)

@@ -1,0 +1,344 @@
+"""Waveforms drawn for observed records: measured, and some kept, chunk by chunk.
+
+Each chunk is a file of its own in the work folder, written under a temporary name, so that an
+interrupted run goes on where it was. What a record gets depends on its own key and conditions
+only, not on the chunk that it falls into.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+from gwm_hazard.benchmark.predictions import Prediction, keys
+from gwm_hazard.intensity import intensity_measures_array
+from gwm_hazard.intensity.one_component import rotd50_phi
+from gwm_hazard.noise import Noise
+from gwm_hazard.provenance import replacing
+from gwm_hazard.scenario import Scenarios
+from gwm_hazard.surface.build import bundled_surface, cache_folder
+from gwm_hazard.surface.ensemble import Ensemble, draw_ln_measures, moments_of
+from gwm_hazard.surface.mixing import uniform_points
+from gwm_hazard.surface.surface import Surface, SurfaceError, fingerprint
+
+if TYPE_CHECKING:
+    from gwm_hazard.benchmark.data import Drawn
+    from gwm_hazard.benchmark.observations import Observations
+    from gwm_hazard.models.base import ModelCard, WaveformModel
+
+#: Records of a chunk of draws, and of one of moments.
+CHUNK = 256
+MOMENT_CHUNK = 64
+
+#: Width of the bins of magnitude over which sigma is pooled where it comes from draws.
+POOL_WIDTH = 0.5
+
+#: Conditions that no flatfile tells: drawn from a uniform prior over the model's range, once for
+#: each event, as ground-motion fields do.
+PRIORS = ("azimuthal_gap",)
+
+Progress = Callable[[float], None]
+
+
+def predict(
+    name: str,
+    model: WaveformModel,
+    observations: Observations,
+    completed: pd.DataFrame,
+    imts: tuple[str, ...],
+    *,
+    seed: int,
+    draws: int,
+    waveforms: int,
+    work: Path,
+    stamp: Mapping[str, Any],
+    progress: Progress = lambda share: None,
+) -> Prediction:
+    """What a generative model says of the records: see :class:`Prediction`.
+
+    Parameters
+    ----------
+    completed : the conditions with their gaps filled (:mod:`gwm_hazard.benchmark.conditions`)
+    draws : realizations a record for moments, where there is no surface of the model
+    waveforms : records, at most, whose drawn waveforms are kept
+    work, stamp : where chunks are kept, and what they were made from; chunks of another stamp
+        are deleted
+    """
+    n = len(observations)
+    noise = keys(completed, seed)
+    columns, missing, notes = _conditions(model.card, completed, noise)
+    outside = np.ones(n, dtype=bool)
+    known = np.flatnonzero(~missing)
+    if known.size:
+        outside[known] = model.card.outside(Scenarios(**{k: v[known] for k, v in columns.items()}))
+    notes += _counted(model.card, columns, missing, outside)
+    rows = np.flatnonzero(~outside)
+    folder = work / "draws" / name
+    _start(folder, {**stamp, "model": fingerprint(model.card), "seed": seed, "imts": list(imts)})
+    shape = (n, len(imts))
+    mean, tau, phi, drawn = (np.full(shape, np.nan) for _ in range(4))
+    if rows.size:
+        scenarios = Scenarios(**{k: v[rows] for k, v in columns.items()})
+        kept = kept_rows(observations, rows, waveforms)
+        surface = find_surface(model)
+        share = 1.0 if surface is not None else 0.25
+        drawn[rows] = _draw(
+            model, scenarios, noise.take(rows), rows, kept, imts, folder,
+            lambda s: progress(share * s),
+        )  # fmt: skip
+        if surface is not None:
+            moments, note = _from_surface(surface, model.card, scenarios, imts)
+        else:
+            moments, note = _from_draws(
+                model, scenarios, imts, draws, seed, folder,
+                lambda s: progress(share + (1.0 - share) * s),
+            )  # fmt: skip
+        notes.append(note)
+        mean[rows], tau[rows], phi[rows] = moments
+    if len(model.card.components) == 1:
+        notes.append(
+            "Draws one horizontal component: RotD50 by published ratios; single draws vary by "
+            "the component as well, sigma does not hold it."
+        )
+    if not model.card.between_event:
+        notes.append("Has no between-event term: tau is 0.")
+    card = model.card.to_dict()
+    return Prediction(name, "gwm", imts, mean, tau, phi, drawn, outside, notes, card)
+
+
+def _conditions(
+    card: ModelCard, table: pd.DataFrame, noise: Noise
+) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.bool_], list[str]]:
+    """The model's conditions, the rows that lack one, and notes."""
+    columns: dict[str, NDArray[np.float64]] = {}
+    missing = np.zeros(len(table), dtype=bool)
+    notes = []
+    names = list(card.condition_names)
+    if "rrup" in names:
+        names.append("rhypo")  # for the onset of S waves, where it is known
+    for name in names:
+        values = table[name].to_numpy(np.float64) if name in table else np.full(len(table), np.nan)
+        gap = ~np.isfinite(values)
+        if name in PRIORS and gap.any():
+            limit = next(r for r in card.conditions if r.name == name)
+            u = ndtr(noise.normal(f"prior {name}", 1, per_event=True)[:, 0].astype(np.float64))
+            values = np.where(gap, limit.low + (limit.high - limit.low) * u, values)
+            notes.append(
+                f"{name} of {int(gap.sum())} records is unknown: drawn for each event from a "
+                f"uniform prior, {limit.low:g} to {limit.high:g}."
+            )
+        elif name == "rhypo" and "rrup" in columns:
+            values = np.where(gap, columns["rrup"], values)
+        else:
+            missing |= gap
+            if gap.any():
+                notes.append(f"{name} of {int(gap.sum())} records is unknown: they are left out.")
+        columns[name] = values
+    return columns, missing, notes
+
+
+def _counted(
+    card: ModelCard,
+    columns: Mapping[str, NDArray[np.float64]],
+    missing: NDArray[np.bool_],
+    outside: NDArray[np.bool_],
+) -> list[str]:
+    left = int((outside & ~missing).sum())
+    if not left:
+        return []
+    parts = []
+    for r in card.conditions:
+        beyond = (columns[r.name] < r.low) | (columns[r.name] > r.high)
+        if (beyond & ~missing).any():
+            parts.append(f"{r.name} {r.low:g} to {r.high:g}: {int((beyond & ~missing).sum())}")
+    return [f"{left} records outside the model's range are left out ({'; '.join(parts)})."]
+
+
+def kept_rows(observations: Observations, rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """Of ``rows``, those whose drawn waveforms are kept: with observed waveforms first, then by a
+    hash of the event and station, so that more records move few of the others."""
+    order = keys(observations.table, 0)
+    first = observations.with_waveforms[rows]
+    rank = (order.event ^ (order.site.astype(np.uint64) << np.uint64(16)))[rows]
+    chosen = np.lexsort((rank, ~first))[:most]
+    return np.sort(rows[chosen])
+
+
+def _start(folder: Path, stamp: Mapping[str, Any]) -> None:
+    """An empty folder, or one whose chunks were made from the same."""
+    path = folder / "stamp.json"
+    text = json.dumps(dict(stamp), indent=1, sort_keys=True, default=str)
+    if folder.exists() and (not path.is_file() or path.read_text(encoding="utf-8") != text):
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _draw(
+    model: WaveformModel,
+    scenarios: Scenarios,
+    noise: Noise,
+    rows: NDArray[np.int64],
+    kept: NDArray[np.int64],
+    imts: tuple[str, ...],
+    folder: Path,
+    progress: Progress,
+) -> NDArray[np.float64]:
+    """ln IM of one draw for each scenario, (n, n_imts); waveforms of ``kept`` go to files."""
+    out = np.empty((len(rows), len(imts)))
+    keep = np.isin(rows, kept)
+    lengths = model.npts(scenarios)
+    order = np.argsort(lengths, kind="stable")
+    for number, start in enumerate(range(0, len(order), CHUNK)):
+        part = order[start : start + CHUNK]
+        path = folder / f"chunk-{number:05d}.npz"
+        if path.is_file():
+            with np.load(path) as held:
+                if np.array_equal(held["rows"], rows[part]) and np.array_equal(
+                    held["kept"], rows[part[keep[part]]]
+                ):
+                    out[part] = held["ln"]
+                    continue
+        ln = np.empty((len(part), len(imts)))
+        waves: list[tuple[int, NDArray[np.float32]]] = []
+        for place, acc in model.batches(scenarios.take(part), noise.take(part)):
+            with np.errstate(divide="ignore"):
+                ln[place] = np.log(intensity_measures_array(acc, model.dt_s, imts))
+            waves += [
+                (int(i), a) for i, a in zip(place, acc, strict=True) if keep[part[i]]
+            ]  # fmt: skip
+        ln[~np.isfinite(ln)] = np.nan
+        waves.sort(key=lambda pair: pair[0])
+        npts = np.array([a.shape[1] for _, a in waves], dtype=np.int64)
+        stack = np.zeros(
+            (len(waves), len(model.card.components), int(npts.max(initial=0))), np.float32
+        )
+        for i, (_, a) in enumerate(waves):
+            stack[i, :, : a.shape[1]] = a
+        with replacing(path.with_suffix(".npy")) as temporary, temporary.open("wb") as file:
+            np.save(file, stack)
+        with replacing(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, rows=rows[part], ln=ln, kept=rows[part[keep[part]]], npts=npts)
+        out[part] = ln
+        progress(min(1.0, (start + CHUNK) / len(order)))
+    return out
+
+
+def stored(work: Path, name: str, dt_s: float) -> Iterator[Drawn]:
+    """The waveforms that :func:`predict` kept of a model, chunk by chunk, read lazily."""
+    from gwm_hazard.benchmark.data import Drawn
+
+    for path in sorted((work / "draws" / name).glob("chunk-*.npz")):
+        with np.load(path) as held:
+            rows, npts = held["kept"], held["npts"]
+        if len(rows):
+            waves = np.load(path.with_suffix(".npy"), mmap_mode="r")
+            yield Drawn(rows, np.asarray(waves), npts, dt_s)
+
+
+# -- moments ---------------------------------------------------------------------------------------
+
+_Moments = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
+
+
+def find_surface(model: WaveformModel) -> Surface | None:
+    """The surface of this very model that ships or stands in the user's cache; none is built."""
+    if (path := bundled_surface(model)) is not None:
+        return Surface.load(path)
+    for path in sorted((cache_folder() / "surfaces").glob(f"{model.card.name}-*.h5")):
+        surface = Surface.load(path)
+        if surface.model == fingerprint(model.card):
+            return surface
+    return None
+
+
+def _from_surface(
+    surface: Surface, card: ModelCard, scenarios: Scenarios, imts: tuple[str, ...]
+) -> tuple[_Moments, str]:
+    for name in PRIORS:
+        if name in card.condition_names:
+            surface = surface.marginal(name, *uniform_points(*surface.ranges[name]))
+    held = []
+    for imt in imts:
+        try:
+            surface.columns((imt,))
+        except SurfaceError:
+            continue
+        held.append(imt)
+    out = tuple(np.full((len(scenarios), len(imts)), np.nan) for _ in range(3))
+    at = {a.name: scenarios[a.name] for a in surface.axes}
+    found = surface(at, tuple(held))
+    place = [imts.index(i) for i in held]
+    for values, got in zip(out, (found.mean, found.tau, found.phi), strict=True):
+        values[:, place] = got
+    note = (
+        f"Moments from the model's surface ({surface.attrs['realizations']} draws at each of "
+        f"{surface.mean[..., 0].size} nodes)."
+    )
+    return (out[0], out[1], out[2]), note
+
+
+def _from_draws(
+    model: WaveformModel,
+    scenarios: Scenarios,
+    imts: tuple[str, ...],
+    draws: int,
+    seed: int,
+    folder: Path,
+    progress: Progress,
+) -> tuple[_Moments, str]:
+    """Moments from an ensemble a record; tau and phi are pooled by magnitude."""
+    ensemble = Ensemble(draws, seed + 1)
+    n = len(scenarios)
+    found = np.empty((3, n, len(imts)))
+    order = np.argsort(model.npts(scenarios), kind="stable")
+    for number, start in enumerate(range(0, n, MOMENT_CHUNK)):
+        part = order[start : start + MOMENT_CHUNK]
+        path = folder / f"moments-{draws}-{number:05d}.npz"
+        if path.is_file():
+            with np.load(path) as held:
+                found[:, part] = held["moments"]
+            continue
+        here = scenarios.take(part)
+        noise = ensemble.tile(len(part))
+        repeated = here.repeat(draws)
+        repeated = _prior_of_each(model.card, repeated, noise)
+        ln = draw_ln_measures(model, repeated, noise, list(imts))
+        m = moments_of(ln.reshape(len(part), draws, len(imts)), model.card.between_event)
+        found[:, part] = m.mean, m.tau, m.phi
+        with replacing(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, moments=found[:, part])
+        progress(min(1.0, (start + MOMENT_CHUNK) / n))
+    bins = np.floor(scenarios["mag"] / POOL_WIDTH)
+    tau, phi = found[1], found[2]
+    for value in np.unique(bins):
+        mine = bins == value
+        tau[mine] = np.sqrt((tau[mine] ** 2).mean(axis=0))
+        phi[mine] = np.sqrt((phi[mine] ** 2).mean(axis=0))
+    phi = rotd50_phi(len(model.card.components), imts, phi)
+    note = (
+        f"Moments from {draws} draws a record; tau and phi are pooled over records within "
+        f"{POOL_WIDTH:g} units of magnitude."
+    )
+    return (found[0], tau, phi), note
+
+
+def _prior_of_each(card: ModelCard, scenarios: Scenarios, noise: Noise) -> Scenarios:
+    """Conditions with a prior, drawn anew for each event of the ensemble."""
+    columns = {name: scenarios[name] for name in scenarios}
+    for limit in card.conditions:
+        if limit.name in PRIORS:
+            plain = Noise(noise.seed, noise.event, noise.site, noise.realization)
+            z = plain.normal(f"prior {limit.name}", 1, per_event=True)[:, 0]
+            u = ndtr(z.astype(np.float64))
+            columns[limit.name] = limit.low + (limit.high - limit.low) * u
+    return Scenarios(**columns)

@@ -1,0 +1,1 @@
+"""Metrics as pure functions: arrays in, numbers out, one module an idea."""

@@ -1,0 +1,6 @@
+"""Evaluations, one module each, with ``section(data: BenchmarkData) -> Section | Skipped``.
+
+To add one, write the module and name it here, where it is to stand on the page.
+"""
+
+SECTIONS: tuple[str, ...] = ()

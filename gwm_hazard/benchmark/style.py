@@ -1,0 +1,76 @@
+"""How figures look: observations black or grey, a colour of Okabe and Ito a model, everywhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+#: Okabe and Ito (2008): told apart by readers with any colour vision. Black is the observations'.
+OKABE_ITO = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999933")
+OBSERVED = "black"
+OBSERVED_POINTS = "0.55"
+
+#: Line styles by kind: a generative model is drawn through, a ground-motion model dashed.
+LINES = {"gwm": "-", "gmm": "--"}
+MARKERS = "osD^vPX"
+
+_RC = {
+    "font.size": 9.0,
+    "axes.titlesize": 9.5,
+    "axes.grid": True,
+    "grid.color": "0.88",
+    "grid.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "legend.frameon": False,
+    "svg.hashsalt": "gwm_hazard",
+    "svg.fonttype": "none",
+    "pdf.fonttype": 42,
+    "hatch.linewidth": 0.6,
+    "hatch.color": "0.6",
+}
+
+
+def colour(index: int) -> str:
+    """Colour of the index-th prediction."""
+    return OKABE_ITO[index % len(OKABE_ITO)]
+
+
+def grid_of_axes(
+    n: int, columns: int = 3, width: float = 3.4, height: float = 2.7, **kwargs: Any
+) -> tuple[Figure, list[Axes]]:
+    """A figure with ``n`` axes in rows of at most ``columns``, in the style of the page."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    columns = min(n, columns)
+    rows = -(-n // columns)
+    with mpl.rc_context(_RC):
+        figure = Figure(figsize=(width * columns, height * rows + 0.5), layout="constrained")
+        axes = figure.subplots(rows, columns, squeeze=False, **kwargs)
+    flat = list(axes.ravel())
+    for unused in flat[n:]:
+        unused.remove()
+    return figure, flat[:n]
+
+
+def legend_above(figure: Figure, axes: Axes, columns: int = 4) -> None:
+    """One legend for all axes, above them."""
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=min(columns, len(labels)),
+                  frameon=False, fontsize=8.5)  # fmt: skip
+
+
+def hatch_sparse(
+    axes: Axes, edges: NDArray[np.float64], counts: NDArray[np.int64], least: int
+) -> None:
+    """Hatch the bins along x that hold fewer than ``least`` records."""
+    for low, high, n in zip(edges[:-1], edges[1:], counts, strict=True):
+        if n < least:
+            axes.axvspan(low, high, facecolor="none", edgecolor="0.75", hatch="///", lw=0, zorder=0)
