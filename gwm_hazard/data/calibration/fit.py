@@ -1,0 +1,239 @@
+"""Penalised maximum likelihood of the stochastic model's parameters, by Gauss-Newton.
+
+The residuals of each measure, ln observed - mean of ln IM of the model, follow a mixed model
+(:mod:`gwm_hazard.data.calibration.mixed`) whose standard deviations are estimated with the
+parameters. Measures of one record are correlated. Their joint density would let the fit trade the
+level of the spectrum against differences between near periods, which a simple physical model gets
+least right; so the measures enter as a *composite likelihood*, the product of their marginal ones
+(Varin, Reid and Firth 2011, Statistica Sinica 21: 5-42), with two corrections:
+
+- against a prior the product would count m correlated measures as m records; it is raised to the
+  power ``1 / (1 + (m - 1) rho)`` with the mean correlation rho of the residuals (the design effect
+  of Kish 1965);
+- standard errors come from the sandwich (Godambe) information with the scores of whole events,
+  which is right under any correlation between measures and between records of an event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from gwm_hazard.data.calibration.free import Free, with_vector
+from gwm_hazard.data.calibration.medians import Medians
+from gwm_hazard.data.calibration.mixed import Estimate, Groups, fit_spread
+from gwm_hazard.models.stochastic import StochasticParameters
+
+Array = NDArray[np.float64]
+
+#: The fit ends where a step would gain less than this much penalised log-likelihood.
+TOLERANCE = 0.05
+#: A step that promises more than this much needs a Jacobian of its own.
+RENEW = 2.0
+#: Step of the central differences and longest step of an iteration, in prior standard deviations.
+DIFFERENCE, LONGEST = 0.15, 1.5
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is fitted: medians, free parameters, prior (centre and precision) and random terms."""
+
+    medians: Medians
+    free: tuple[Free, ...]
+    base: StochasticParameters
+    centre: Array
+    precision: Array
+    site_terms: bool = False
+
+    def parameters(self, x: Array) -> StochasticParameters:
+        """The parameters of a vector."""
+        return with_vector(self.base, self.free, x)
+
+    def groups(self) -> list[tuple[NDArray[np.bool_], Groups]]:
+        """Known rows of each measure, and their grouping."""
+        table = self.medians.observations.table
+        event, site = table["event_id"].to_numpy(str), table["site_id"].to_numpy(str)
+        found = []
+        for column in self.medians.observations.ln.T:
+            known = np.isfinite(column)
+            sites = site[known] if self.site_terms else None
+            found.append((known, Groups(event[known], sites)))
+        return found
+
+
+@dataclass(frozen=True)
+class State:
+    """The likelihood at one vector: residuals (n, m), estimates by measure, composite power."""
+
+    x: Array
+    residuals: Array
+    simulation_variance: Array
+    estimates: tuple[Estimate, ...]
+    power: float
+    penalty: float
+
+    def objective(self, power: float) -> float:
+        """Penalised composite log-likelihood under a power."""
+        return power * sum(e.ln_likelihood for e in self.estimates) - self.penalty
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The result: covariances are of the vector, Hessian and sandwich; history by iteration."""
+
+    state: State
+    jacobian: Array
+    hessian_covariance: Array
+    sandwich_covariance: Array
+    history: tuple[tuple[float, float], ...]
+    converged: bool
+
+
+def fit(
+    problem: Problem,
+    x: Array,
+    shift: Array,
+    *,
+    iterations: int = 8,
+    jacobian: Array | None = None,
+    told: Callable[[str], None] | None = None,
+) -> Fit:
+    """Maximise the penalised composite likelihood.
+
+    Parameters
+    ----------
+    problem : what is fitted
+    x : where to start
+    shift : (n, m) what the random terms add to the model's mean of ln IM
+    iterations : at most
+    jacobian : (n, m, p) of the residuals' model at a vector near ``x``, renewed where need be
+    told : called with a line an iteration
+    """
+    groups = problem.groups()
+    told = told or (lambda line: None)
+    state = evaluate(problem, groups, x, shift)
+    fresh = False
+    history, converged = [], False
+    for iteration in range(iterations):
+        if jacobian is None:
+            jacobian, fresh = differences(problem, state.x), True
+        gradient, hessian, _ = score(problem, groups, state, jacobian)
+        step = np.linalg.solve(hessian, gradient)
+        gain = 0.5 * float(gradient @ step)
+        if gain > RENEW and not fresh:
+            jacobian, fresh = differences(problem, state.x), True
+            gradient, hessian, _ = score(problem, groups, state, jacobian)
+            step = np.linalg.solve(hessian, gradient)
+            gain = 0.5 * float(gradient @ step)
+        value = state.objective(state.power)
+        history.append((value, gain))
+        told(f"iteration {iteration + 1}: log-likelihood {value:.2f}, a step would gain {gain:.2f}")
+        if gain < TOLERANCE:
+            converged = True
+            break
+        widths = np.array([f.sd for f in problem.free])
+        step *= min(1.0, LONGEST / np.abs(step / widths).max())
+        moved = _search(problem, groups, state, step, shift)
+        if moved is None:
+            if fresh:
+                told("no step gains anything: the fit ends")
+                break
+            jacobian = None
+            continue
+        state, fresh = moved, False
+    if jacobian is None:
+        jacobian = differences(problem, state.x)
+    _, hessian, meat = score(problem, groups, state, jacobian)
+    inverse = np.linalg.inv(hessian)
+    return Fit(state, jacobian, inverse, inverse @ meat @ inverse, tuple(history), converged)
+
+
+def evaluate(
+    problem: Problem, groups: Sequence[tuple[NDArray[np.bool_], Groups]], x: Array, shift: Array
+) -> State:
+    """Residuals and likelihood at a vector."""
+    drawn = problem.medians(problem.parameters(x))
+    residuals = problem.medians.observations.ln - drawn.mean - shift
+    estimates = tuple(
+        fit_spread(g, residuals[known, j]) for j, (known, g) in enumerate(groups)
+    )
+    penalty = 0.5 * float(problem.precision @ (x - problem.centre) ** 2)
+    return State(
+        x, residuals, drawn.variance.mean(axis=0), estimates, composite_power(residuals), penalty
+    )
+
+
+def composite_power(residuals: Array) -> float:
+    """1 / (1 + (m - 1) rho): m measures a record on average, rho their mean correlation."""
+    m = float(np.isfinite(residuals).sum(axis=1).mean())
+    if residuals.shape[1] < 2:
+        return 1.0
+    correlation = pd.DataFrame(residuals).corr(min_periods=10).to_numpy()
+    pairs = correlation[np.triu_indices(len(correlation), 1)]
+    rho = float(np.nanmean(pairs)) if np.isfinite(pairs).any() else 1.0
+    return 1.0 / (1.0 + max(m - 1.0, 0.0) * min(max(rho, 0.0), 1.0))
+
+
+def differences(problem: Problem, x: Array) -> Array:
+    """Central differences of the model's mean of ln IM, (n, m, p), with common random numbers.
+
+    The first draw of each record does: its phases are those of both sides.
+    """
+    columns = []
+    for j, f in enumerate(problem.free):
+        step = DIFFERENCE * f.sd * (np.arange(len(x)) == j)
+        above, below = (problem.medians(problem.parameters(x + s), 1) for s in (step, -step))
+        columns.append((above.mean - below.mean) / (2.0 * DIFFERENCE * f.sd))
+    return np.stack(columns, axis=2)
+
+
+def score(
+    problem: Problem,
+    groups: Sequence[tuple[NDArray[np.bool_], Groups]],
+    state: State,
+    jacobian: Array,
+) -> tuple[Array, Array, Array]:
+    """Gradient (p,), Gauss-Newton Hessian (p, p), and variance of the gradient by events (p, p)."""
+    p = len(state.x)
+    events, code = np.unique(
+        problem.medians.observations.table["event_id"].to_numpy(str), return_inverse=True
+    )
+    by_event = np.zeros((len(events), p))
+    hessian = np.zeros((p, p))
+    for j, (known, g) in enumerate(groups):
+        spread = state.estimates[j].spread
+        design = jacobian[known, j]
+        weighted = g.solve(np.column_stack([design, state.residuals[known, j]]), spread)
+        hessian += design.T @ weighted[:, :p]
+        np.add.at(by_event, code[known], design * weighted[:, p:])
+    power = state.power
+    gradient = power * by_event.sum(axis=0) + problem.precision * (problem.centre - state.x)
+    prior = np.diag(problem.precision)
+    # The prior is a datum with its own variance: it stands in the meat as in the bread.
+    meat = power**2 * by_event.T @ by_event * len(events) / max(len(events) - 1, 1) + prior
+    hessian = power * hessian + prior
+    # A parameter that neither data nor prior know stays where it is.
+    hessian[np.diag_indices(p)] += 1e-9 * max(float(np.trace(hessian)) / p, 1e-9)
+    return gradient, hessian, meat
+
+
+def _search(
+    problem: Problem,
+    groups: Sequence[tuple[NDArray[np.bool_], Groups]],
+    state: State,
+    step: Array,
+    shift: Array,
+) -> State | None:
+    """The first of the full, half ... step that gains, or None."""
+    for halving in range(4):
+        try:
+            moved = evaluate(problem, groups, state.x + step * 0.5**halving, shift)
+        except ValueError:  # parameters that the model does not take
+            continue
+        if moved.objective(state.power) > state.objective(state.power):
+            return moved
+    return None
