@@ -1,0 +1,155 @@
+"""Does a model repeat its training records? The nearest training record of each draw.
+
+Two steps: candidates by features that neither a shift, a change of sign nor of amplitude alters
+(band averages of the log spectrum, the log envelope), then the largest normalised correlation of
+draw and candidate over all lags, which is 1 for a copy.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import scipy.fft
+from numpy.typing import NDArray
+from scipy.stats import mannwhitneyu, norm
+
+from gwm_hazard.benchmark.metrics.envelope import moving_average
+
+BANDS, TIMES = 24, 32
+CANDIDATES = 20
+_BLOCK_PAIRS = 512
+_BLOCK_ROWS = 256
+
+
+class Nearest(NamedTuple):
+    """Nearest reference of each record.
+
+    row : (n,) into the references
+    correlation : (n,) largest |correlation| over lags, 0 to 1, among the candidates
+    distance : (n,) rms difference of the features to the nearest, ln units
+    """
+
+    row: NDArray[np.int64]
+    correlation: NDArray[np.float64]
+    distance: NDArray[np.float64]
+
+
+def features(cut: NDArray[np.floating], dt_s: float) -> NDArray[np.float64]:
+    """Log spectrum and log envelope without their level, (n, n_features).
+
+    cut : (n, n_components, nt) m/s2, all aligned and of equal length.
+    """
+    n, components, nt = cut.shape
+    edges = np.geomspace(0.2, 25.0, BANDS + 1)
+    band = np.digitize(scipy.fft.rfftfreq(nt, dt_s), edges) - 1
+    out = np.empty((n, components * (BANDS + TIMES)))
+    for start in range(0, n, _BLOCK_ROWS):
+        part = np.asarray(cut[start : start + _BLOCK_ROWS], dtype=np.float64)
+        power = np.abs(scipy.fft.rfft(part, axis=-1)) ** 2
+        spectrum = np.stack([power[..., band == b].mean(axis=-1) for b in range(BANDS)], axis=-1)
+        envelope = moving_average(part, dt_s)[..., :: nt // TIMES][..., :TIMES]
+        # a floor of 40 dB: silence, and noise in it, is no feature
+        parts = [
+            np.log(np.maximum(x, floor * x.max(axis=(1, 2), keepdims=True)) + 1e-300) * half
+            for x, floor, half in ((spectrum, 1e-4, 0.5), (envelope, 1e-2, 1.0))
+        ]
+        flat = [(p - p.mean(axis=(1, 2), keepdims=True)).reshape(len(part), -1) for p in parts]
+        out[start : start + _BLOCK_ROWS] = np.concatenate(flat, axis=1)
+    return out
+
+
+def nearest(
+    cut: NDArray[np.floating],
+    references: NDArray[np.floating],
+    dt_s: float,
+    excluded: NDArray[np.bool_] | None = None,
+    candidates: int = CANDIDATES,
+) -> Nearest:
+    """Find the reference record that is nearest to each record.
+
+    cut, references : (n, n_components, nt) and (m, n_components, nt), m/s2, aligned.
+    excluded : (n, m) pairs that are not to be compared, as a record with others of its event.
+
+    Memory is bounded by blocks. Raises ValueError where no reference is left for a record.
+    """
+    if cut.shape[1:] != references.shape[1:]:
+        raise ValueError(f"records {cut.shape[1:]} and references {references.shape[1:]}: the "
+                         "components and samples must agree")  # fmt: skip
+    own, theirs = features(cut, dt_s), features(references, dt_s)
+    n, m, d = len(own), len(theirs), own.shape[1]
+    most = min(candidates, m)
+    chosen = np.empty((n, most), dtype=np.int64)
+    apart = np.empty((n, most))
+    for start in range(0, n, _BLOCK_ROWS):
+        rows = slice(start, start + _BLOCK_ROWS)
+        square = (
+            (own[rows] ** 2).sum(axis=1)[:, None]
+            + (theirs**2).sum(axis=1)
+            - 2.0 * own[rows] @ theirs.T
+        )
+        if excluded is not None:
+            square[excluded[rows]] = np.inf
+        if not np.isfinite(square).any(axis=1).all():
+            raise ValueError("a record has no reference that it may be compared with")
+        chosen[rows] = np.argpartition(square, most - 1, axis=1)[:, :most]
+        apart[rows] = np.take_along_axis(square, chosen[rows], axis=1)
+    correlation = largest_correlation(
+        cut, references, np.repeat(np.arange(n), most), chosen.ravel()
+    ).reshape(n, most)
+    correlation[~np.isfinite(apart)] = -1.0
+    best = correlation.argmax(axis=1)[:, None]
+    distance = np.sqrt(np.maximum(apart.min(axis=1), 0.0) / d)
+    return Nearest(
+        np.take_along_axis(chosen, best, axis=1)[:, 0],
+        np.take_along_axis(correlation, best, axis=1)[:, 0],
+        distance,
+    )
+
+
+def largest_correlation(
+    a: NDArray[np.floating], b: NDArray[np.floating], rows_a: NDArray[np.int64],
+    rows_b: NDArray[np.int64],
+) -> NDArray[np.float64]:  # fmt: skip
+    """Largest |correlation| over lags of pairs of records, components together, (n_pairs,).
+
+    a, b : (n, n_components, nt), (m, n_components, nt). Zero for silence.
+    """
+    size = scipy.fft.next_fast_len(2 * a.shape[-1], real=True)
+    out = np.empty(len(rows_a))
+    for start in range(0, len(rows_a), _BLOCK_PAIRS):
+        i, j = rows_a[start : start + _BLOCK_PAIRS], rows_b[start : start + _BLOCK_PAIRS]
+        ua, at_a = np.unique(i, return_inverse=True)
+        ub, at_b = np.unique(j, return_inverse=True)
+        fa, na = _transformed(a[ua], size)
+        fb, nb = _transformed(b[ub], size)
+        cross = np.einsum("ncf,ncf->nf", fa[at_a], fb[at_b].conj())
+        peak = np.abs(scipy.fft.irfft(cross, size, axis=-1)).max(axis=-1)
+        product = na[at_a] * nb[at_b]
+        out[start : start + _BLOCK_PAIRS] = np.divide(
+            peak, product, out=np.zeros(len(i)), where=product > 0
+        )
+    return out
+
+
+def _transformed(
+    x: NDArray[np.floating], size: int
+) -> tuple[NDArray[np.complex64], NDArray[np.float64]]:
+    x = x.astype(np.float32)
+    length = np.sqrt((x.astype(np.float64) ** 2).sum(axis=(1, 2)))
+    return scipy.fft.rfft(x, size, axis=-1), length
+
+
+def copying_z(draws: NDArray[np.float64], held_out: NDArray[np.float64]) -> float:
+    """z of the draws being nearer to the training records than held-out records are.
+
+    Distances to the nearest training record. Near 0 where both are alike, far below 0 (-3) where
+    draws are copies, above 0 where they are farther away: the test of Meehan, Chaudhuri and
+    Dasgupta (2020, AISTATS) in one cell, a Mann-Whitney U.
+    """
+    u, p = mannwhitneyu(draws, held_out, alternative="less", method="asymptotic")
+    # the p-value of a far tail underflows; the normal approximation does not
+    n, m = len(draws), len(held_out)
+    spread = np.sqrt(n * m * (n + m + 1) / 12.0)
+    z = (u - n * m / 2.0) / spread
+    return float(z if p in (0.0, 1.0) else norm.ppf(p))
