@@ -239,6 +239,7 @@ class TrainingSetWriter:
             self._parts.append(_read_table(self._part(len(self._parts), "csv")))
         self._waiting: list[NDArray[np.float32]] = []
         self._rows: list[pd.DataFrame] = []
+        self._late = pd.DataFrame()
 
     def _part(self, number: int, suffix: str) -> Path:
         return self.path / f"part-{number:06d}.{suffix}"
@@ -275,6 +276,15 @@ class TrainingSetWriter:
         self._rows.append(table.reset_index(drop=True))
         if sum(map(len, self._rows)) >= BUCKET:
             self._flush()
+
+    def complete(self, columns: pd.DataFrame) -> None:
+        """Columns under our names that are known only at the end, a row a record of `table`.
+
+        They replace those of the same name. Raises ValueError for another number of rows.
+        """
+        if len(columns) != len(self):
+            raise ValueError(f"{len(columns)} rows for {len(self)} records")
+        self._late = columns.rename(columns=to_seisbench(columns.columns)).reset_index(drop=True)
 
     def _flush(self) -> None:
         """Bring what waits to the disk: samples first, the table says that they are whole."""
@@ -331,6 +341,7 @@ class TrainingSetWriter:
             tables.append(pd.concat([front, part], axis=1))
         table = pd.concat(tables, ignore_index=True)
         table["trace_npts"] = self.npts
+        table[list(self._late.columns)] = self._late
         table.to_csv(self.path / "metadata.csv", index=False)
         for number in range(len(self._parts)):
             self._part(number, "npy").unlink()
