@@ -61,6 +61,8 @@ def complete(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     fill("ztor", top, "from depth, width and dip (Kaklamanos et al. 2011)")
     fill("zbot", column("ztor") + column("width") * np.sin(np.radians(column("dip"))),
          "from ztor, width and dip")  # fmt: skip
+    fill("rx", -column("rjb"), "unknown, taken as on the footwall side")
+    fill("ry0", 0.0 * ones, "unknown, taken as beside the rupture")
     vs30 = column("vs30")
     # Chiou and Youngs (2014, Earthquake Spectra 30(3): 1117-1153), eq. 1, California, m
     z1pt0 = np.exp(-7.15 / 4.0 * np.log((vs30**4 + 570.94**4) / (1360.0**4 + 570.94**4)))

@@ -24,7 +24,7 @@ from gwm_hazard.intensity import parse_imt
 from gwm_hazard.units import CONDITIONS
 
 #: Columns of the table, in this order where a file has them; the conditions come before.
-EXTRA = ("z1pt0", "z2pt5", "vs30measured", "highpass_hz", "lowpass_hz")
+EXTRA = ("strike", "width", "zbot", "rx", "ry0", "z1pt0", "z2pt5", "vs30measured", "highpass_hz")
 TEXT = ("event_id", "station_id", "record_id")
 
 #: Measures of waveforms, and of a flatfile where nothing else is asked for.
@@ -75,12 +75,12 @@ class Observations:
     @property
     def event(self) -> NDArray[np.int64]:
         """Event of each record as a number from 0, (n,)."""
-        return np.unique(self.table["event_id"].to_numpy(str), return_inverse=True)[1]
+        return _numbered(self.table["event_id"])
 
     @property
     def station(self) -> NDArray[np.int64]:
         """Station of each record as a number from 0, (n,)."""
-        return np.unique(self.table["station_id"].to_numpy(str), return_inverse=True)[1]
+        return _numbered(self.table["station_id"])
 
     def ln(self, imts: Sequence[str]) -> NDArray[np.float64]:
         """ln of measures, (n, n_imts); NaN where unknown."""
@@ -104,7 +104,7 @@ class Observations:
         return bool(self.with_waveforms.any())
 
     def _of_traces(self, name: str, missing: float) -> NDArray[np.float64]:
-        out = np.full(len(self), missing)
+        out = np.full(len(self), missing, dtype=np.float64)
         for source, row in self.traces:
             out[row >= 0] = getattr(source, name)[row[row >= 0]]
         return out
@@ -195,7 +195,7 @@ def join(parts: Sequence[Observations]) -> Observations:
     traces = []
     for part, start in zip(parts, sizes, strict=False):
         for source, row in part.traces:
-            full = np.full(sizes[-1], -1, dtype=np.int64)
+            full = np.full(int(sizes[-1]), -1, dtype=np.int64)
             full[start : start + len(part)] = row
             traces.append((source, full))
     return Observations(
@@ -358,7 +358,7 @@ def _empty_beyond(table: pd.DataFrame, ims: pd.DataFrame) -> list[str]:
             f"{dropped} spectral ordinates beyond the longest usable period of their records "
             "(1 / lowest usable frequency, or 0.8 / high-pass corner) are left out."
         )
-    unknown = int((~np.isfinite(longest)).sum())
+    unknown = int((~np.isfinite(longest) & ims.notna().any(axis=1)).sum())
     if unknown:
         notes.append(
             f"{unknown} records do not tell the corner of their high-pass filter: all of their "
@@ -381,6 +381,10 @@ def _compared(
     files = [{"name": path.name, "sha256": digest, "records": int(keep.sum())}]
     ims = ims.loc[keep].dropna(axis=1, how="all")
     return Observations(name, table.loc[keep], ims, notes, files), keep
+
+
+def _numbered(names: pd.Series) -> NDArray[np.int64]:
+    return np.unique(names.to_numpy(str), return_inverse=True)[1].astype(np.int64)
 
 
 def canonical(imt: str) -> str:

@@ -20,7 +20,7 @@ OBSERVED_POINTS = "0.55"
 LINES = {"gwm": "-", "gmm": "--"}
 MARKERS = "osD^vPX"
 
-_RC = {
+_RC: dict[Any, Any] = {
     "font.size": 9.0,
     "axes.titlesize": 9.5,
     "axes.grid": True,

@@ -1,0 +1,298 @@
+"""The benchmark from records to page: draws, moments, sections, numbers.
+
+A results folder holds
+
+    run.json                 what was compared: data, models and their cards, settings, software
+    scores.csv               one line a model or GMM, a column a score (smaller is better)
+    records.parquet          conditions, observed ln IM, and each model's moments and draw
+    sections/KEY/            section.json, tables as CSV, figures as PNG, SVG and PDF
+    index.html               the page
+    work/                    what is kept so that an interrupted run goes on
+
+Everything is a function of the inputs, the settings and the seed. A run started again takes over
+the chunks of draws and the sections that were made from the same inputs by the same code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gwm_hazard.benchmark import draws
+from gwm_hazard.benchmark.conditions import complete
+from gwm_hazard.benchmark.data import BenchmarkData, Settings
+from gwm_hazard.benchmark.observations import (
+    DEFAULT_IMTS,
+    Observations,
+    canonical,
+    read_observations,
+)
+from gwm_hazard.benchmark.predictions import Prediction, keys, sample
+from gwm_hazard.benchmark.section import Section, Skipped, load, save, stamp_of
+from gwm_hazard.benchmark.sections import SECTIONS
+from gwm_hazard.models.base import WaveformModel
+from gwm_hazard.models.registry import load_model
+from gwm_hazard.provenance import replacing, software_versions
+
+log = logging.getLogger(__name__)
+
+DEFAULT_GMMS = ("BooreEtAl2014", "Kanno2006Shallow")
+
+#: progress(what, share from 0 to 1)
+Progress = Callable[[str, float], None]
+
+
+def run(
+    models: Sequence[str],
+    data: Sequence[str | Path],
+    output: str | Path,
+    *,
+    gmms: Sequence[str] = DEFAULT_GMMS,
+    imts: Sequence[str] = DEFAULT_IMTS,
+    sections: Sequence[str] = (),
+    settings: Settings | None = None,
+    seed: int = 1,
+    device: str = "auto",
+    records: int | None = None,
+    progress: Progress = lambda what, share: None,
+) -> Path:
+    """Compare models with observed records and write a results folder; returns its page.
+
+    Parameters
+    ----------
+    models : names or folders of generative models
+    data : flatfiles, training files, folders of waveforms
+    gmms : GSIMs of OpenQuake by TOML name
+    imts : measures
+    sections : keys of the sections to make; by default all
+    records : take a sample of so many records at random, by events
+
+    Raises
+    ------
+    ValueError, OSError
+        Unknown models, GMMs, sections or measures; data that cannot be read.
+    """
+    output, chosen = Path(output), settings or Settings()
+    wanted = _sections(sections)
+    names = tuple(dict.fromkeys(canonical(i) for i in imts))
+    loaded = load_models(models, device)
+    from gwm_hazard.openquake import gmm
+
+    for text in gmms:
+        gmm.check(text)
+    progress("reading records", 0.0)
+    observations = read_observations(data, names)
+    if records is not None:
+        observations = sampled(observations, records, seed)
+    made = assemble(
+        observations, loaded, gmms, tuple(i for i in names if i in observations.ims),
+        seed=seed, settings=chosen, work=output / "work", progress=progress,
+    )  # fmt: skip
+    about = describe(made, gmms)
+    with replacing(output / "run.json") as temporary:
+        temporary.write_text(json.dumps(about, indent=1, default=str) + "\n", encoding="utf-8")
+    with replacing(output / "records.parquet") as temporary:
+        records_table(made).to_parquet(temporary)
+    stamp = _stamp(about)
+    for number, key in enumerate(wanted):
+        progress(f"section {key}", number / len(wanted))
+        make_section(made, key, output / "sections" / key, stamp)
+    progress("sections", 1.0)
+    scores(output).to_csv(output / "scores.csv")
+    from gwm_hazard.benchmark.report import write_report
+
+    return write_report(output)
+
+
+def load_models(names: Sequence[str], device: str = "auto") -> dict[str, WaveformModel]:
+    """Models by the name that the page calls them; two of one name get numbers."""
+    found: dict[str, WaveformModel] = {}
+    for name in names:
+        model = load_model(name, device)
+        key, number = model.card.name, 2
+        while key in found:
+            key, number = f"{model.card.name} ({number})", number + 1
+        found[key] = model
+    return found
+
+
+def sampled(observations: Observations, most: int, seed: int) -> Observations:
+    """At most ``most`` records, the same for the same seed, whole events as far as they fit."""
+    if most < 1:
+        raise ValueError(f"records = {most}: give at least 1")
+    rng = np.random.default_rng(seed)
+    event = observations.event
+    place = rng.permutation(event.max() + 1)[event]
+    keep = np.zeros(len(observations), dtype=bool)
+    keep[np.lexsort((rng.random(len(event)), place))[:most]] = True
+    return Observations(
+        observations.name,
+        observations.table[keep],
+        observations.ims[keep],
+        [*observations.notes, f"A sample of {int(keep.sum())} of {len(keep)} records, by events."],
+        observations.files,
+        [(source, row[keep]) for source, row in observations.traces],
+    )
+
+
+def assemble(
+    observations: Observations,
+    models: dict[str, WaveformModel],
+    gmms: Sequence[str],
+    imts: tuple[str, ...],
+    *,
+    seed: int,
+    settings: Settings,
+    work: Path,
+    progress: Progress = lambda what, share: None,
+) -> BenchmarkData:
+    """Predictions of all models at the records, as the sections take them."""
+    completed, filled = complete(observations.table)
+    observations.notes += [f"Filled in where a model asks for it: {n}" for n in filled]
+    stamp = {
+        "files": observations.files,
+        "rows": _digest(observations.table.to_csv().encode()),
+        "settings": asdict(settings),
+    }
+    predictions = []
+    for name, model in models.items():
+        what = f"drawing {name}"
+        progress(what, 0.0)
+        predictions.append(
+            draws.predict(
+                name, model, observations, completed, imts, seed=seed, draws=settings.draws,
+                waveforms=settings.waveforms, work=work, stamp=stamp,
+                progress=lambda share, what=what: progress(what, share),
+            )
+        )  # fmt: skip
+        progress(what, 1.0)
+    for text in gmms:
+        predictions.append(gmm_prediction(text, completed, imts, seed))
+    taken: set[str] = set()
+    for p in predictions:
+        name, number = p.name, 2
+        while p.name in taken:
+            p.name, number = f"{name} ({number})", number + 1
+        taken.add(p.name)
+    return BenchmarkData(observations, completed, predictions, models, imts, seed, work, settings)
+
+
+def gmm_prediction(
+    text: str, completed: pd.DataFrame, imts: tuple[str, ...], seed: int
+) -> Prediction:
+    """What a ground-motion model of OpenQuake says of the records."""
+    from gwm_hazard.openquake import gmm
+
+    m = gmm.moments(text, completed, imts)
+    drawn = sample(m.mean, m.tau, m.phi, keys(completed, seed), imts)
+    notes = [*m.notes, "Its draws are lognormal, independent between measures."]
+    return Prediction(
+        m.name, "gmm", imts, m.mean, m.tau, m.phi, drawn, m.outside, notes, dict(m.about)
+    )
+
+
+def make_section(data: BenchmarkData, key: str, folder: Path, stamp: str) -> Section | Skipped:
+    """Make and store a section, unless it stands there from the same inputs and code."""
+    if stamp_of(folder) == {"inputs": stamp}:
+        return load(folder)  # type: ignore[return-value]
+    module = importlib.import_module(f"gwm_hazard.benchmark.sections.{key}")
+    found: Section | Skipped = module.section(data)
+    save(found, folder, {"inputs": stamp})
+    return found
+
+
+def _sections(asked: Sequence[str]) -> tuple[str, ...]:
+    for key in asked:
+        if key not in SECTIONS:
+            raise ValueError(f"section {key!r}: give one of {', '.join(SECTIONS)}")
+    return tuple(k for k in SECTIONS if k in asked) if asked else SECTIONS
+
+
+def describe(data: BenchmarkData, gmms: Sequence[str]) -> dict[str, Any]:
+    """What was compared, for ``run.json`` and the page."""
+    obs, table = data.observations, data.observations.table
+    ranges = {
+        name: [float(table[name].min()), float(table[name].max())]
+        for name in ("mag", "rrup", "rhypo", "vs30", "hypo_depth")
+        if table[name].notna().any()
+    }
+    return {
+        "title": "Benchmark of generative waveform models",
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seed": data.seed,
+        "imts": list(data.imts),
+        "settings": asdict(data.settings),
+        "software": software_versions(),
+        "observations": {
+            "name": obs.name,
+            "files": obs.files,
+            "records": len(obs),
+            "events": int(obs.event.max()) + 1,
+            "stations": int(obs.station.max()) + 1,
+            "with_waveforms": int(obs.with_waveforms.sum()),
+            "ranges": ranges,
+            "measured": {i: int(obs.ims[i].notna().sum()) for i in data.imts},
+            "notes": obs.notes,
+        },
+        "predictions": [
+            {
+                "name": p.name,
+                "kind": p.kind,
+                "colour": data.colour(p.name),
+                "inside": int(p.inside.sum()),
+                "outside": int(p.outside.sum()),
+                "notes": p.notes,
+                "card": p.card,
+            }
+            for p in data.predictions
+        ],
+        "sections": list(SECTIONS),
+    }
+
+
+def records_table(data: BenchmarkData) -> pd.DataFrame:
+    """Conditions, observed ln IM, and mean, tau, phi and draw of each model, a row a record."""
+    parts = [data.observations.table]
+    parts.append(
+        pd.DataFrame(data.observations.ln(data.imts), columns=[f"ln {i}" for i in data.imts])
+    )
+    for p in data.predictions:
+        for kind in ("mean", "tau", "phi", "draw"):
+            columns = [f"{p.name} {kind} ln {i}" for i in p.imts]
+            parts.append(pd.DataFrame(getattr(p, kind), columns=columns))
+        parts.append(pd.DataFrame({f"{p.name} outside": p.outside}))
+    return pd.concat(parts, axis=1)
+
+
+def scores(output: Path) -> pd.DataFrame:
+    """The scores of all stored sections: a row a prediction, a column a score."""
+    columns: dict[str, dict[str, float]] = {}
+    for key in SECTIONS:
+        folder = output / "sections" / key
+        if (folder / "section.json").is_file():
+            found = load(folder)
+            if not isinstance(found, Skipped):
+                columns |= found.scores
+    return pd.DataFrame(columns).rename_axis("model")
+
+
+def _stamp(about: dict[str, Any]) -> str:
+    """Identity of a run's inputs and of the code that makes its sections."""
+    kept = {k: v for k, v in about.items() if k != "created"}
+    folder = Path(__file__).parent
+    code = b"".join(p.read_bytes() for p in sorted(folder.rglob("*.py")))
+    return _digest(json.dumps(kept, sort_keys=True, default=str).encode() + code)
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,104 @@
+"""``gwm-hazard benchmark``: models beside ground-motion models and observed records."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gwm_hazard.cli._options import device_option
+
+
+@click.command()
+@click.option("--model", "models", multiple=True, required=True,
+              help="Name, or path of a model folder; repeat for several.")  # fmt: skip
+@click.option("--data", "data", multiple=True, required=True, type=click.Path(path_type=Path),
+              help="Flatfile (CSV, Parquet), training file, or folder with waveforms; repeat.")  # fmt: skip
+@click.option("--gmm", "gmms", multiple=True,
+              help="OpenQuake's GMM by its TOML name; repeat. By default BooreEtAl2014 and "
+              "Kanno2006Shallow.")  # fmt: skip
+@click.option("--output", "-o", required=True, type=click.Path(file_okay=False, path_type=Path),
+              help="Folder for the page, numbers and figures; a run goes on where it was.")  # fmt: skip
+@click.option("--imts", "--imt", default=None, help="Measures, separated by commas.")
+@click.option("--sections", default=None, help="Sections, separated by commas; by default all.")
+@click.option("--draws", default=None, type=click.IntRange(4),
+              help="Draws a record for the moments of a model without a surface.")  # fmt: skip
+@click.option("--waveforms", default=None, type=click.IntRange(0),
+              help="Records, at most, of which drawn waveforms are kept and compared.")  # fmt: skip
+@click.option("--records", default=None, type=click.IntRange(1),
+              help="Take a sample of so many records.")  # fmt: skip
+@click.option("--seed", default=1, show_default=True)
+@device_option
+def benchmark(
+    models: tuple[str, ...],
+    data: tuple[Path, ...],
+    gmms: tuple[str, ...],
+    output: Path,
+    imts: str | None,
+    sections: str | None,
+    draws: int | None,
+    waveforms: int | None,
+    records: int | None,
+    seed: int,
+    device: str,
+) -> None:
+    """Compare generative models with GMMs and observed records: one page, all numbers."""
+    from gwm_hazard.benchmark import run
+    from gwm_hazard.benchmark.data import Settings
+
+    default = Settings()
+    if draws is not None and draws % 2:
+        raise click.BadParameter(f"--draws {draws}: must be even, two sites an event")
+    settings = Settings(
+        draws=draws if draws is not None else default.draws,
+        waveforms=waveforms if waveforms is not None else default.waveforms,
+    )
+    with _Bars() as progress:
+        page = run.run(
+            models,
+            data,
+            output,
+            gmms=gmms or run.DEFAULT_GMMS,
+            imts=_listed(imts) or run.DEFAULT_IMTS,
+            sections=_listed(sections),
+            settings=settings,
+            seed=seed,
+            device=device,
+            records=records,
+            progress=progress,
+        )
+    table = run.scores(output)
+    if table.shape[1]:
+        click.echo(table.round(3).to_string())
+    click.echo(f"{page}")
+
+
+def _listed(text: str | None) -> tuple[str, ...]:
+    """The parts of a list that commas separate."""
+    return tuple(t.strip() for t in text.split(",") if t.strip()) if text else ()
+
+
+class _Bars:
+    """One bar a step, as the steps come."""
+
+    def __enter__(self) -> _Bars:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeElapsedColumn
+
+        columns = ("{task.description}", BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+        self._bar = Progress(*columns, console=Console(stderr=True))
+        self._tasks: dict[str, int] = {}
+        self._bar.start()
+        return self
+
+    def __call__(self, what: str, share: float) -> None:
+        """Take a step's name and the share of it that is done."""
+        group = "sections" if what.startswith("section") else what
+        if group not in self._tasks:
+            for task in self._tasks.values():
+                self._bar.update(task, completed=1.0)  # type: ignore[arg-type]
+            self._tasks[group] = int(self._bar.add_task(what, total=1.0))
+        self._bar.update(self._tasks[group], completed=share, description=what)  # type: ignore[arg-type]
+
+    def __exit__(self, *exc: object) -> None:
+        self._bar.stop()
