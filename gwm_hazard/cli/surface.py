@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
-from gwm_hazard.cli._options import device_option, model_option, output_option, progress_bar
+from gwm_hazard.cli._options import device_option, model_option, progress_bar
 
 
 @click.group()
@@ -18,7 +22,12 @@ def surface() -> None:
 @surface.command("build")
 @model_option
 @device_option
-@output_option
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File to write; by default one in the user's cache, where the GSIM finds it by itself.",
+)
 @click.option("--realizations", default=None, type=int, help="Draws at each node.")
 @click.option("--seed", default=1, show_default=True)
 @click.option("--imts", default=None, help="Comma-separated; by default all that the GSIM offers.")
@@ -46,7 +55,7 @@ def surface() -> None:
 def surface_build(
     model: str,
     device: str,
-    output: Path,
+    output: Path | None,
     realizations: int | None,
     seed: int,
     imts: str | None,
@@ -61,7 +70,18 @@ def surface_build(
     from gwm_hazard.surface.refine import Tolerance
     from gwm_hazard.surface.surface import Axis, Surface
 
+    if output is None and (realizations or imts or axes or tolerance or max_nodes or seed != 1):
+        raise click.UsageError(
+            "give --output: the GSIM finds by itself only a surface with the default options"
+        )
     loaded = load_model(model, device)
+    if output is None and start_from is None:
+        with _progress(loaded.card.name) as progress:
+            output = build.find_or_build(loaded, progress=progress)
+        click.echo(output)
+        _describe(output, Surface.load(output))
+        return
+    output = output or build.cached_file(loaded)
     start = Surface.load(start_from) if start_from else None
     grid = {a.name: a for a in (start.axes if start else build.default_axes(loaded))}
     for text in axes:
@@ -74,7 +94,7 @@ def surface_build(
             raise click.BadParameter(f"--axis {text}: write NAME=VALUE,VALUE") from None
         grid[name] = Axis(name, nodes, grid[name].scale, grid[name].interpolation)
     names = tuple(i.strip() for i in imts.split(",")) if imts else build.IMTS
-    with progress_bar(f"surface of {loaded.card.name}") as progress:
+    with _progress(loaded.card.name) as progress:
         made = build.build_surface(
             loaded,
             output,
@@ -88,6 +108,24 @@ def surface_build(
             progress=progress,
         )
     _describe(output, made)
+
+
+@contextlib.contextmanager
+def _progress(name: str) -> Iterator[Callable[[float], None]]:
+    """A bar on a terminal, a line a minute in a file; and what each round of refinement found."""
+    from gwm_hazard.surface.build import LogProgress
+
+    with contextlib.ExitStack() as stack:
+        if sys.stderr.isatty():
+            progress: Callable[[float], None] = stack.enter_context(
+                progress_bar(f"surface of {name}")
+            )
+        else:
+            progress = LogProgress()
+        # Here, as the bar takes over sys.stderr.
+        logging.basicConfig(format="%(message)s")
+        logging.getLogger("gwm_hazard.surface").setLevel(logging.INFO)
+        yield progress
 
 
 @surface.command("info")

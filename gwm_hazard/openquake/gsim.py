@@ -15,11 +15,12 @@ from numpy.typing import ArrayLike, NDArray
 from openquake.hazardlib import const, imt
 from openquake.hazardlib.gsim.base import GMPE
 
-from gwm_hazard.models.base import ModelCard, WaveformModel
 from gwm_hazard.intensity.one_component import rotd50_phi
+from gwm_hazard.models.base import ModelCard, WaveformModel
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.noise import Noise
 from gwm_hazard.openquake.conditions import Sources, conditions, sources_of
+from gwm_hazard.openquake.model_paths import located
 from gwm_hazard.scenario import Scenarios
 from gwm_hazard.surface.build import bundled_file, find_or_build, load_for
 from gwm_hazard.surface.ensemble import Ensemble, Moments, draw_ln_measures, moments_of
@@ -52,7 +53,9 @@ class GenerativeWaveformGMM(GMPE):
     Parameters
     ----------
     model : str
-        A family with built-in parameters ("stochastic") or the path of a model folder.
+        A family with built-in parameters ("stochastic"), the name of an installed model, or a
+        model folder: a path relative to the job.ini or the logic tree file, in plain Python to
+        the current folder.
     estimator : "surface" or "direct"
         "surface" interpolates moments that were estimated beforehand over the scenario space;
         "direct" draws ``realizations`` waveforms for every rupture-site pair: exact, and slow.
@@ -134,7 +137,8 @@ class GenerativeWaveformGMM(GMPE):
         _check_choice("out_of_range", out_of_range, POLICIES)
         _check_choice("distribution", distribution, DISTRIBUTIONS)
         _check_choice("fields", fields, FIELDS)
-        self.model = model
+        #: Where the model is, whatever the folder of the process that asks.
+        self.model = model = located(model)
         self.estimator = estimator
         self.realizations = realizations
         self.seed = seed

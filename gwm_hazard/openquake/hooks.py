@@ -1,12 +1,14 @@
 """What OpenQuake's calculators learn of us: they import this module through OQ_IMPORT_PATH.
 
-Two things, and nothing else:
+Three things, and nothing else:
 
 - ``postproc_func = gwm_hazard.waveforms`` (or ``range_accounting``) in a job.ini is looked up as
   an attribute of ``openquake.calculators.postproc``: this module sets that attribute; the
   functions themselves are imported when a job calls them.
 - Ground-motion fields of ``GenerativeWaveformGMM`` are measured on waveforms
   (:mod:`gwm_hazard.openquake.fields`).
+- A branch's ``model = "path"`` is relative to the job.ini
+  (:mod:`gwm_hazard.openquake.model_paths`).
 """
 
 from types import SimpleNamespace
@@ -31,17 +33,21 @@ def range_accounting(dstore: Any, **options: Any) -> None:
     accounting.range_accounting(dstore, **options)
 
 
-def _install_fields() -> None:
+def _install() -> None:
     try:
-        from gwm_hazard.openquake import fields
+        from gwm_hazard.openquake import fields, model_paths
+
+        model_paths.install()
     except ImportError as exc:
         # OpenQuake must go on working when a dependency of ours is missing, or one of its moved.
         import logging
 
-        logging.getLogger(__name__).warning("no ground-motion fields from waveforms: %s", exc)
+        logging.getLogger(__name__).warning(
+            "no ground-motion fields from waveforms, no model folders beside a job.ini: %s", exc
+        )
     else:
         fields.install(oq_event_based)
 
 
 oq_postproc.gwm_hazard = SimpleNamespace(waveforms=waveforms, range_accounting=range_accounting)
-_install_fields()
+_install()

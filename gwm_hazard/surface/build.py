@@ -308,38 +308,50 @@ def bundled_surface(model: WaveformModel) -> Path | None:
     return None
 
 
-def find_or_build(model: WaveformModel, imts: tuple[str, ...] = IMTS) -> Path:
+def cached_file(model: WaveformModel, imts: tuple[str, ...] = IMTS) -> Path:
+    """Where a surface of default accuracy of this very model is kept, there or not."""
+    key = hashlib.sha256(f"{fingerprint(model.card)} {imts} {REALIZATIONS}".encode()).hexdigest()
+    return cache_folder() / "surfaces" / f"{model.card.name}-{key[:12]}.h5"
+
+
+def find_or_build(
+    model: WaveformModel,
+    imts: tuple[str, ...] = IMTS,
+    progress: Callable[[float], None] | None = None,
+) -> Path:
     """Path of a surface for the model: bundled, else cached, else built now under a lock.
 
-    Processes that ask at the same time wait for the one that builds.
+    Processes that ask at the same time wait for the one that builds. ``progress`` is that of
+    :func:`build_surface`; by default it is logged.
     """
     if (path := bundled_surface(model)) is not None:
         return path
     from filelock import FileLock
 
-    key = hashlib.sha256(f"{fingerprint(model.card)} {imts} {REALIZATIONS}".encode()).hexdigest()
-    path = cache_folder() / "surfaces" / f"{model.card.name}-{key[:12]}.h5"
+    path = cached_file(model, imts)
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_suffix(".lock")):
         if not path.is_file():
             log.warning("no surface for model %r: building it once, %s", model.card.name, path)
-            build_surface(model, path, imts=imts, progress=LogProgress())
+            build_surface(model, path, imts=imts, progress=progress or LogProgress())
     return path
 
 
 class LogProgress:
-    """Log the progress of a build at every 5 %, with the time that is left."""
+    """Log the progress of a build once a minute, with the time that is left of the round."""
+
+    EVERY_S = 60.0
 
     def __init__(self) -> None:
-        self.start = time.monotonic()
-        self.next = 0.05
+        self.start = self.said = time.monotonic()
 
     def __call__(self, share: float) -> None:
         """Take the share of the work that is done, 0 to 1."""
-        if share >= self.next:
-            left = (time.monotonic() - self.start) * (1.0 / share - 1.0)
+        now = time.monotonic()
+        if now - self.said >= self.EVERY_S:
+            left = (now - self.start) * (1.0 / share - 1.0)
             log.warning("surface: %.0f %% done, about %.0f min left", 100 * share, left / 60)
-            self.next = share + 0.05
+            self.said = now
 
 
 def load_for(model: WaveformModel, path: str | Path) -> Surface:

@@ -24,8 +24,10 @@ Estimator = Callable[[dict[str, NDArray[np.float64]]], NDArray[np.float64]]
 
 #: Scenarios with the largest errors whose axis is looked for in a round.
 PROBED = 8
-#: Scenarios estimated at once: bounds the records in memory.
+#: Scenarios estimated at once: at most, which bounds the records in memory, and no more than take
+#: some seconds, so that a slow model shows progress and loses little when it is stopped.
 CHUNK = 16
+CHUNK_S = 10.0
 SAVE_EVERY_S = 30.0
 
 
@@ -45,6 +47,7 @@ class Estimates:
         self.path, self.plan, self.progress = path, plan, progress
         self.found: dict[str, dict[tuple[float, ...], NDArray[np.float64]]] = {}
         self.asked = self.done = 0
+        self.size = 1
         self.saved = time.monotonic()
         if path.is_file():
             try:
@@ -64,9 +67,12 @@ class Estimates:
         keys = [tuple(row) for row in table.tolist()]
         missing = np.array([i for i in np.argsort(order, kind="stable") if keys[i] not in held])
         self.asked += len(missing)
-        for start in range(0, len(missing), CHUNK):
-            rows = missing[start : start + CHUNK]
+        while len(missing):
+            rows, missing = missing[: self.size], missing[self.size :]
+            began = time.monotonic()
             values = make({k: v[rows] for k, v in conditions.items()})
+            fits = len(rows) * CHUNK_S / max(time.monotonic() - began, 1e-3)
+            self.size = int(np.clip(fits, 1, min(2 * len(rows), CHUNK)))
             held.update((keys[r], values[:, j]) for j, r in enumerate(rows))
             self.done += len(rows)
             self.save()
