@@ -68,6 +68,12 @@ def origin_s(metadata: Mapping[str, Any]) -> float:
     return float(_utc(event) - _utc(start))
 
 
+def to_the_minute(event_time: Any) -> bool:
+    """Whether an origin time is cut to the minute, as in the files of K-NET and KiK-net."""
+    time = _utc(event_time)
+    return time.second == 0 and time.microsecond == 0
+
+
 def given_pick(metadata: Mapping[str, Any], dt_s: float) -> float:
     """The P onset that the metadata tell, s after the first sample, or NaN.
 

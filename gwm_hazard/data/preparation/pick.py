@@ -19,11 +19,16 @@ from gwm_hazard.data.preparation.settings import Rejected
 BAND_HZ = (1.0, 20.0)
 STA_S, LTA_S = 0.3, 3.0
 ON, OFF = 4.0, 1.5  # ratios at which a trigger begins and ends
+ON_EXPECTED = 2.5  # the same where the time of P is known roughly
 LASTING = 3.0  # rms of the 2 s after an onset against that of what lies before it
 
 #: Bounds of the apparent velocity of the first arrival from a hypocentre, km/s, and what clocks,
 #: origin times and locations are off, s.
-SLOWEST, FASTEST, SLACK_S = 4.0, 9.0, 3.0
+SLOWEST, FASTEST, SLACK_S = 5.0, 9.0, 3.0
+
+#: Distance in km a second between P and S: 1 / (1 / 3.5 - 1 / 6.06), crust of Vp/Vs = 1.73.
+S_MINUS_P_KM_S = 8.3
+LATE_S = 1.5  # tolerance of the time of P that follows from S, s
 
 
 @dataclass(frozen=True)
@@ -72,14 +77,41 @@ def first_onset(
     x = sosfilt(sections, np.concatenate([lead, trace]) - lead.mean())
     ratio = recursive_sta_lta(x, n_sta, n_lta)[lead.size :]
     x = x[lead.size :]
-    for begin, _ in trigger_onset(ratio, ON, OFF):
-        onset = _refined(x, int(begin), dt_s)
-        if onset is None or not between[0] <= onset * dt_s <= between[1]:
-            continue
-        before, after = x[:onset], x[onset : onset + round(2.0 / dt_s)]
-        if before.size < 4 or _rms(after) > LASTING * _rms(before[-round(3.0 / dt_s) :]):
-            return onset * dt_s
+    for on in (ON, ON_EXPECTED) if math.isfinite(between[0]) else (ON,):
+        for begin, _ in trigger_onset(ratio, on, OFF):
+            onset = _refined(x, int(begin), dt_s)
+            if onset is None or not between[0] <= onset * dt_s <= between[1]:
+                continue
+            before, after = x[:onset], x[onset : onset + round(2.0 / dt_s)]
+            if before.size < 4 or _rms(after) > LASTING * _rms(before[-round(3.0 / dt_s) :]):
+                return onset * dt_s
     return None
+
+
+def onset_from_s(horizontals: NDArray[np.float64], dt_s: float, rhypo_km: float) -> float | None:
+    """Time of P in s that follows from the S onset and the distance, or None.
+
+    For records that a P or S wave started: P is taken to come rhypo / `S_MINUS_P_KM_S` s before the
+    S onset, which is the minimum of the Akaike criterion of the horizontals, 0.5 to 10 Hz, at 0.35
+    to 1.6 times that interval after the first sample. The time may be negative, up to `LATE_S`
+    before the record.
+    """
+    from obspy.signal.trigger import aic_simple
+    from scipy.signal import butter, sosfilt
+
+    interval = rhypo_km / S_MINUS_P_KM_S
+    low, high = (round(x / dt_s) for x in (0.35 * interval, 1.6 * interval + LATE_S))
+    sections = butter(2, (0.5, min(10.0, 0.4 / dt_s)), "bandpass", fs=1 / dt_s, output="sos")
+    x = sosfilt(sections, horizontals, axis=1)
+    if not math.isfinite(interval) or x.shape[1] < high + 2 / dt_s or high - low < 20:
+        return None
+    criterion = sum(aic_simple(trace[low:high])[2:-3] for trace in x)
+    s = low + 3 + int(np.argmin(np.where(np.isfinite(criterion), criterion, np.inf)))
+    before, after = x[:, max(0, s - round(2 / dt_s)) : s], x[:, s : s + round(2 / dt_s)]
+    p = s * dt_s - interval
+    if abs(p) > LATE_S or not _rms(after) > 1.5 * _rms(before):
+        return None
+    return p
 
 
 def _refined(x: NDArray[np.float64], begin: int, dt_s: float) -> int | None:
@@ -183,9 +215,11 @@ def find(
             raise Rejected("late start", f"the given P onset lies {given_s:.2f} s after the first "
                                          f"sample, the record is {length:.2f} s long")  # fmt: skip
         return Pick(given_s, "given")
-    if between[1] < quiet_s or between[0] > length:
-        raise Rejected("late start", f"P is expected between {between[0]:.1f} and {between[1]:.1f} "
-                                     f"s, the record is {length:.1f} s long")  # fmt: skip
+    if between[1] < 0 or between[0] > length:
+        raise Rejected(
+            "time", f"P is expected between {between[0]:.1f} and {between[1]:.1f} s, the record is "
+            f"{length:.1f} s long: clock, origin time or coordinates are wrong"
+        )  # fmt: skip
     if picker != "aic" and has_vertical and acc.shape[0] == 3:
         onset = network_onset(acc, dt_s, between, picker)
         if onset is not None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from gwm_hazard.data.preparation.settings import Rejected
 
 CLIPPED = 6  # equal samples at a peak
+COARSE = 100  # least steps of the digitiser up to a peak, for clipping to be told
 FLAT_S = 1.0  # longest time without any movement while the record goes on
 SPIKE = 12.0  # height against the typical step between samples around it
 COMPONENT_RATIO = 50.0  # between rms of the strongest and the weakest component
@@ -32,18 +33,31 @@ def without_padding(acc: NDArray[np.floating]) -> slice:
 
 
 def check_flat(acc: NDArray[np.floating], dt_s: float, names: Sequence[str]) -> None:
-    """Reject a component that stands still for longer than `FLAT_S` s (a drop-out)."""
+    """Reject a component that stands still for longer than `FLAT_S` s while the ground shakes.
+
+    That is between the first and the last time at which some component is above 10 % of its peak:
+    before and after, a coarse digitiser may rightly show nothing.
+    """
     least = max(CLIPPED, round(FLAT_S / dt_s))
+    moved = np.abs(acc - np.median(acc, axis=1, keepdims=True))
+    strong = np.flatnonzero((moved >= 0.1 * moved.max(axis=1, keepdims=True)).any(axis=0))
+    first = int(strong[0])
     for trace, name in zip(acc, names, strict=True):
-        length, start = longest_run(np.diff(trace) == 0)
+        length, start = longest_run(np.diff(trace[first : strong[-1] + 1]) == 0)
         if length + 1 > least:
             raise Rejected("flat", f"component {name} stands still for {length * dt_s:.2f} s at "
-                                   f"{start * dt_s:.2f} s")  # fmt: skip
+                                   f"{(first + start) * dt_s:.2f} s")  # fmt: skip
 
 
 def check_clipped(acc: NDArray[np.floating], names: Sequence[str]) -> None:
-    """Reject `CLIPPED` or more equal samples in a row at a component's largest or least value."""
+    """Reject `CLIPPED` or more equal samples in a row at a component's largest or least value.
+
+    Not where the peak is within `COARSE` steps of the digitiser, at which crests are flat.
+    """
     for trace, name in zip(acc, names, strict=True):
+        steps = np.abs(np.diff(trace))
+        if not steps.any() or np.ptp(trace) < 2 * COARSE * steps[steps > 0].min():
+            continue
         for extreme in (trace.max(), trace.min()):
             length, _ = longest_run(trace == extreme)
             if length >= CLIPPED:

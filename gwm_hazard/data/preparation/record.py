@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gwm_hazard.data.preparation import pick, quality
-from gwm_hazard.data.preparation.conditions import conditions, given_pick, origin_s
+from gwm_hazard.data.preparation.conditions import conditions, given_pick, origin_s, to_the_minute
 from gwm_hazard.data.preparation.rotation import azimuths, to_radial_transverse
 from gwm_hazard.data.preparation.settings import Rejected, Settings
 from gwm_hazard.data.preparation.signal import ORDER, causal_highpass, detrended, resampled
@@ -78,10 +78,9 @@ def prepare_record(record: Record, settings: Settings, picker: str = "aic") -> P
 
     onset = _onset(record, row, acc, orientation, cut_s, settings, picker)
     p = round(onset.time_s * settings.rate_hz)
-    if p * new_dt < settings.min_before_p_s:
-        raise Rejected("late start", f"{p * new_dt:.2f} s before the P onset, less than "
-                                     f"{settings.min_before_p_s:g}")  # fmt: skip
-    ratios = quality.signal_to_noise(acc, p, new_dt, settings.snr_bands)
+    ratios = [math.nan] * len(settings.snr_bands)
+    if onset.source != "from S":
+        ratios = quality.signal_to_noise(acc, p, new_dt, settings.snr_bands)
     quality.check_noise(ratios, settings.snr_bands, settings.min_snr)
 
     if rotate and orientation is not None:
@@ -132,21 +131,38 @@ def _onset(
     settings: Settings,
     picker: str,
 ) -> pick.Pick:
-    origin = origin_s(record.metadata) - cut_s if settings.travel_time else math.nan
+    between = -math.inf, math.inf
+    rhypo = row.get("rhypo", math.nan)
+    if settings.travel_time:
+        between = pick.plausible(rhypo, origin_s(record.metadata) - cut_s)
+        if math.isfinite(between[1]) and to_the_minute(record.metadata["event_time"]):
+            between = between[0], between[1] + 60.0
     networked = acc
     if picker != "aic" and orientation is not None and acc.shape[0] == 3:
         # a back-azimuth of 180 deg: radial is north, transverse east
         north_east = to_radial_transverse(acc[:2], orientation, 180.0)
         networked = np.concatenate([north_east, acc[2:]])
-    return pick.find(
-        networked,
-        record.has_vertical,
-        1.0 / settings.rate_hz,
-        given_s=given_pick(record.metadata, record.dt_s) - cut_s,
-        between=pick.plausible(row.get("rhypo", math.nan), origin),
-        picker=picker,
-        quiet_s=settings.min_before_p_s or 1.0,
-    )
+    dt = 1.0 / settings.rate_hz
+    try:
+        onset = pick.find(
+            networked,
+            record.has_vertical,
+            dt,
+            given_s=given_pick(record.metadata, record.dt_s) - cut_s,
+            between=between,
+            picker=picker,
+            quiet_s=settings.min_before_p_s or 1.0,
+        )
+        if onset.time_s < settings.min_before_p_s:
+            least = f"less than {settings.min_before_p_s:g}"
+            raise Rejected("late start", f"{onset.time_s:.2f} s before the P onset, {least}")
+    except Rejected:
+        late = settings.late_start == "align" and between[0] <= settings.min_before_p_s
+        time = pick.onset_from_s(acc[: record.n_horizontal], dt, rhypo) if late else None
+        if time is None:
+            raise
+        return pick.Pick(time, "from S")
+    return onset
 
 
 def _steps(

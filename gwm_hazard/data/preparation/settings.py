@@ -31,6 +31,7 @@ CODES = {
     "spike": "single samples stand out",
     "components differ": "one component is far weaker or stronger than the others",
     "no onset": "no P onset found, or none at a plausible time",
+    "time": "does not cover the time at which P is expected",
     "late start": "starts too shortly before the P onset, or after it",
     "noise": "signal too weak against the noise before P",
     "peak": "peak acceleration impossible or implausible: wrong unit?",
@@ -60,6 +61,9 @@ class Settings:
     rate_hz : sampling rate of the result
     before_p_s, length_s : window, from before the P onset
     min_before_p_s : least record before P; what is missing of ``before_p_s`` is filled with zeros
+    late_start : what is done with records that start later: "reject", or "align", keep those
+        whose S onset agrees with a P onset at their start, see `pick.onset_from_s`; their noise is
+        not known
     picker : "auto", "aic", or a SeisBench model and its weights, "phasenet:instance"
     travel_time : whether onsets must agree with origin time and distance, where both are known
     min_snr : least ratio of amplitude spectra, signal to noise before P, in each of ``snr_bands``
@@ -81,6 +85,7 @@ class Settings:
     before_p_s: float = 5.0
     length_s: float = 40.96
     min_before_p_s: float = 1.0
+    late_start: str = "reject"
     picker: str = "auto"
     travel_time: bool = True
     min_snr: float = 3.0
@@ -103,6 +108,7 @@ class Settings:
 
         among("components", COMPONENTS)
         among("detrend", DETRENDS)
+        among("late_start", ("reject", "align"))
         if ":" not in self.picker:
             among("picker", ("auto", "aic"))
         for name in ("rate_hz", "length_s", "max_pga"):

@@ -15,21 +15,21 @@ def cut(
 ) -> tuple[NDArray[np.float32], int, int]:
     """(n, nt) to (n, npts) with sample ``p`` at ``before``; zeros added at the start, at the end.
 
-    Where zeros are added the record is tapered by a half cosine: over `TAPER_IN_S` s, or half of
-    what lies before P where that is shorter, and over the last `TAPER_OUT_S` s. A record that goes
-    on beyond the window is cut without a taper.
+    ``p`` may lie before the record. Where zeros are added the record is tapered by a half cosine:
+    over `TAPER_IN_S` s, or half of what lies before P where that is shorter, and over the last
+    `TAPER_OUT_S` s. A record that goes on beyond the window is cut without a taper.
     """
-    first, last = max(0, p - before), min(acc.shape[1], p - before + npts)
-    out = np.zeros((acc.shape[0], npts), dtype=np.float64)
-    at_start, at_end = first - (p - before), (p - before + npts) - last
+    begin = p - before
+    first, last = max(0, begin), min(acc.shape[1], begin + npts)
     piece = acc[:, first:last].copy()
+    at_start, at_end = first - begin, begin + npts - last
     if at_start:
-        width = min(round(TAPER_IN_S / dt_s), max(1, (p - first) // 2))
+        width = max(1, min(round(TAPER_IN_S / dt_s), (p - first) // 2))
         piece[:, :width] *= _ramp(width)
     if at_end:
         width = min(round(TAPER_OUT_S / dt_s), piece.shape[1])
         piece[:, piece.shape[1] - width :] *= _ramp(width)[::-1]
-    out[:, at_start : npts - at_end] = piece
+    out = np.pad(piece, [(0, 0), (at_start, at_end)])
     return out.astype(np.float32), at_start, at_end
 
 
