@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from gwm_hazard.data.preparation import Settings, prepare
-from gwm_hazard.data.preparation.run import overview_table
+from gwm_hazard.data.preparation.run import summary_table
 from gwm_hazard.data.preparation.work import BATCH, Task
 from gwm_hazard.data.records import Failure, Record
 from gwm_hazard.data.training_set import TrainingSet
@@ -70,7 +70,7 @@ def main() -> None:
     print(f"{summary.kept} of {total} records kept; not kept:")
     for code, n in summary.rejected.most_common():
         print(f"  {n:4d}  {code}")
-    print(overview_table(data).to_string(index=False))
+    print(summary_table(data).to_string(index=False))
     table = data.table
     ratio = np.log(table["pga_after"] / table["pga_before"])
     print(f"PGA after / before: median {np.exp(ratio.median()):.3f}, 5 to 95 % "

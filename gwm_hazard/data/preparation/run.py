@@ -247,7 +247,7 @@ class _Journal:
         self.path.unlink()
 
 
-def overview_table(data: TrainingSet) -> pd.DataFrame:
+def summary_table(data: TrainingSet) -> pd.DataFrame:
     """Records, events and stations of each split, and the ranges of the conditions."""
     rows = []
     for split in (*SPLITS, "all"):
