@@ -233,6 +233,15 @@ def _typical(data: Any, rows: NDArray[np.int64], n: int) -> NDArray[np.int64]:
     return rows[np.argsort(values)[ranks]]
 
 
+#: What the title of a record tells, where the model has it.
+_TOLD = {"mag": "M {:.2f}", "rrup": "rrup {:.0f} km", "repi": "repi {:.0f} km",
+         "vs30": "Vs30 {:.0f} m/s"}  # fmt: skip
+
+
+def _scenario(record: Any) -> str:
+    return ", ".join(t.format(float(record[k])) for k, t in _TOLD.items() if k in record)
+
+
 def _record_row(figure: Figure, grid: Any, row: int, record: Any, poe: float) -> None:
     npts = int(record["npts"])
     dt_s = float(record["time"][1] - record["time"][0])
@@ -257,8 +266,7 @@ def _record_row(figure: Figure, grid: Any, row: int, record: Any, poe: float) ->
     ax.set_yticks([])
     ax.set_ylabel("acceleration\n(peaks at right, m/s$^2$)", fontsize=8)
     ax.set_title(
-        f"{100 * poe:g} %: M {float(record['mag']):.2f}, rrup {float(record['rrup']):.0f} km, "
-        f"Vs30 {float(record['vs30']):.0f} m/s; PGA {float(record['PGA']):.2f} g, "
+        f"{100 * poe:g} %: {_scenario(record)}; PGA {float(record['PGA']):.2f} g, "
         f"PGV {float(record['PGV']):.0f} cm/s, D5-95 {float(record['RSD595']):.1f} s",
         fontsize=9,
         loc="left",
