@@ -19,8 +19,11 @@ from pathlib import Path
 
 import openquake.qa_tests_data
 
+from gwm_hazard.models.registry import CARD_FILE, installed
+
 SOURCE = "mosaic/CCA/in/ssm/shallow/cca19_shallow_fault_m65.xml"
-TARGET = Path(__file__).parent / "source_model.xml"
+HERE = Path(__file__).parent
+TARGET = HERE / "source_model.xml"
 
 
 def restored(rates: list[str]) -> list[str]:
@@ -37,10 +40,20 @@ def restored(rates: list[str]) -> list[str]:
     return out
 
 
+def has_tfcgan() -> bool:
+    """Whether ``model = "tfcgan"`` of ``job_tfcgan.ini`` is there: in this folder, or installed."""
+    return (HERE / "tfcgan" / CARD_FILE).is_file() or "tfcgan" in installed()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--as-shipped", action="store_true", help="change nothing")
+    parser.add_argument(
+        "--has-tfcgan", action="store_true", help="do nothing; exit code 0 if that model is there"
+    )
     args = parser.parse_args()
+    if args.has_tfcgan:
+        raise SystemExit(not has_tfcgan())
     source = Path(openquake.qa_tests_data.__path__[0]) / SOURCE
     text = source.read_text(encoding="utf-8").replace("Model %s", "CCA19 shallow faults (GEM)")
     if not args.as_shipped:

@@ -133,7 +133,10 @@ def shares(dstore: Any, branch: Branch, poes: list[float]) -> Shares:
     reached = np.stack(levels) > 0
     with np.errstate(invalid="ignore", divide="ignore"):
         share = np.where(reached[..., None], outside / all_rates[..., None], np.nan)
-    weights = np.array(branch.weights) / sum(branch.weights)
+    weights = np.array(branch.weights)
+    if not weights.any():  # a branch that is there to be compared
+        weights = np.ones_like(weights)
+    weights = weights / weights.sum()
     mean = np.tensordot(weights, share, axes=(0, 0))
     iml = np.tensordot(weights, np.stack(levels), axes=(0, 0))
     return Shares(branch, names, iml, mean[..., -1], mean[..., :-1])
@@ -207,7 +210,7 @@ def _report(s: Shares, imts: list[str], poes: list[float], threshold: float) -> 
 
 def figure(found: list[Shares], imts: list[str], poes: list[float], description: str) -> Figure:
     """Shares by condition, the site with the largest one; a row a branch, a column a poe."""
-    size = (max(4.6 * len(poes) + 0.8, 7.0), 3.2 * len(found) + 1.0)
+    size = (max(4.6 * len(poes) + 2.2, 8.4), 3.2 * len(found) + 1.0)
     picture = Figure(figsize=size, layout="constrained")
     axes = picture.subplots(len(found), len(poes), squeeze=False, sharey=True)
     colours = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -235,8 +238,10 @@ def figure(found: list[Shares], imts: list[str], poes: list[float], description:
             model = f"{s.branch.gsim.card.name} ({s.branch.id})"
             ax.set_title(f"{model}, poe {poe:g}, site {site}", fontsize=10)
             ax.grid(axis="y", color="0.9", lw=0.6)
+            ax.set_axisbelow(True)
         axes[row, 0].set_ylabel("share of the exceedance rate (%)")
-        axes[row, 0].legend(fontsize=8, frameon=False, title="outside the range", title_fontsize=8)
+        beside = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5), "frameon": False}
+        axes[row, -1].legend(**beside, fontsize=8, title="outside the range", title_fontsize=8)
     picture.suptitle(
         f"Hazard from outside the model's range of validity. {description}", fontsize=11
     )

@@ -31,6 +31,7 @@ from gwm_hazard.surface.build import (
     IMTS,
     NODES_A_SHAPE,
     REALIZATIONS,
+    SAMPLED,
     SHAPE_SCENARIOS,
     default_axes,
 )
@@ -110,7 +111,7 @@ def main() -> None:
     shape = min(SHAPE_SCENARIOS, max(NODES_A_SHAPE, nodes // NODES_A_SHAPE))
     grid = " x ".join(f"{len(a.values)} {a.name}" for a in axes)
     for title, count in ((f"{grid} = {nodes} nodes", nodes), (f"{LARGE_NODES} nodes", LARGE_NODES)):
-        draws = (count + 2 * HELD_OUT + shape) * REALIZATIONS
+        draws = (count + HELD_OUT + SAMPLED + shape) * REALIZATIONS
         print(
             f"surface, {title}, first round: {draws} draws, {draws * each[0] / 6e4:.0f} min; "
             f"on {arguments.threads} free cores {draws * each[1] / 6e4 / arguments.threads:.0f} min"
