@@ -14,6 +14,11 @@ FORMATS = {
     "seisbench": "gwm_hazard.data.readers.seisbench",
     "obspy": "gwm_hazard.data.readers.seismology",
     "at2": "gwm_hazard.data.readers.at2",
+    "asdf": "gwm_hazard.data.readers.asdf",
+    "dyna": "gwm_hazard.data.readers.dyna",
+    "afad": "gwm_hazard.data.readers.afad",
+    "cosmos": "gwm_hazard.data.readers.cosmos",
+    "csmip": "gwm_hazard.data.readers.csmip",
     "csv": "gwm_hazard.data.readers.text",
 }
 
@@ -37,12 +42,18 @@ def detect(path: Path) -> str:
     if not head.strip():
         raise ValueError(f"{path}: the file is empty")
     if head.startswith(_HDF5):
+        from gwm_hazard.data.readers.asdf import is_asdf
+
+        if is_asdf(path):
+            return "asdf"
         beside = path.with_name(path.name.replace("waveforms", "metadata")).with_suffix(".csv")
         return "seisbench" if beside != path.with_suffix(".csv") and beside.exists() else "hdf5"
     if b"\0" in head:
         return "obspy"
     text = head.decode("latin-1")
     lines = text.splitlines()
+    if (name := _header(text)) is not None:
+        return name
     if _AT2.search("\n".join(lines[:10])):
         return "at2"
     if "trace_name" in lines[0].split(","):
@@ -60,6 +71,19 @@ def detect(path: Path) -> str:
         f"{path}: no format that is known ({', '.join(FORMATS)}); if it is one of them, name it "
         "with --format"
     )
+
+
+def _header(text: str) -> str | None:
+    """Formats that the beginning of their header gives away."""
+    from gwm_hazard.data.readers import afad, cosmos, csmip, dyna
+
+    checks = {
+        "dyna": dyna.is_dyna,
+        "afad": afad.is_afad,
+        "cosmos": cosmos.is_cosmos,
+        "csmip": csmip.is_csmip,
+    }
+    return next((name for name, check in checks.items() if check(text)), None)
 
 
 def obspy_format(path: Path) -> str | None:

@@ -12,6 +12,8 @@ from gwm_hazard.data.figures import COLOURS
 from gwm_hazard.data.training_set import SPLITS, TrainingSet
 from gwm_hazard.provenance import replacing
 
+_PAPER = {"fc": "w", "ec": "none", "pad": 1, "alpha": 0.8}
+
 SHOWN = 10  # records drawn, evenly spread over distance
 
 _COLOUR = dict(zip(SPLITS, (COLOURS[1], COLOURS[2], COLOURS[0]), strict=True))
@@ -93,7 +95,7 @@ def _records(figure: Any, data: TrainingSet) -> None:
         ax.set_ylim(-1.3 * acc.shape[0] + 0.3, 1.7)
         ax.set_yticks([-1.3 * k for k in range(acc.shape[0])], list(data.components))
         ax.text(0.995, 0.97, ", ".join(filter(None, told)), transform=ax.transAxes, ha="right",
-                va="top", fontsize=8, bbox={"fc": "w", "ec": "none", "pad": 1, "alpha": 0.8})  # fmt: skip
+                va="top", fontsize=8, bbox=_PAPER)  # fmt: skip
         ax.spines[["top", "right"]].set_visible(False)
     axes[-1].set_xlim(time[0], time[-1])
     axes[-1].set_xlabel("time after P, s")
