@@ -249,7 +249,7 @@ def _chunks(
         row = np.arange(first, min(first + _CHUNK, simulation.records))
         event, site = np.divmod(row, simulation.sites_per_event)
         table = simulation.conditions(event, site)
-        scenarios = Scenarios(**{k: table[k].to_numpy() for k in table})
+        scenarios = Scenarios(**{str(k): v.to_numpy() for k, v in table.items()})
         model.card.check(scenarios)
         noise = Noise(simulation.seed, event, site, 0)
         acceleration = np.zeros((len(row), 3, simulation.npts), dtype=np.float32)

@@ -1,0 +1,260 @@
+"""What a training is told: a TOML file, table by table, every value with a default."""
+
+from __future__ import annotations
+
+import math
+import tomllib
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from gwm_hazard.units import CONDITIONS
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Data:
+    """The training set and how it enters the networks.
+
+    Attributes
+    ----------
+    folder : as ``gwm-hazard data prepare`` or ``simulate`` wrote it, relative to the TOML file
+    records : use so many of its training split at most; 0 for all
+    conditions : names, in the order of the network
+    log : those of which the natural logarithm enters
+    distance : what ``rhypo`` is: "rhypo", or "effective" where the rupture distance is known
+        (:func:`gwm_hazard.distance.effective_distance_km`), as OpenQuake branches give it
+    clip, ln_top : of the log-spectrogram: its modulus at -1, ln of the modulus at +1
+    """
+
+    folder: str
+    records: int = 0
+    conditions: tuple[str, ...] = ("mag", "rhypo", "vs30", "hypo_depth")
+    log: tuple[str, ...] = ("rhypo", "vs30")
+    distance: str = "effective"
+    clip: float = 1e-4
+    ln_top: float = 6.0
+
+    def __post_init__(self) -> None:
+        for name in (*self.conditions, *self.log):
+            if name not in CONDITIONS:
+                raise ValueError(f"data: condition {name!r}: known are {', '.join(CONDITIONS)}")
+        if self.distance not in ("rhypo", "effective"):
+            raise ValueError(f"data: distance = {self.distance!r}: give 'rhypo' or 'effective'")
+
+
+@dataclass(frozen=True)
+class Optimisation:
+    """How a network is fitted: AdamW, linear warm-up and cosine decay, moving average.
+
+    Attributes
+    ----------
+    steps, batch : updates, and records of each over all devices
+    rate, warmup, weight_decay, beta2, clip : of AdamW: learning rate at its highest, steps of the
+        warm-up, decay, second moment's; largest norm of the gradient
+    average : decay of the moving average of the weights, a step
+    check, patience : steps between looks at the dev split; looks without a better loss after
+        which the fit stops, 0 for never
+    """
+
+    steps: int = 10_000
+    batch: int = 32
+    rate: float = 1e-3
+    warmup: int = 100
+    weight_decay: float = 1e-4
+    beta2: float = 0.99
+    clip: float = 1.0
+    average: float = 0.999
+    check: int = 250
+    patience: int = 0
+
+
+@dataclass(frozen=True)
+class AutoencoderStage:
+    """Sizes of the autoencoder, its loss (:mod:`gwm_hazard.training.autoencoder`) and its fit."""
+
+    latent_channels: int = 8
+    model_channels: int = 64
+    channel_mult: tuple[int, ...] = (1, 2, 4)
+    num_res_blocks: int = 2
+    groups: int = 32
+    patch: int = 1
+    kl: float = 1e-4
+    low_frequencies: float = 4.0
+    power: float = 0.5
+    fit: Optimisation = field(default_factory=Optimisation)
+
+
+@dataclass(frozen=True)
+class BaselineStage:
+    """Size of the baseline (0: none, as published) and its fit."""
+
+    width: int = 64
+    fit: Optimisation = field(default_factory=lambda: Optimisation(steps=2000, batch=64))
+
+
+@dataclass(frozen=True)
+class DenoiserStage:
+    """Sizes of the denoiser, the noise levels it learns at (ln sigma: mean, sd), and its fit."""
+
+    model_channels: int = 128
+    channel_mult: tuple[int, ...] = (1, 2, 4, 4)
+    attention_resolutions: tuple[int, ...] = (8,)
+    num_res_blocks: int = 2
+    num_heads: int = 4
+    groups: int = 32
+    ln_sigma_mean: float = -0.4
+    ln_sigma_sd: float = 1.6
+    fit: Optimisation = field(default_factory=Optimisation)
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """How ``--from MODEL`` goes on with a model; its autoencoder stays as it is.
+
+    Attributes
+    ----------
+    parts : "baseline", "denoiser" or both, in this order
+    rank : of the low-rank change to each weight (Hu et al. 2022, LoRA); 0 changes all weights
+    replay : a second training set to mix in, so that what it taught is not forgotten; "" for none
+    replay_share : share of each batch that comes from it
+    baseline, denoiser : the fits
+    """
+
+    parts: tuple[str, ...] = ("baseline", "denoiser")
+    rank: int = 8
+    replay: str = ""
+    replay_share: float = 0.5
+    baseline: Optimisation = field(
+        default_factory=lambda: Optimisation(
+            steps=400, rate=1e-3, warmup=20, check=20, patience=6, average=0.98
+        )
+    )
+    denoiser: Optimisation = field(
+        default_factory=lambda: Optimisation(
+            steps=400, rate=5e-4, warmup=20, check=20, patience=6, average=0.98
+        )
+    )
+
+    def __post_init__(self) -> None:
+        for part in self.parts:
+            if part not in ("baseline", "denoiser"):
+                raise ValueError(f"tuning: parts = {part!r}: give 'baseline' and 'denoiser'")
+        if not 0 <= self.replay_share < 1:
+            raise ValueError(f"tuning: replay_share = {self.replay_share}: give 0 to below 1")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where it runs, in lightning-fabric's words, and how often the state goes to the disk.
+
+    Attributes
+    ----------
+    accelerator, devices : "auto", "cpu", "gpu" ...; processes, one a GPU
+    precision : "bf16-mixed" (autocast) or "32-true"
+    threads : of torch on a CPU; 0 leaves the default
+    checkpoint_s : seconds between checkpoints
+    """
+
+    accelerator: str = "auto"
+    devices: int = 1
+    precision: str = "bf16-mixed"
+    threads: int = 0
+    checkpoint_s: float = 60.0
+
+
+@dataclass(frozen=True)
+class Output:
+    """The model that comes out: fast sampling settings, and fields of its card."""
+
+    sampler: str = "dpmpp_2m"
+    steps: int = 16
+    precision: str = "float32"
+    griffin_lim: int = 32
+    card: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """All tables of a training file."""
+
+    data: Data
+    seed: int = 0
+    autoencoder: AutoencoderStage = field(default_factory=AutoencoderStage)
+    baseline: BaselineStage = field(default_factory=BaselineStage)
+    denoiser: DenoiserStage = field(default_factory=DenoiserStage)
+    tuning: Tuning = field(default_factory=Tuning)
+    machine: Machine = field(default_factory=Machine)
+    model: Output = field(default_factory=Output)
+
+    @classmethod
+    def read(cls, path: str | Path) -> TrainingConfig:
+        """From a TOML file; folders in it are relative to it.
+
+        Raises
+        ------
+        ValueError
+            An unknown name or a value of the wrong kind; the message names it.
+        """
+        path = Path(path)
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+            raise ValueError(f"{path}: not TOML ({exc})") from exc
+        for table, name in (("data", "folder"), ("tuning", "replay")):
+            if isinstance(values.get(table), dict) and values[table].get(name):
+                values[table][name] = str(path.parent / str(values[table][name]))
+        try:
+            return _build(cls, values, "")
+        except ValueError as exc:
+            raise ValueError(f"{path}: {exc}") from exc
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain types."""
+        return asdict(self)
+
+
+def _build(cls: type[T], values: Mapping[str, Any], where: str) -> T:
+    kinds = typing.get_type_hints(cls)
+    known = {f.name for f in fields(cls)}  # type: ignore[arg-type]
+    for name in values:
+        if name not in known:
+            raise ValueError(f"{where}unknown setting {name!r}; known: {', '.join(sorted(known))}")
+    made = {k: _value(kinds[k], v, f"{where}{k}") for k, v in values.items()}
+    try:
+        return cls(**made)
+    except TypeError:
+        needed = [f.name for f in fields(cls) if f.name not in made]  # type: ignore[arg-type]
+        raise ValueError(f"{where or 'file '}needs {needed[0]!r}") from None
+
+
+def _value(kind: Any, value: Any, where: str) -> Any:
+    if is_dataclass(kind):
+        if not isinstance(value, dict):
+            raise ValueError(f"{where} = {value!r}: must be a table")
+        return _build(typing.cast(type, kind), value, f"{where}.")
+    origin = typing.get_origin(kind)
+    if origin is tuple:
+        (inner, _) = typing.get_args(kind)
+        if isinstance(value, list) and all(_is(inner, v) for v in value):
+            return tuple(value)
+    elif origin is dict or isinstance(kind, types.GenericAlias):
+        if isinstance(value, dict):
+            return value
+    elif _is(kind, value) and not (isinstance(value, float) and not math.isfinite(value)):
+        if isinstance(value, int | float) and not isinstance(value, bool) and value < 0:
+            if where.endswith("ln_sigma_mean"):
+                return value
+            raise ValueError(f"{where} = {value!r}: must not be negative")
+        return float(value) if kind is float else value
+    raise ValueError(f"{where} = {value!r}: must be {getattr(kind, '__name__', kind)}")
+
+
+def _is(kind: Any, value: Any) -> bool:
+    if isinstance(value, bool):
+        return kind is bool
+    return isinstance(value, int | float) if kind is float else isinstance(value, kind)

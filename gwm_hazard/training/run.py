@@ -1,0 +1,248 @@
+"""A training from its configuration to a model folder, stage by stage; each can be gone on with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+
+from gwm_hazard.models.highfem.card import Condition
+from gwm_hazard.models.highfem.config import AutoencoderConfig, BaselineConfig, UNetConfig
+from gwm_hazard.models.highfem.denoiser import LatentDiffusion
+from gwm_hazard.models.highfem.model import HighFEMModel
+from gwm_hazard.models.registry import save_model
+from gwm_hazard.models.weights import Weights
+from gwm_hazard.provenance import replacing
+from gwm_hazard.training import loop
+from gwm_hazard.training.checkpoint import load_state
+from gwm_hazard.training.config import Optimisation, TrainingConfig
+from gwm_hazard.training.curves import plot_curves
+from gwm_hazard.training.objectives import (
+    AutoencoderObjective,
+    BaselineObjective,
+    DiffusionObjective,
+)
+from gwm_hazard.training.records import Images, Latents, Records, encode
+
+#: (stage, share of it that is done, parts of its loss)
+Progress = Callable[[str, float, Mapping[str, float]], None]
+
+STAGES = ("autoencoder", "baseline", "denoiser")
+MODEL = "model"
+SETTINGS = "config.json"
+
+
+def train(
+    config: TrainingConfig,
+    folder: str | Path,
+    *,
+    progress: Progress | None = None,
+    snapshot: bool = False,
+) -> Path:
+    """Train a model from nothing: autoencoder, baseline of its latents, denoiser.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+    folder : path
+        Of the run. One that an interrupted run of the same settings left is gone on with.
+    progress : callable, optional
+    snapshot : bool
+        Fit nothing: make a model of what the checkpoints hold, also while a run goes on.
+
+    Returns
+    -------
+    Path
+        The model folder, which ``load_model`` reads.
+
+    Raises
+    ------
+    ValueError
+        A training set that does not fit, or a folder of other settings.
+    """
+    folder = Path(folder)
+    fabric = started(config)
+    if not snapshot:
+        claim(folder, config.to_dict())
+    records = Records(config.data)
+    conditions = records.conditions(config.data)
+    network = LatentDiffusion(*sizes(config))
+    torch.manual_seed(config.seed)
+    network = LatentDiffusion(*sizes(config))  # built again under the seed: the same start always
+    stage = Stages(config, folder, fabric, progress, snapshot)
+
+    coder = network.autoencoder
+    side = 128 // AutoencoderConfig(**_coder(config)).downsampling
+    images = Images(records, (config.autoencoder.latent_channels, side, side))
+    stage.fit(
+        "autoencoder",
+        AutoencoderObjective(coder, config.autoencoder, config.data),
+        images,
+        config.autoencoder.fit,
+    )
+    if not snapshot:
+        told = stage.telling("latents")
+        encode(coder, records, folder / "latents.npy", fabric.device, fabric.autocast, told)
+    fabric.barrier()
+    coder.requires_grad_(False)
+
+    if (folder / "latents.npy").is_file():
+        latents = encode(
+            coder, records, folder / "latents.npy", fabric.device, nullcontext_autocast
+        )
+        source = Latents(latents, records, conditions)
+    else:
+        source = None
+    if network.baseline is not None:
+        stage.fit("baseline", BaselineObjective(network.baseline), source, config.baseline.fit)
+        network.baseline.requires_grad_(False)
+    stage.fit("denoiser", DiffusionObjective(network, config.denoiser), source, config.denoiser.fit)
+    if fabric.global_rank == 0:
+        write_model(network, config, conditions, folder / MODEL)
+        files = {s: folder / s / "curves.csv" for s in STAGES}
+        plot_curves({s: f for s, f in files.items() if f.is_file()}, folder / "curves.png")
+    fabric.barrier()
+    return folder / MODEL
+
+
+def nullcontext_autocast() -> AbstractContextManager[None]:
+    """No autocast."""
+    return nullcontext()
+
+
+class Stages:
+    """Fits one after the other in folders of their own."""
+
+    def __init__(
+        self,
+        config: TrainingConfig,
+        folder: Path,
+        fabric: Fabric,
+        progress: Progress | None,
+        snapshot: bool = False,
+    ) -> None:
+        self.config, self.folder, self.fabric = config, folder, fabric
+        self.progress, self.snapshot = progress, snapshot
+
+    def telling(self, stage: str) -> Callable[[float], None]:
+        """Progress of something without a loss."""
+        return lambda share: self.progress(stage, share, {}) if self.progress else None
+
+    def fit(self, stage: str, objective: nn.Module, source: Any, settings: Optimisation) -> None:
+        """Fit what has a gradient in the objective; it then holds the best averaged weights."""
+        folder = self.folder / stage
+        if self.snapshot:
+            path = folder / loop.CHECKPOINT
+            if path.is_file():
+                tensors, _ = load_state(path)
+                names = loop.trained(objective)
+                loop.assign(names, {k: tensors[f"average.{k}"] for k in names})
+            return
+        folder.mkdir(parents=True, exist_ok=True)
+
+        def told(step: int, parts: Mapping[str, float]) -> None:
+            if self.progress is not None:
+                self.progress(stage, step / settings.steps, parts)
+
+        best = loop.fit(
+            objective,
+            source,
+            settings,
+            folder,
+            self.fabric,
+            seed=self.config.seed,
+            stream=stage,
+            checkpoint_s=self.config.machine.checkpoint_s,
+            progress=told,
+        )
+        loop.assign(loop.trained(objective), best)
+
+
+def started(config: TrainingConfig) -> Fabric:
+    """lightning-fabric on the devices asked for, launched."""
+    machine = config.machine
+    if machine.threads:
+        torch.set_num_threads(machine.threads)
+    torch.set_float32_matmul_precision("high")
+    fabric = Fabric(
+        accelerator=machine.accelerator,
+        devices=machine.devices,
+        precision=machine.precision,  # type: ignore[arg-type]
+    )
+    fabric.launch()
+    return fabric
+
+
+def claim(folder: Path, settings: Mapping[str, Any]) -> None:
+    """Make the folder of a run, or check that it is one of the same settings.
+
+    Raises
+    ------
+    ValueError
+        Another run's folder; the message names what differs.
+    """
+    path = folder / SETTINGS
+    plain = json.loads(json.dumps(settings))
+    if path.is_file():
+        before = json.loads(path.read_text(encoding="utf-8"))
+        for table, value in plain.items():
+            if table not in ("machine", "model") and before.get(table) != value:
+                raise ValueError(
+                    f"{folder}: holds a run with other settings in [{table}]; give another folder"
+                )
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")
+
+
+def _coder(config: TrainingConfig) -> dict[str, Any]:
+    names = AutoencoderConfig.__dataclass_fields__
+    return {k: v for k, v in asdict(config.autoencoder).items() if k in names}
+
+
+def sizes(config: TrainingConfig) -> tuple[UNetConfig, AutoencoderConfig, BaselineConfig | None]:
+    """Sizes of the networks."""
+    names = UNetConfig.__dataclass_fields__
+    unet = {k: v for k, v in asdict(config.denoiser).items() if k in names}
+    channels = config.autoencoder.latent_channels
+    baseline = BaselineConfig(config.baseline.width) if config.baseline.width else None
+    return (
+        UNetConfig(channels, channels, len(config.data.conditions), **unet),
+        AutoencoderConfig(**_coder(config)),
+        baseline,
+    )
+
+
+def write_model(
+    network: LatentDiffusion,
+    config: TrainingConfig,
+    conditions: Mapping[str, Condition],
+    folder: Path,
+) -> None:
+    """A model folder of a trained network."""
+    unet, coder, baseline = sizes(config)
+    model = HighFEMModel(
+        weights=Weights.of({k: t.contiguous() for k, t in network.state_dict().items()}),
+        unet=asdict(unet),
+        autoencoder=asdict(coder),
+        averaging="ema",
+        sampler=config.model.sampler,
+        steps=config.model.steps,
+        precision=config.model.precision,
+        griffin_lim=config.model.griffin_lim,
+        phases="random",
+        conditions={name: c.to_dict() for name, c in conditions.items()},
+        baseline=None if baseline is None else asdict(baseline),
+        clip=config.data.clip,
+        ln_top=config.data.ln_top,
+        about={"name": folder.parent.name, "training_data": config.data.folder} | config.model.card,
+    )
+    save_model(model, folder)
