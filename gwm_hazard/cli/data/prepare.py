@@ -214,11 +214,16 @@ def prepare(
 
 def _report(summary: Summary) -> None:
     from gwm_hazard.data.preparation.run import summary_table
-    from gwm_hazard.data.training_set import TrainingSet
+    from gwm_hazard.data.training_set import SPLITS, TrainingSet
 
     total = summary.kept + sum(summary.rejected.values())
     click.echo(f"{summary.folder}: {summary.kept} of {total} records")
-    click.echo(summary_table(TrainingSet.open(summary.folder)).to_string(index=False))
+    data = TrainingSet.open(summary.folder)
+    click.echo(summary_table(data).to_string(index=False))
+    empty = [split for split in SPLITS if not len(data.rows(split))]
+    if empty:
+        remedy = "give more events, or other --shares or another --seed"
+        click.echo(f"no event falls into {' and '.join(empty)}: {remedy}", err=True)
     if summary.rejected:
         from gwm_hazard.data.preparation.settings import CODES
 

@@ -51,7 +51,8 @@ def prepare_record(record: Record, settings: Settings, picker: str = "aic") -> P
     if row.get("installation") == "borehole" and not settings.borehole:
         raise Rejected("borehole", "recorded in a borehole")
     orientation = azimuths(names, row)
-    rotate = settings.components.startswith("R")
+    # a training file that is prepared again
+    rotate = settings.components.startswith("R") and not _is_rotated(names)
     if rotate and (orientation is None or "back_azimuth" not in row):
         lacking = "the azimuths of its components" if orientation is None else "coordinates"
         raise Rejected("orientation", f"{lacking} unknown: no radial and transverse")
@@ -108,6 +109,10 @@ def prepare_record(record: Record, settings: Settings, picker: str = "aic") -> P
     if (start := record.metadata.get("start_time")) not in (None, ""):
         row["start_time"] = _start(start, cut_s + (p - settings.p_sample) * new_dt)
     return Prepared(window, row)
+
+
+def _is_rotated(names: tuple[str, ...]) -> bool:
+    return [name.upper()[-1:] for name in names[:2]] == ["R", "T"]
 
 
 def _check_raw(

@@ -257,4 +257,4 @@ def summary_table(data: TrainingSet) -> pd.DataFrame:
             if name in part and part[name].notna().any():
                 row[name] = f"{part[name].min():.4g} to {part[name].max():.4g}"
         rows.append(row)
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).fillna("")

@@ -49,7 +49,7 @@ def scan_channels(read: Read, paths: Sequence[Path], options: Options) -> list[S
         for key in sorted(keys):
             groups.setdefault((path.parent, key), []).append(path)
     for (_, key), members in groups.items():
-        label = f"{', '.join(map(str, members))}: {'.'.join(filter(None, key))}"
+        label = f"{members[0]}: {'.'.join(filter(None, key))}"
         reader = partial(_record, read, tuple(sorted(members)), key, options)
         found.append(Source(label, tuple(members), 1, reader))
     return found

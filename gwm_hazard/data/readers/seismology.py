@@ -269,7 +269,10 @@ def _told(stats: Any) -> dict[str, Value]:
     """Event and station as the headers of some formats tell them."""
     if "knet" in stats:
         k = stats.knet
-        return {
+        borehole: dict[str, Value] = (
+            {"installation": "borehole"} if str(stats.channel).endswith("1") else {}
+        )
+        return borehole | {
             "event_time": str(k.evot), "event_lat": k.evla, "event_lon": k.evlo,
             "hypo_depth": k.evdp, "mag": k.mag, "station_lat": k.stla, "station_lon": k.stlo,
         }  # fmt: skip
