@@ -8,6 +8,8 @@ observations as those are from themselves.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -42,76 +44,113 @@ NO_WAVEFORMS = "none of the records has its waveform (a flatfile holds measures 
 class Motion(NamedTuple):
     """Some records: ``acceleration`` (n, n_components, nt) float32 m/s2 at `DT_S`.
 
-    ``rows`` (n,) into the observations; ``npts`` (n,); horizontals first, the vertical, where
+    ``place`` (n,) in the sample; ``npts`` (n,); horizontals first, the vertical, where
     ``vertical`` says so, last.
     """
 
-    rows: NDArray[np.int64]
+    place: NDArray[np.int64]
     acceleration: NDArray[np.float32]
     npts: NDArray[np.int64]
     n_horizontal: int
     vertical: bool
 
 
-def motions(data: BenchmarkData, name: str | None = None) -> Iterator[Motion]:
-    """Records in blocks: those observed, or with ``name`` those that a model drew."""
-    if name is None:
-        yield from _observed(data)
-        return
-    for drawn in data.drawn(name):
-        for start in range(0, len(drawn.rows), BLOCK):
-            part = slice(start, start + BLOCK)
-            npts = _samples(drawn.npts[part], drawn.dt_s)
-            acc = np.asarray(drawn.acceleration[part, :, : drawn.npts[part].max()])
-            if abs(drawn.dt_s / DT_S - 1.0) > 1e-6:
-                acc = np.stack([resample(a, drawn.dt_s, DT_S) for a in acc])
-            yield _motion(drawn.rows[part], acc, npts)
+@dataclass(frozen=True)
+class Sample:
+    """The records that are compared: observed waveforms of which a model drew one.
+
+    rows : (n,) into the observations, in order
+    table, event : of these rows
+    """
+
+    data: BenchmarkData
+    rows: NDArray[np.int64]
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """Conditions of the records."""
+        return self.data.observations.table.iloc[self.rows].reset_index(drop=True)
+
+    @property
+    def event(self) -> NDArray[np.int64]:
+        """Event of each record as a number."""
+        return self.data.observations.event[self.rows]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def place(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Where rows of the observations stand in the sample; -1 for those that do not."""
+        at = np.searchsorted(self.rows, rows)
+        at = np.minimum(at, len(self.rows) - 1)
+        return np.where(self.rows[at] == rows, at, -1)
+
+    def motions(self, name: str | None = None) -> Iterator[Motion]:
+        """Records in blocks: those observed, or with ``name`` those that a model drew."""
+        if name is None:
+            yield from self._observed()
+            return
+        for drawn in self.data.drawn(name):
+            place = self.place(drawn.rows)
+            wanted = np.flatnonzero(place >= 0)
+            for start in range(0, len(wanted), BLOCK):
+                part = wanted[start : start + BLOCK]
+                npts = _samples(drawn.npts[part], drawn.dt_s)
+                acc = np.asarray(drawn.acceleration[part, :, : drawn.npts[part].max()])
+                if abs(drawn.dt_s / DT_S - 1.0) > 1e-6:
+                    acc = np.stack([resample(a, drawn.dt_s, DT_S) for a in acc])
+                yield _motion(place[part], acc, npts)
+
+    def _observed(self) -> Iterator[Motion]:
+        obs = self.data.observations
+        components, npts, dt_s = obs.components[self.rows], obs.npts[self.rows], obs.dt_s[self.rows]
+        for number in (2, 3):
+            place = np.flatnonzero(components == number)
+            # like lengths together: less padding
+            place = place[np.argsort((npts * dt_s)[place], kind="stable")]
+            for start in range(0, len(place), BLOCK):
+                part = place[start : start + BLOCK]
+                acc = obs.waveforms(self.rows[part], DT_S)
+                yield _motion(part, acc, _samples(npts[part], dt_s[part]))
+
+    def collect(
+        self,
+        name: str | None,
+        function: Callable[[Motion], NDArray[np.floating]],
+        shape: tuple[int, ...],
+    ) -> NDArray[np.float32]:
+        """``function`` of every record, (n, *shape); NaN for what a model did not draw."""
+        out = np.full((len(self), *shape), np.nan, dtype=np.float32)
+        for motion in self.motions(name):
+            out[motion.place] = function(motion)
+        return out
 
 
-def _observed(data: BenchmarkData) -> Iterator[Motion]:
+def sample(data: BenchmarkData, key: str, title: str) -> Sample | Skipped:
+    """The records that can be compared, or why there are none."""
+    if not data.generative:
+        return Skipped(key, title, "no generative model is compared")
     obs = data.observations
-    for components in (2, 3):
-        rows = np.flatnonzero(obs.components == components)
-        # like lengths together: less padding
-        rows = rows[np.argsort(obs.npts[rows] * obs.dt_s[rows], kind="stable")]
-        for start in range(0, len(rows), BLOCK):
-            part = rows[start : start + BLOCK]
-            acc = obs.waveforms(part, DT_S)
-            yield _motion(part, acc, _samples(obs.npts[part], obs.dt_s[part]))
+    if not obs.has_waveforms:
+        return Skipped(key, title, NO_WAVEFORMS)
+    drawn = np.zeros(len(obs), dtype=bool)
+    for p in data.generative:
+        for block in data.drawn(p.name):
+            drawn[block.rows] = True
+    rows = np.flatnonzero(drawn & obs.with_waveforms)
+    if not len(rows):
+        return Skipped(key, title, "no record with a waveform lies in the range of a model")
+    return Sample(data, rows)
 
 
 def _samples(npts: NDArray[np.int64], dt_s: float | NDArray[np.float64]) -> NDArray[np.int64]:
     return np.asarray(np.floor((npts - 1) * (dt_s / DT_S) + 1e-6), dtype=np.int64) + 1
 
 
-def _motion(rows: NDArray[np.int64], acc: NDArray[np.float32], npts: NDArray[np.int64]) -> Motion:
+def _motion(place: NDArray[np.int64], acc: NDArray[np.float32], npts: NDArray[np.int64]) -> Motion:
     return Motion(
-        rows, acc, np.minimum(npts, acc.shape[2]), min(2, acc.shape[1]), acc.shape[1] == 3
+        place, acc, np.minimum(npts, acc.shape[2]), min(2, acc.shape[1]), acc.shape[1] == 3
     )
-
-
-def collect(
-    data: BenchmarkData,
-    name: str | None,
-    function: Callable[[Motion], NDArray[np.floating]],
-    shape: tuple[int, ...],
-) -> NDArray[np.float32]:
-    """``function`` of every record, (n_records, *shape); NaN for records without a waveform."""
-    out = np.full((len(data.observations), *shape), np.nan, dtype=np.float32)
-    for motion in motions(data, name):
-        out[motion.rows] = function(motion)
-    return out
-
-
-def without_waveforms(data: BenchmarkData, key: str, title: str) -> Skipped | None:
-    """Why waveforms cannot be compared; None where they can."""
-    if not data.generative:
-        return Skipped(key, title, "no generative model is compared")
-    if not data.observations.has_waveforms:
-        return Skipped(key, title, NO_WAVEFORMS)
-    if not any((data.observations.with_waveforms & p.inside).any() for p in data.generative):
-        return Skipped(key, title, "no record with a waveform lies in the range of a model")
-    return None
 
 
 def aligned(
@@ -136,18 +175,18 @@ def aligned(
 
 
 class Bins(NamedTuple):
-    """Bins of magnitude and distance: ``index`` (n,) of each record, -1 in none."""
+    """Bins of magnitude and distance: ``number`` (n,) of that of each record, -1 in none."""
 
-    index: NDArray[np.int64]
+    number: NDArray[np.int64]
     magnitudes: list[str]
     distances: list[str]
 
     def __len__(self) -> int:
         return len(self.magnitudes) * len(self.distances)
 
-    def label(self, index: int) -> str:
+    def label(self, number: int) -> str:
         """Name of a bin."""
-        m, d = divmod(index, len(self.distances))
+        m, d = divmod(number, len(self.distances))
         return f"{self.magnitudes[m]}, {self.distances[d]}"
 
 
@@ -173,7 +212,7 @@ def bins(table: pd.DataFrame) -> Bins:
 
 def _labels(edges: tuple[float, ...], sign: str, unit: str) -> list[str]:
     out = []
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         if not np.isfinite(low) or (low == 0 and sign == ""):
             out.append(f"{sign} < {high:g}{unit}".strip())
         elif not np.isfinite(high):
@@ -224,12 +263,12 @@ def misfit(
     that both are means over the same records. None where too few records have both.
     """
     both = np.isfinite(observed) & np.isfinite(drawn)
-    rows = np.flatnonzero(both.any(axis=1) & (where.index >= 0))
+    rows = np.flatnonzero(both.any(axis=1) & (where.number >= 0))
     if len(np.unique(event[rows])) < 2:
         return None
     a = np.where(both, observed, np.nan)[rows]
     b = np.where(both, drawn, np.nan)[rows]
-    index = where.index[rows]
+    index = where.number[rows]
     # a bin of `least` records has about half of them in each half
     enough = max(3, least // 2)
     found = []

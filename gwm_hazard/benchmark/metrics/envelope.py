@@ -14,6 +14,10 @@ WINDOW_S = 1.28
 #: Share of the Arias intensity at which envelopes are put together: the start of strong motion.
 START_SHARE = 0.05
 
+#: Share of a record's largest envelope that its envelope is taken as, at least: digital silence
+#: has no logarithm, and noise that weak no meaning.
+FLOOR = 1e-3
+
 _TINY = 1e-30
 
 
@@ -52,12 +56,15 @@ def log_envelopes(
     acceleration : (n, n_components, nt) m/s2; npts : (n,) samples of each.
     times_s : (n_times,) relative to ``zero_s`` (n,), s after the first sample of each record.
 
-    Linear between samples; NaN outside a record.
+    Linear between samples; NaN where the window reaches beyond a record; not below `FLOOR` times
+    the largest value of the component.
     """
     acc = np.asarray(acceleration)
     average = moving_average(acc, dt_s)
+    average = np.maximum(average, FLOOR * average.max(axis=-1, keepdims=True))
     at = (zero_s[:, None] + np.asarray(times_s, dtype=np.float64)) / dt_s
-    inside = (at >= 0) & (at <= npts[:, None] - 1)
+    half = 0.5 * WINDOW_S / dt_s
+    inside = (at >= half) & (at <= npts[:, None] - 1 - half)
     at = np.where(inside, at, 0.0)
     low = np.minimum(at.astype(np.int64), acc.shape[-1] - 2)
     part = (at - low)[:, None]
