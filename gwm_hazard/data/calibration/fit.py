@@ -22,10 +22,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.interpolate import RBFInterpolator
 
 from gwm_hazard.data.calibration.free import Free, with_vector
 from gwm_hazard.data.calibration.medians import Medians
 from gwm_hazard.data.calibration.mixed import Estimate, Groups, fit_spread
+from gwm_hazard.data.calibration.observations import Observations
+from gwm_hazard.data.calibration.variability import coordinates
 from gwm_hazard.models.stochastic import StochasticParameters
 
 Array = NDArray[np.float64]
@@ -34,15 +37,24 @@ Array = NDArray[np.float64]
 TOLERANCE = 0.05
 #: A step that promises more than this much needs a Jacobian of its own.
 RENEW = 2.0
+#: Scenarios, at most, at which derivatives are drawn.
+NODES = 150
 #: Step of the central differences and longest step of an iteration, in prior standard deviations.
 DIFFERENCE, LONGEST = 0.15, 1.5
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What is fitted: medians, free parameters, prior (centre and precision) and random terms."""
+    """What is fitted: records, free parameters, prior (centre and precision), random terms.
 
+    ``medians`` evaluates the model at the records with ``draws`` waveforms each, ``nodes`` at the
+    scenarios between which its derivatives are interpolated (None: at the records themselves).
+    """
+
+    observations: Observations
     medians: Medians
+    draws: int
+    nodes: Medians | None
     free: tuple[Free, ...]
     base: StochasticParameters
     centre: Array
@@ -55,10 +67,10 @@ class Problem:
 
     def groups(self) -> list[tuple[NDArray[np.bool_], Groups]]:
         """Known rows of each measure, and their grouping."""
-        table = self.medians.observations.table
+        table = self.observations.table
         event, site = table["event_id"].to_numpy(str), table["site_id"].to_numpy(str)
         found = []
-        for column in self.medians.observations.ln.T:
+        for column in self.observations.ln.T:
             known = np.isfinite(column)
             sites = site[known] if self.site_terms else None
             found.append((known, Groups(event[known], sites)))
@@ -122,12 +134,12 @@ def fit(
         if jacobian is None:
             jacobian, fresh = differences(problem, state.x), True
         gradient, hessian, _ = score(problem, groups, state, jacobian)
-        step = np.linalg.solve(hessian, gradient)
+        step: Array = np.asarray(np.linalg.solve(hessian, gradient), np.float64)
         gain = 0.5 * float(gradient @ step)
         if gain > RENEW and not fresh:
             jacobian, fresh = differences(problem, state.x), True
             gradient, hessian, _ = score(problem, groups, state, jacobian)
-            step = np.linalg.solve(hessian, gradient)
+            step = np.asarray(np.linalg.solve(hessian, gradient), np.float64)
             gain = 0.5 * float(gradient @ step)
         value = state.objective(state.power)
         history.append((value, gain))
@@ -136,7 +148,7 @@ def fit(
             converged = True
             break
         widths = np.array([f.sd for f in problem.free])
-        step *= min(1.0, LONGEST / np.abs(step / widths).max())
+        step = step * min(1.0, LONGEST / np.abs(step / widths).max())
         moved = _search(problem, groups, state, step, shift)
         if moved is None:
             if fresh:
@@ -148,7 +160,7 @@ def fit(
     if jacobian is None:
         jacobian = differences(problem, state.x)
     _, hessian, meat = score(problem, groups, state, jacobian)
-    inverse = np.linalg.inv(hessian)
+    inverse: Array = np.asarray(np.linalg.inv(hessian), np.float64)
     return Fit(state, jacobian, inverse, inverse @ meat @ inverse, tuple(history), converged)
 
 
@@ -156,11 +168,9 @@ def evaluate(
     problem: Problem, groups: Sequence[tuple[NDArray[np.bool_], Groups]], x: Array, shift: Array
 ) -> State:
     """Residuals and likelihood at a vector."""
-    drawn = problem.medians(problem.parameters(x))
-    residuals = problem.medians.observations.ln - drawn.mean - shift
-    estimates = tuple(
-        fit_spread(g, residuals[known, j]) for j, (known, g) in enumerate(groups)
-    )
+    drawn = problem.medians(problem.parameters(x), problem.draws)
+    residuals = problem.observations.ln - drawn.mean - shift
+    estimates = tuple(fit_spread(g, residuals[known, j]) for j, (known, g) in enumerate(groups))
     penalty = 0.5 * float(problem.precision @ (x - problem.centre) ** 2)
     return State(
         x, residuals, drawn.variance.mean(axis=0), estimates, composite_power(residuals), penalty
@@ -179,16 +189,24 @@ def composite_power(residuals: Array) -> float:
 
 
 def differences(problem: Problem, x: Array) -> Array:
-    """Central differences of the model's mean of ln IM, (n, m, p), with common random numbers.
+    """Derivatives of the model's mean of ln IM at the records, (n, m, p).
 
-    The first draw of each record does: its phases are those of both sides.
+    Central differences with common random numbers, one draw a node, and linear radial basis
+    functions between nodes. The residuals that they weigh stay those of the records: an error in
+    a derivative costs efficiency but no bias.
     """
+    medians = problem.nodes or problem.medians
     columns = []
     for j, f in enumerate(problem.free):
         step = DIFFERENCE * f.sd * (np.arange(len(x)) == j)
-        above, below = (problem.medians(problem.parameters(x + s), 1) for s in (step, -step))
+        above, below = (medians(problem.parameters(x + s), 1) for s in (step, -step))
         columns.append((above.mean - below.mean) / (2.0 * DIFFERENCE * f.sd))
-    return np.stack(columns, axis=2)
+    found = np.stack(columns, axis=2)
+    if problem.nodes is None:
+        return found
+    at, to = (coordinates(m.points.scenarios) for m in (medians, problem.medians))
+    flat = RBFInterpolator(at, found.reshape(len(at), -1), kernel="linear", smoothing=0.1)(to)
+    return flat.reshape(len(to), *found.shape[1:])
 
 
 def score(
@@ -200,7 +218,7 @@ def score(
     """Gradient (p,), Gauss-Newton Hessian (p, p), and variance of the gradient by events (p, p)."""
     p = len(state.x)
     events, code = np.unique(
-        problem.medians.observations.table["event_id"].to_numpy(str), return_inverse=True
+        problem.observations.table["event_id"].to_numpy(str), return_inverse=True
     )
     by_event = np.zeros((len(events), p))
     hessian = np.zeros((p, p))

@@ -1,4 +1,4 @@
-"""Means of ln IM of the stochastic model at the records, by draws with common random numbers.
+"""Means of ln IM of the stochastic model at records, by draws with common random numbers.
 
 The event and record terms of the model are off, so that only the phases are random, and record i
 always has the same ones: differences between parameter values are then almost free of sampling
@@ -42,9 +42,7 @@ class Cache:
 
     folder: Path | None
 
-    def get(
-        self, key: object, make: Callable[[], NDArray[np.float64]]
-    ) -> NDArray[np.float64]:
+    def get(self, key: object, make: Callable[[], NDArray[np.float64]]) -> NDArray[np.float64]:
         """The array of a key, made and kept where it is not there."""
         if self.folder is None:
             return make()
@@ -65,14 +63,37 @@ def quiet(p: StochasticParameters) -> StochasticParameters:
     )
 
 
+@dataclass(frozen=True)
+class Points:
+    """Where the model is evaluated: scenarios, measures, and the component of each, (n, m)."""
+
+    scenarios: Scenarios
+    imts: tuple[str, ...]
+    components: NDArray[np.object_]
+
+    def key(self) -> list[object]:
+        """Tells these points from others."""
+        values = np.stack([self.scenarios[k] for k in CONDITIONS])
+        names = sorted({str(c) for c in self.components.ravel()})
+        codes = np.searchsorted(names, self.components.astype(str))
+        parts = values.tobytes() + codes.astype(np.int64).tobytes()
+        return [hashlib.sha256(parts).hexdigest(), names, self.imts]
+
+
+def points_of(observations: Observations) -> Points:
+    """The records of a set of observations."""
+    table = observations.table
+    scenarios = Scenarios(**{k: table[k].to_numpy(np.float64) for k in CONDITIONS})
+    return Points(scenarios, observations.imts, observations.component_of())
+
+
 class Medians:
-    """Evaluates the model at the records of a set of observations.
+    """Evaluates the model at points.
 
     Parameters
     ----------
-    observations : conditions, measures and components
-    draws : waveforms a record, at least 2
-    seed : of the draws; record i in the order of the observations has the noise (seed, i)
+    points : where
+    seed : of the draws; point i has the noise (seed, i)
     device : torch device
     cache : where evaluations are kept
     tick : called with the number of waveforms drawn since the last call
@@ -80,50 +101,44 @@ class Medians:
 
     def __init__(
         self,
-        observations: Observations,
+        points: Points,
         *,
-        draws: int,
         seed: int,
         device: str = "cpu",
         cache: Cache | None = None,
         tick: Callable[[int], None] | None = None,
     ) -> None:
-        if draws < 2:
-            raise ValueError(f"draws = {draws}: give at least 2")
-        self.observations, self.draws, self.seed, self.device = observations, draws, seed, device
+        self.points, self.seed, self.device = points, seed, device
         self._cache = cache or Cache(None)
         self._tick = tick or (lambda count: None)
-        self._digest = observations.digest()
-        table = observations.table
-        self._scenarios = Scenarios(**{k: table[k].to_numpy(np.float64) for k in CONDITIONS})
-        self._components = observations.component_of()
+        self._key = points.key()
 
-    def __call__(self, p: StochasticParameters, draws: int | None = None) -> Drawn:
-        """Means at some parameters, of the first ``draws`` waveforms of each record."""
-        count = draws or self.draws
+    def __call__(self, p: StochasticParameters, draws: int) -> Drawn:
+        """Means over the first ``draws`` waveforms of each point (variance 0 for one)."""
         silent = quiet(p)
-        key = ["medians", asdict(silent), count, self.seed, self._digest]
-        mean, variance = self._cache.get(key, lambda: self._draw(silent, count))
+        key = ["medians", asdict(silent), draws, self.seed, *self._key]
+        mean, variance = self._cache.get(key, lambda: self._draw(silent, draws))
         return Drawn(mean, variance)
 
     def _draw(self, p: StochasticParameters, draws: int) -> NDArray[np.float64]:
         model = StochasticModel(**asdict(p))
         model.device = self.device
-        imts, n = list(self.observations.imts), len(self.observations)
+        imts, n = self.points.imts, len(self.points.scenarios)
         out = np.full((2, n, len(imts)), np.nan)
         for start in range(0, n, _BLOCK):
             block = np.arange(start, min(start + _BLOCK, n))
-            for component in np.unique(self._components[block]):
-                has = self._components[block] == component
+            for component in np.unique(self.points.components[block].astype(str)):
+                has = self.points.components[block] == component
                 rows, columns = block[has.any(axis=1)], np.flatnonzero(has.any(axis=0))
-                noise = Noise(self.seed, np.repeat(rows, draws), 0, np.tile(range(draws), len(rows)))
-                ln = draw_ln_measures(
-                    model, self._scenarios.take(rows).repeat(draws), noise,
-                    [imts[j] for j in columns], str(component),
-                ).reshape(len(rows), draws, -1)  # fmt: skip
-                spread = ln.var(axis=1, ddof=1) / draws if draws > 1 else np.zeros_like(ln[:, 0])
-                wanted = self._components[np.ix_(rows, columns)] == component
+                event, realization = np.repeat(rows, draws), np.tile(range(draws), len(rows))
+                scenarios = self.points.scenarios.take(rows).repeat(draws)
+                names = [imts[j] for j in columns]
+                noise = Noise(self.seed, event, 0, realization)
+                ln = draw_ln_measures(model, scenarios, noise, names, str(component))
+                ln = ln.reshape(len(rows), draws, -1)
+                spread = ln.var(axis=1, ddof=1) / draws if draws > 1 else 0.0 * ln[:, 0]
                 at = np.ix_(rows, columns)
+                wanted = self.points.components[at] == component
                 for layer, values in zip(out, (ln.mean(axis=1), spread), strict=True):
                     layer[at] = np.where(wanted, values, layer[at])
             self._tick(len(block) * draws)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +55,7 @@ class Groups:
     event, site : (n,) labels of any kind
     """
 
-    def __init__(self, event: NDArray, site: NDArray | None = None) -> None:
+    def __init__(self, event: NDArray[Any], site: NDArray[Any] | None = None) -> None:
         _, self.event = np.unique(event, return_inverse=True)
         self.n = len(self.event)
         self.size = np.bincount(self.event).astype(np.float64)
@@ -170,7 +171,7 @@ def _interval(below: Callable[[float], float], hat: float, scale: float) -> tupl
 
 
 def _free(groups: Groups) -> tuple[str, ...]:
-    names = ("tau",) if len(groups.size) > 1 else ()
+    names: tuple[str, ...] = ("tau",) if len(groups.size) > 1 else ()
     names += ("phi_s2s",) if groups.site is not None and len(groups.site_size) > 1 else ()
     return (*names, "phi")
 

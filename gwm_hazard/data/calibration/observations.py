@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -121,13 +120,6 @@ class Observations:
             len(self), len(self.imts)
         )
 
-    def digest(self) -> str:
-        """Tells this set of records from any other."""
-        parts = [self.table[[*CONDITIONS]].to_numpy(np.float64).tobytes(), self.ln.tobytes()]
-        parts += [",".join(self.table["event_id"]).encode(), repr(self.imts).encode()]
-        parts.append(repr(sorted(self.components.items())).encode())
-        return hashlib.sha256(b"|".join(parts)).hexdigest()
-
 
 def read_flatfiles(
     paths: Sequence[str | Path],
@@ -230,7 +222,7 @@ def split(
 def thin(observations: Observations, most: int, seed: int) -> Observations:
     """At most ``most`` records, spread evenly over magnitude and distance.
 
-    Cells of (file, magnitude, distance) are cut to one size; within a cell the events take turns.
+    Cells of (file, magnitude, distance) are cut to about one size; in a cell the events take turns.
     Choosing by conditions, not by measures, leaves a likelihood fit unbiased.
     """
     n = len(observations)
@@ -245,11 +237,9 @@ def thin(observations: Observations, most: int, seed: int) -> Observations:
     table["turn"] = table.groupby([*cell, "event_id"]).cumcount()
     table = table.sort_values(["turn", "rank"])
     place = table.groupby(cell).cumcount().to_numpy()
-    caps = np.arange(1, place.max() + 2)
-    sizes = np.searchsorted(np.sort(place), caps)  # records with a place below the cap
-    cap = max(1, int(caps[sizes <= most].max(initial=1)))
-    chosen = np.sort(table.index.to_numpy()[place < cap])
-    return observations.take(chosen)
+    # Places are filled one after the other; the last one by the order of the table.
+    chosen = table.index.to_numpy()[np.argsort(place, kind="stable")[:most]]
+    return observations.take(np.sort(chosen))
 
 
 def _read(path: Path, imts: Sequence[str] | None) -> pd.DataFrame:
@@ -272,9 +262,7 @@ def _read(path: Path, imts: Sequence[str] | None) -> pd.DataFrame:
         if imt not in raw and f"{imt}_gm" in raw:
             raw = raw.rename(columns={f"{imt}_gm": imt})
             own[imt] = "geometric_mean"
-    columns = {
-        c: _numbers(path, raw, c) for c in (*CONDITIONS, "repi", *_CORNERS, *wanted)
-    }
+    columns = {c: _numbers(path, raw, c) for c in (*CONDITIONS, "repi", *_CORNERS, *wanted)}
     table = pd.DataFrame(columns)
     for imt in wanted:
         table[imt] = table[imt].where(table[imt] > 0.0)
@@ -297,7 +285,7 @@ def _read(path: Path, imts: Sequence[str] | None) -> pd.DataFrame:
 
 
 def _complete_distances(table: pd.DataFrame) -> None:
-    slant = np.hypot(table["repi"], table["hypo_depth"])
+    slant = (table["repi"] ** 2 + table["hypo_depth"] ** 2) ** 0.5
     table["rhypo"] = table["rhypo"].fillna(slant).fillna(table["rrup"])
     table["needs_rrup"] = table["rrup"].isna() & (table["mag"] > _POINT_MAG)
     table["rrup"] = table["rrup"].fillna(table["rhypo"])
@@ -349,9 +337,7 @@ def _canonical(column: str) -> str:
         return column
 
 
-def _component(
-    path: Path, imt: str, own: Mapping[str, str], rules: Sequence[ComponentRule]
-) -> str:
+def _component(path: Path, imt: str, own: Mapping[str, str], rules: Sequence[ComponentRule]) -> str:
     told = [r.component for r in rules if r.applies(path, imt)]
     return told[-1] if told else own.get(imt, "RotD50")
 

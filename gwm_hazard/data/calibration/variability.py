@@ -14,14 +14,15 @@ One factor for all periods keeps the published shape: what it leaves by period i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.cluster.vq import kmeans2
 
-from gwm_hazard.data.calibration.medians import Cache, quiet
+from gwm_hazard.data.calibration.medians import Cache, Points, points_of, quiet
 from gwm_hazard.data.calibration.observations import CONDITIONS, Observations
 from gwm_hazard.models.stochastic import StochasticModel, StochasticParameters
 from gwm_hazard.scenario import Scenarios
@@ -31,7 +32,7 @@ Array = NDArray[np.float64]
 
 #: Scenarios that stand for the records, and draws at each: the least for which the ensemble
 #: matches the moments of event and record terms.
-SCENARIOS = 8
+SCENARIOS = 5
 REALIZATIONS = 280
 #: A factor that leaves this range says that the records, not the model, need a look.
 LIMITS = (0.05, 5.0)
@@ -39,12 +40,10 @@ LIMITS = (0.05, 5.0)
 
 @dataclass(frozen=True)
 class Typical:
-    """Scenarios that stand for the records: conditions, and the share of the records of each."""
+    """Points that stand for records, and the share of the records of each."""
 
-    scenarios: Scenarios
+    points: Points
     share: Array
-    imts: tuple[str, ...]
-    components: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -62,75 +61,84 @@ class ModelSpread:
         return _design(mag, rrup) @ self.shift
 
 
-def typical(observations: Observations) -> Typical:
-    """Centres of clusters of the records in magnitude, ln distance, ln Vs30 and depth."""
+def typical(observations: Observations, most: int = SCENARIOS) -> Typical:
+    """Centres of clusters of the records in magnitude, ln distance, ln Vs30 and depth.
+
+    Components are those that most records of a measure have.
+    """
+    x = coordinates(points_of(observations).scenarios)
+    count = min(most, len(np.unique(x, axis=0)))
+    _, label = kmeans2(x, count, minit="++", rng=1, iter=50)
+    used = [k for k in range(count) if (label == k).any()]
     table = observations.table
-    c = {k: table[k].to_numpy(np.float64) for k in CONDITIONS}
-    points = np.stack(
-        [c["mag"], np.log(c["rrup"]), np.log(c["rhypo"]), np.log(c["vs30"]), c["hypo_depth"]],
+    averages: list[Callable[[Array], float]] = [_mean, _geometric, _geometric, _geometric, _mean]
+    mean = {
+        k: np.array([f(table[k].to_numpy(np.float64)[label == c]) for c in used])
+        for k, f in zip(CONDITIONS, averages, strict=True)
+    }
+    mean["rhypo"] = np.maximum(mean["rhypo"], mean["rrup"])
+    components = []
+    for column in observations.component_of().astype(str).T:
+        names, counts = np.unique(column, return_counts=True)
+        components.append(names[np.argmax(counts)])
+    every = np.tile(np.array(components, dtype=object), (len(used), 1))
+    share = np.array([(label == k).mean() for k in used])
+    return Typical(Points(Scenarios(**mean), observations.imts, every), share)
+
+
+def coordinates(scenarios: Scenarios) -> Array:
+    """Scenarios as points of a space in which a unit changes motions about alike, (n, 5)."""
+    return np.stack(
+        [
+            scenarios["mag"] / 0.7,
+            np.log(scenarios["rrup"]) / 0.7,
+            np.log(scenarios["rhypo"]) / 0.7,
+            np.log(scenarios["vs30"]) / 0.6,
+            scenarios["hypo_depth"] / 8.0,
+        ],
         axis=1,
     )
-    scale = np.maximum(points.std(axis=0), [0.25, 0.2, 0.2, 0.2, 2.0]) * [1, 1.4, 1.4, 2, 2]
-    count = min(SCENARIOS, len(np.unique(points, axis=0)))
-    _, label = kmeans2(points / scale, count, minit="++", rng=1, iter=50)
-    used = [k for k in range(count) if (label == k).any()]
-    centre = np.stack([points[label == k].mean(axis=0) for k in used])
-    share = np.array([(label == k).mean() for k in used])
-    mag, rrup, rhypo, vs30, depth = centre.T
-    rrup, rhypo = np.exp(rrup), np.exp(rhypo)
-    scenarios = Scenarios(
-        mag=mag, rrup=rrup, rhypo=np.maximum(rhypo, rrup), vs30=np.exp(vs30), hypo_depth=depth
-    )
-    used_components = observations.component_of()
-    components = []
-    for j in range(len(observations.imts)):
-        names, counts = np.unique(used_components[:, j].astype(str), return_counts=True)
-        components.append(str(names[np.argmax(counts)]))
-    return Typical(scenarios, share, observations.imts, tuple(components))
 
 
 def model_spread(
     p: StochasticParameters, at: Typical, seed: int, device: str = "cpu", cache: Cache | None = None
 ) -> ModelSpread:
     """Estimate the model's variability at typical scenarios (common random numbers)."""
-    conditions = {k: at.scenarios[k].tolist() for k in at.scenarios}
-    key = ["spread", asdict(p), conditions, at.imts, at.components, seed, REALIZATIONS]
+    cache = cache or Cache(None)
 
-    def make() -> Array:
-        full, silent = (_moments(q, at, seed, device) for q in (p, quiet(p)))
-        return np.stack([full.mean, full.tau, full.phi, silent.mean, silent.sigma])
+    def moments(q: StochasticParameters) -> Moments:
+        key = ["spread", asdict(q), *at.points.key(), seed, REALIZATIONS]
+        return Moments(*cache.get(key, lambda: _moments(q, at.points, seed, device)))
 
-    mean, tau, phi, silent, phase = (cache or Cache(None)).get(key, make)
-    design = _design(at.scenarios["mag"], at.scenarios["rrup"])
+    full, silent = moments(p), moments(quiet(p))
+    design = _design(at.points.scenarios["mag"], at.points.scenarios["rrup"])
     root = np.sqrt(at.share)[:, None]
     # A hair of ridge keeps the slopes at 0 where the records do not span magnitude or distance.
-    ridge = 0.05 * np.eye(3)[1:]
-    left = np.vstack([root * design, ridge])
-    right = np.vstack([root * (mean - silent), np.zeros((2, len(at.imts)))])
-    shift = np.linalg.lstsq(left, right, rcond=None)[0]
-    tau, phi, phase = (np.sqrt(at.share @ v**2) for v in (tau, phi, phase))
+    left = np.vstack([root * design, 0.05 * np.eye(3)[1:]])
+    right = np.vstack([root * (full.mean - silent.mean), np.zeros((2, len(at.points.imts)))])
+    shift: Array = np.asarray(np.linalg.lstsq(left, right, rcond=None)[0], np.float64)
+    tau, phi, phase = (np.sqrt(at.share @ v**2) for v in (full.tau, full.phi, silent.sigma))
     return ModelSpread(tau, phi, phase, shift)
 
 
 def scaled(
-    p: StochasticParameters,
-    model: ModelSpread,
-    imts: Sequence[str],
-    tau: Array,
-    phi: Array,
+    p: StochasticParameters, model: ModelSpread, imts: Sequence[str], observed: pd.DataFrame
 ) -> StochasticParameters:
     """The parameters whose variability is the observed one, to first order.
 
-    p : those that ``model`` was estimated with
-    tau, phi : observed, (m,); phi is that of a record, site terms included
+    p : those that ``model``, of the measures ``imts``, was estimated with
+    observed : columns imt, tau and phi, the latter of a record, site terms included
     """
-    duration = np.array([i.startswith("RSD") for i in imts])
+    at = [imts.index(i) for i in observed["imt"]]
+    part = replace(model, tau=model.tau[at], phi=model.phi[at], phase=model.phase[at])
+    tau, phi = (observed[k].to_numpy(np.float64) for k in ("tau", "phi"))
+    duration = np.array([i.startswith("RSD") for i in observed["imt"]])
     change: dict[str, float] = {}
     if (~duration).any():
-        change["tau_factor"], change["phi_factor"] = _factors(model, tau, phi, ~duration)
+        change["tau_factor"], change["phi_factor"] = _factors(part, tau, phi, ~duration)
         change["stress_sigma_ln"] = change["tau_factor"]
     if duration.any():
-        change["duration_tau"], change["duration_phi"] = _factors(model, tau, phi, duration)
+        change["duration_tau"], change["duration_phi"] = _factors(part, tau, phi, duration)
     return replace(p, **{k: float(f * getattr(p, k)) for k, f in change.items()})
 
 
@@ -144,19 +152,28 @@ def _factors(
     return float(np.clip(between, low, high) ** 0.5), float(np.clip(within, low, high) ** 0.5)
 
 
-def _moments(p: StochasticParameters, at: Typical, seed: int, device: str) -> Moments:
+def _moments(p: StochasticParameters, points: Points, seed: int, device: str) -> Array:
+    """Mean, tau and phi of ln IM, (3, n, m)."""
     model = StochasticModel(**asdict(p))
     model.device = device
     ensemble = Ensemble(REALIZATIONS, seed)
-    n = len(at.scenarios)
-    ln = np.empty((n * REALIZATIONS, len(at.imts)))
-    for component in sorted(set(at.components)):
-        columns = [j for j, c in enumerate(at.components) if c == component]
-        ln[:, columns] = draw_ln_measures(
-            model, at.scenarios.repeat(REALIZATIONS), ensemble.tile(n),
-            [at.imts[j] for j in columns], component,
-        )  # fmt: skip
-    return moments_of(ln.reshape(n, REALIZATIONS, -1), model.card.between_event)
+    n, components = len(points.scenarios), points.components[0].astype(str)
+    ln = np.empty((n * REALIZATIONS, len(points.imts)))
+    for component in np.unique(components):
+        columns = np.flatnonzero(components == component)
+        names = [points.imts[j] for j in columns]
+        rows = points.scenarios.repeat(REALIZATIONS)
+        ln[:, columns] = draw_ln_measures(model, rows, ensemble.tile(n), names, str(component))
+    m = moments_of(ln.reshape(n, REALIZATIONS, -1), model.card.between_event)
+    return np.stack([m.mean, m.tau, m.phi])
+
+
+def _mean(values: Array) -> float:
+    return float(values.mean())
+
+
+def _geometric(values: Array) -> float:
+    return float(np.exp(np.log(values).mean()))
 
 
 def _design(mag: Array, rrup: Array) -> Array:
