@@ -110,9 +110,9 @@ def section(data: BenchmarkData) -> Section | Skipped:
     if rows:
         out.tables["Kristekova et al. (2009)"] = pd.DataFrame(rows).T.rename_axis("model")
         out.captions["Kristekova et al. (2009)"] = "Mean scores of reconstructions, 0 to 10."
-    score = frames["Anderson (2004)"]["score"].to_dict()
+    totals = dict(frames["Anderson (2004)"]["score"].astype(float))
     out.scores["goodness of fit of a draw (Anderson), 10 minus score"] = {
-        p.name: round(10.0 - score[f"{p.name}, draw"], 4)
+        p.name: round(10.0 - float(totals[f"{p.name}, draw"]), 4)
         for p in data.generative
         if f"{p.name}, draw" in pairs
     }
