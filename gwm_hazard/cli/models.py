@@ -93,6 +93,8 @@ def _import(
     click.echo(f"{folder}: {card.name} {card.version}, {card.licence}")
     for line in card.citation:
         click.echo(f"cite {line}")
+    name = kind if folder == registry.models_folder() / kind else folder
+    click.echo(f"next: gwm-hazard surface build --model {name}, for classical jobs")
 
 
 @models.command("import")
