@@ -186,7 +186,7 @@ def read_observations(
 
 def join(parts: Sequence[Observations]) -> Observations:
     """Several sets as one; events of the same name in two sets stay apart."""
-    sizes = np.cumsum([0] + [len(p) for p in parts])
+    sizes = np.cumsum([0, *(len(p) for p in parts)]).tolist()
     tables = []
     for part in parts:
         table = part.table.copy()
@@ -195,7 +195,7 @@ def join(parts: Sequence[Observations]) -> Observations:
     traces = []
     for part, start in zip(parts, sizes, strict=False):
         for source, row in part.traces:
-            full = np.full(int(sizes[-1]), -1, dtype=np.int64)
+            full = np.full(sizes[-1], -1, dtype=np.int64)
             full[start : start + len(part)] = row
             traces.append((source, full))
     return Observations(

@@ -165,6 +165,10 @@ def assemble(
         "settings": asdict(settings),
     }
     predictions = []
+
+    def step(what: str) -> Callable[[float], None]:
+        return lambda share: progress(what, share)
+
     for name, model in models.items():
         what = f"drawing {name}"
         progress(what, 0.0)
@@ -172,7 +176,7 @@ def assemble(
             draws.predict(
                 name, model, observations, completed, imts, seed=seed, draws=settings.draws,
                 waveforms=settings.waveforms, work=work, stamp=stamp,
-                progress=lambda share, what=what: progress(what, share),
+                progress=step(what),
             )
         )  # fmt: skip
         progress(what, 1.0)

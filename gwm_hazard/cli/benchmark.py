@@ -13,18 +13,20 @@ from gwm_hazard.cli._options import device_option
 @click.option("--model", "models", multiple=True, required=True,
               help="Name, or path of a model folder; repeat for several.")  # fmt: skip
 @click.option("--data", "data", multiple=True, required=True, type=click.Path(path_type=Path),
-              help="Flatfile (CSV, Parquet), training file, or folder with waveforms; repeat.")  # fmt: skip
+              help="Flatfile, training file or folder with waveforms; repeat.")  # fmt: skip
 @click.option("--gmm", "gmms", multiple=True,
               help="OpenQuake's GMM by its TOML name; repeat. By default BooreEtAl2014 and "
               "Kanno2006Shallow.")  # fmt: skip
 @click.option("--output", "-o", required=True, type=click.Path(file_okay=False, path_type=Path),
-              help="Folder for the page, numbers and figures; a run goes on where it was.")  # fmt: skip
+              help="Folder of the page, numbers and figures; runs resume in it.")  # fmt: skip
 @click.option("--imts", "--imt", default=None, help="Measures, separated by commas.")
 @click.option("--sections", default=None, help="Sections, separated by commas; by default all.")
 @click.option("--draws", default=None, type=click.IntRange(4),
               help="Draws a record for the moments of a model without a surface.")  # fmt: skip
 @click.option("--waveforms", default=None, type=click.IntRange(0),
               help="Records, at most, of which drawn waveforms are kept and compared.")  # fmt: skip
+@click.option("--convergence", default=None, type=click.IntRange(20),
+              help="Draws of one scenario, for convergence and normality.")  # fmt: skip
 @click.option("--records", default=None, type=click.IntRange(1),
               help="Take a sample of so many records.")  # fmt: skip
 @click.option("--seed", default=1, show_default=True)
@@ -38,6 +40,7 @@ def benchmark(
     sections: str | None,
     draws: int | None,
     waveforms: int | None,
+    convergence: int | None,
     records: int | None,
     seed: int,
     device: str,
@@ -45,6 +48,7 @@ def benchmark(
     """Compare generative models with GMMs and observed records: one page, all numbers."""
     from gwm_hazard.benchmark import run
     from gwm_hazard.benchmark.data import Settings
+    from gwm_hazard.benchmark.observations import DEFAULT_IMTS
 
     default = Settings()
     if draws is not None and draws % 2:
@@ -52,6 +56,7 @@ def benchmark(
     settings = Settings(
         draws=draws if draws is not None else default.draws,
         waveforms=waveforms if waveforms is not None else default.waveforms,
+        convergence=convergence if convergence is not None else default.convergence,
     )
     with _Bars() as progress:
         page = run.run(
@@ -59,7 +64,7 @@ def benchmark(
             data,
             output,
             gmms=gmms or run.DEFAULT_GMMS,
-            imts=_listed(imts) or run.DEFAULT_IMTS,
+            imts=_listed(imts) or DEFAULT_IMTS,
             sections=_listed(sections),
             settings=settings,
             seed=seed,

@@ -136,10 +136,9 @@ def moments(text: str, table: pd.DataFrame, imts: Sequence[str]) -> GmmMoments:
     out = {k: np.full(shape, np.nan) for k in ("mean", "sigma", "tau", "phi")}
     if rows.size and given:
         found = _evaluate(gsim, {c: x[rows] for c, x in values.items()}, given)
-        for column, i in enumerate(given):
-            place = list(imts).index(i)
-            for key, got in zip(out, found[:, column], strict=True):
-                out[key][rows, place] = got
+        places = np.array([list(imts).index(i) for i in given])
+        for key, got in zip(out, found, strict=True):
+            out[key][np.ix_(rows, places)] = got.T
     component = gsim.DEFINED_FOR_INTENSITY_MEASURE_COMPONENT
     shift = np.array([ln_to_rotd50(component, i) if i in given else 0.0 for i in imts])
     out["mean"] += shift

@@ -12,7 +12,7 @@ def correlation(residuals: NDArray[np.float64]) -> NDArray[np.float64]:
     """Pearson correlation between columns of (n, m), from the rows that both have: (m, m)."""
     known = np.isfinite(residuals).astype(np.float64)
     z = np.nan_to_num(residuals - np.nanmean(residuals, axis=0))
-    return _from_sums(*_sums(z, known))
+    return _ratio(*_sums(z, known))
 
 
 def correlation_interval(
@@ -26,8 +26,11 @@ def correlation_interval(
     for i in range(m):  # a column at a time bounds the memory
         both = known[:, i : i + 1] * known
         zi = z[:, i : i + 1]
-        sums = [bootstrap.sums(v) for v in (both, zi * both, z * both, zi**2 * both, z**2 * both)]
-        low[i], high[i] = interval(_ratio(*sums, bootstrap.sums(zi * z * both)))
+        sums = [
+            bootstrap.sums(v)
+            for v in (both, zi * both, z * both, zi**2 * both, z**2 * both, zi * z * both)
+        ]
+        low[i], high[i] = interval(_ratio(*sums))
     return low, high
 
 
@@ -37,10 +40,6 @@ def _sums(z: NDArray[np.float64], known: NDArray[np.float64]) -> tuple[NDArray[n
     first = z.T @ known
     square = (z**2).T @ known
     return count, first, first.T, square, square.T, z.T @ z
-
-
-def _from_sums(*sums: NDArray[np.float64]) -> NDArray[np.float64]:
-    return _ratio(*sums)
 
 
 def _ratio(

@@ -60,7 +60,7 @@ def llh_by_event(
     numbers = np.unique(event[known], return_inverse=True)[1]
 
     def total(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.bincount(numbers, values)
+        return np.asarray(np.bincount(numbers, values), dtype=np.float64)
 
     inner = 1.0 + total(t**2 / p2)
     quadratic = total(r**2 / p2) - total(r * t / p2) ** 2 / inner
