@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from gwm_hazard.representation.phase import griffin_lim
+from gwm_hazard.representation.phase_gradient import gradient_phase
 from gwm_hazard.representation.stft import STFT
 
 
@@ -77,6 +78,15 @@ class LogSpectrogram:
         angle = phase.to(flat).expand(image.shape).reshape(flat.shape)
         record = griffin_lim(flat, angle, self.transform, iterations, momentum)
         return record.reshape(*image.shape[:-2], -1)
+
+    def gradient_phase(self, image: torch.Tensor) -> torch.Tensor:
+        """Initial phases (..., n_freq, n_frames), rad, from the gradient that images imply.
+
+        The integration starts at the pixels' :func:`published_phase`.
+        """
+        flat = self.modulus(image).reshape(-1, *image.shape[-2:])
+        start = published_phase(*image.shape[-2:])
+        return gradient_phase(flat, start, self.transform).reshape(image.shape)
 
 
 @lru_cache(maxsize=8)

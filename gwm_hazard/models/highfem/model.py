@@ -34,11 +34,11 @@ class HighFEMModel(WaveformModel):
     fast Griffin-Lim -> 4064 samples at 100 Hz, m/s2, radial, transverse, vertical.
 
     The defaults are as published. Faster: ``sampler="dpmpp_2m"`` with 16 to 20 steps is as near
-    to the exact flow as the published 49 calls, 8 steps show in single records but hardly in an
-    ensemble (validation/highfem/sampling_quality.py); ``precision="bfloat16"`` halves the time on
-    CPUs that know it (validation/highfem/benchmark.py); on spectrograms that a network draws
-    ``griffin_lim=64`` shows no bias of ln PGA, 32 a small one
-    (validation/highfem/phase_retrieval.py --checkpoints).
+    to the exact flow as the published 49 calls (validation/highfem/sampling_error.py), and what an
+    ensemble shows of fewer is told by validation/highfem/sampling_quality.py;
+    ``precision="bfloat16"`` halves the time on CPUs that know it (validation/highfem/benchmark.py);
+    ``phases="gradient"`` with ``griffin_lim=24`` retrieves in a fifth of the time
+    (validation/highfem/phase_retrieval.py).
 
     Parameters
     ----------
@@ -59,7 +59,9 @@ class HighFEMModel(WaveformModel):
         Iterations of the phase retrieval; 128 as published.
     phases : str
         Where the phase retrieval starts. "published": one fixed phase for every record and
-        component. "random": drawn from the noise.
+        component. "random": drawn from the noise. "gradient": integrated from the gradient that
+        the spectrogram implies, from which few iterations do
+        (:mod:`gwm_hazard.representation.phase_gradient`).
     conditions : mapping, optional
         Of a model trained here: name -> fields of :class:`card.Condition`. Default: those of the
         published model.
@@ -110,7 +112,7 @@ class HighFEMModel(WaveformModel):
             ("averaging", averaging, ("raw", "ema")),
             ("sampler", sampler, ("heun", "heun_stochastic", "dpmpp_2m")),
             ("precision", precision, tuple(PRECISIONS)),
-            ("phases", phases, ("published", "random")),
+            ("phases", phases, ("published", "random", "gradient")),
         ):
             if value not in known:
                 raise ValueError(f"{name} = {value!r}: give one of {', '.join(known)}")
@@ -211,6 +213,8 @@ class HighFEMModel(WaveformModel):
         """Log-spectrograms -> waveforms (n, 3, 4064), float32, m/s2: the phase retrieval."""
         if self.phases == "random":
             phase = uniform_phase(noise, "phase", 3 * IMAGE, IMAGE).view(-1, 3, IMAGE, IMAGE)
+        elif self.phases == "gradient":
+            phase = self.representation.gradient_phase(image)
         else:
             phase = published_phase(IMAGE, IMAGE)
         return self.representation.inverse(image, phase.to(self.device), self.griffin_lim)

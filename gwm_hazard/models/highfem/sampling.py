@@ -15,7 +15,7 @@ Denoiser = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 SIGMA_MIN, SIGMA_MAX, RHO = 0.002, 80.0, 7.0
 #: Last noise level where steps are few. What lies below it is 0.2 % of the standard deviation of
 #: a latent (sigma^2 / 2 sigma_data^2), while the steps saved there count above it
-#: (validation/highfem/sampling_quality.py).
+#: (validation/highfem/sampling_error.py).
 SIGMA_MIN_FEW = 0.03
 
 
