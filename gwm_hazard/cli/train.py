@@ -34,10 +34,16 @@ def train(config: Path, base: str | None, snapshot: bool, output: Path) -> None:
         ) from exc
     from gwm_hazard.training.config import TrainingConfig
     from gwm_hazard.training.run import train
+    from gwm_hazard.training.tuning import fine_tune
 
     settings = TrainingConfig.read(config)
+    if base and snapshot:
+        raise click.UsageError("--snapshot: of a training from nothing only, without --from")
     with _bars() as progress:
-        made = train(settings, output, progress=progress, snapshot=snapshot)
+        if base:
+            made = fine_tune(settings, base, output, progress=progress)
+        else:
+            made = train(settings, output, progress=progress, snapshot=snapshot)
     click.echo(f"{made}: model written")
 
 

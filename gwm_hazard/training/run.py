@@ -30,9 +30,13 @@ from gwm_hazard.training.objectives import (
     DiffusionObjective,
 )
 from gwm_hazard.training.records import Images, Latents, Records, encode
+from gwm_hazard.training.start import principal_components, silence
 
 #: (stage, share of it that is done, parts of its loss)
 Progress = Callable[[str, float, Mapping[str, float]], None]
+
+#: Records of which the principal components are taken.
+_EXAMPLES = 256
 
 STAGES = ("autoencoder", "baseline", "denoiser")
 MODEL = "model"
@@ -73,12 +77,15 @@ def train(
         claim(folder, config.to_dict())
     records = Records(config.data)
     conditions = records.conditions(config.data)
-    network = LatentDiffusion(*sizes(config))
     torch.manual_seed(config.seed)
-    network = LatentDiffusion(*sizes(config))  # built again under the seed: the same start always
+    network = LatentDiffusion(*sizes(config))
+    silence(network)
     stage = Stages(config, folder, fabric, progress, snapshot)
 
     coder = network.autoencoder
+    if len(config.autoencoder.channel_mult) == 1:
+        examples = records.images(records.train[:_EXAMPLES])
+        principal_components(coder, AutoencoderConfig(**_coder(config)), examples)
     side = 128 // AutoencoderConfig(**_coder(config)).downsampling
     images = Images(records, (config.autoencoder.latent_channels, side, side))
     stage.fit(

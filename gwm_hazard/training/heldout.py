@@ -1,0 +1,91 @@
+"""How a model does on records that it was not fitted to: residuals by intensity measure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from gwm_hazard.intensity import intensity_measures_array
+from gwm_hazard.models.base import WaveformModel
+from gwm_hazard.noise import Noise
+from gwm_hazard.scenario import Scenarios
+from gwm_hazard.units import CONDITIONS
+
+IMTS = ("PGA", "PGV", "SA(0.1)", "SA(0.3)", "SA(1.0)", "RSD595")
+
+
+def drawn_measures(
+    model: WaveformModel,
+    table: pd.DataFrame,
+    n: int,
+    seed: int = 0,
+    imts: Sequence[str] = IMTS,
+    npts: int | None = None,
+) -> NDArray[np.float64]:
+    """ln IM (RotD50) of ``n`` draws for each row of a table, (rows, n, n_imts).
+
+    Rows outside the model's ranges are moved to the nearest bound. With ``npts``, waveforms are
+    cut to so many samples, as the records are.
+    """
+    columns = {}
+    for r in model.card.conditions:
+        name = r.name if r.name in table else {"rrup": "rhypo", "rhypo": "rrup"}.get(r.name, r.name)
+        columns[r.name] = np.clip(table[name].to_numpy(dtype=float), r.low, r.high)
+    if "rhypo" in table and "rhypo" not in columns and "rhypo" in CONDITIONS:
+        columns["rhypo"] = np.maximum(table["rhypo"].to_numpy(dtype=float), 0.1)
+    scenarios = Scenarios(**columns).repeat(n)
+    rows = np.arange(len(table))
+    noise = Noise(seed, np.repeat(rows, n), 0, np.tile(np.arange(n), len(rows)))
+    out = np.empty((len(table) * n, len(imts)))
+    for part, acceleration in model.batches(scenarios, noise):
+        out[part] = ln_measures(acceleration[:, :, :npts], model.dt_s, imts)
+    return out.reshape(len(table), n, len(imts))
+
+
+def ln_measures(
+    acceleration: NDArray[np.float32], dt_s: float, imts: Sequence[str] = IMTS
+) -> NDArray[np.float64]:
+    """ln IM (RotD50) of records (n, 3, nt) m/s2: (n, n_imts)."""
+    return np.log(intensity_measures_array(acceleration, dt_s, list(imts), component="RotD50"))
+
+
+def residual_table(
+    observed: NDArray[np.float64],
+    median: NDArray[np.float64],
+    event: NDArray[np.str_],
+    imts: Sequence[str] = IMTS,
+) -> pd.DataFrame:
+    """Residuals log10(observed / median) in numbers, a row a measure.
+
+    Parameters
+    ----------
+    observed, median : ndarray, shape (n, n_imts)
+        ln IM.
+    event : ndarray, shape (n,)
+
+    Returns
+    -------
+    DataFrame
+        ``records``; ``bias`` (mean residual), its standard error ``bias_se`` with records of an
+        event taken together (a mean of n records in events of n_i has variance
+        sum_i (sum of centred residuals)^2 / n^2), and ``sd``, all in log10 units.
+    """
+    rows = []
+    for k, imt in enumerate(imts):
+        residual = (observed[:, k] - median[:, k]) / np.log(10.0)
+        good = np.isfinite(residual)
+        centred = residual[good] - residual[good].mean()
+        sums = pd.Series(centred).groupby(np.asarray(event)[good]).sum()
+        rows.append(
+            {
+                "imt": imt,
+                "records": int(good.sum()),
+                "bias": residual[good].mean(),
+                "bias_se": float(np.sqrt((sums**2).sum())) / max(1, good.sum()),
+                "sd": residual[good].std(ddof=1) if good.sum() > 1 else np.nan,
+            }
+        )
+    return pd.DataFrame(rows).set_index("imt")

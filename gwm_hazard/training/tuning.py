@@ -1,0 +1,148 @@
+"""Fine-tuning: a model of this family goes on with the records of a region."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from gwm_hazard.models.highfem.denoiser import LatentDiffusion
+from gwm_hazard.models.highfem.model import HighFEMModel
+from gwm_hazard.models.registry import load_model, save_model
+from gwm_hazard.models.weights import ModelError, Weights
+from gwm_hazard.provenance import replacing
+from gwm_hazard.training import lowrank
+from gwm_hazard.training.config import Data, TrainingConfig
+from gwm_hazard.training.heldout import drawn_measures, ln_measures, residual_table
+from gwm_hazard.training.objectives import BaselineObjective, DiffusionObjective
+from gwm_hazard.training.records import Latents, Records, encode
+from gwm_hazard.training.run import MODEL, Progress, Stages, claim, started
+
+#: Draws of each held-out record, before and after.
+_DRAWS = 32
+
+
+def fine_tune(
+    config: TrainingConfig,
+    base: str | Path,
+    folder: str | Path,
+    *,
+    progress: Progress | None = None,
+) -> Path:
+    """Go on with a model on another training set; its autoencoder stays as it is.
+
+    Conditions, their standardisation and the representation are the model's. Residuals on the
+    test split (events that the fit never sees) before and after go into ``heldout.csv``.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+        Its tables ``data`` (folder, records, distance), ``tuning``, ``machine`` and ``model``.
+    base : str or path
+        The model.
+    folder : path
+        Of the run; goes on where it stopped.
+
+    Returns
+    -------
+    Path
+        The new model folder.
+
+    Raises
+    ------
+    ValueError
+        A model of another family, or without a baseline that is to be tuned.
+    """
+    folder = Path(folder)
+    model = load_model(base, "cpu")
+    if not isinstance(model, HighFEMModel) or model.weights is None:
+        raise ModelError(f"model {str(base)!r}: family {model.card.family}; only highfem is tuned")
+    if "baseline" in config.tuning.parts and model.baseline is None:
+        raise ModelError(f"model {str(base)!r} has no baseline: take it out of tuning.parts")
+    fabric = started(config)
+    claim(folder, config.to_dict() | {"from": model.weights.sha256})
+    records, latents = _latents(config.data, model, folder / "latents.npy", fabric)
+    source = latents
+    if config.tuning.replay:
+        second = replace(config.data, folder=config.tuning.replay)
+        _, replay = _latents(second, model, folder / "replay.npy", fabric)
+        source = Latents(
+            latents.latents, records, model.conditions, replay, config.tuning.replay_share
+        )
+
+    network = LatentDiffusion(model.unet, model.autoencoder, model.baseline)
+    network.load_state_dict(dict(model.weights.tensors))
+    network.requires_grad_(False)
+    stages = Stages(config, folder, fabric, progress)
+    for part in config.tuning.parts:
+        if part == "baseline":
+            assert network.baseline is not None
+            target, objective = network.baseline, BaselineObjective(network.baseline)
+            settings = config.tuning.baseline
+        else:
+            target, objective = network.unet, DiffusionObjective(network, config.denoiser)
+            settings = config.tuning.denoiser
+        if config.tuning.rank:
+            lowrank.adapt(target, config.tuning.rank, config.seed)
+        else:
+            target.requires_grad_(True)
+        stages.fit(part, objective, source, settings)
+        lowrank.merge(target)
+        network.requires_grad_(False)
+    if fabric.global_rank == 0:
+        tuned = _model(model, network, config, folder)
+        save_model(tuned, folder / MODEL)
+        table = before_and_after({"before": model, "after": tuned}, records, "test")
+        with replacing(folder / "heldout.csv") as temporary:
+            table.to_csv(temporary)
+    fabric.barrier()
+    return folder / MODEL
+
+
+def before_and_after(
+    models: Mapping[str, HighFEMModel], records: Records, split: str
+) -> pd.DataFrame:
+    """Residuals of models on a split, one below the other: (model, imt) -> numbers."""
+    rows = {"train": records.train, "dev": records.dev, "test": records.test}[split]
+    if not len(rows):
+        return pd.DataFrame()
+    table = records.table.iloc[rows]
+    observed = ln_measures(records.acceleration(rows), records.set.dt_s)
+    event = table["event_id"].to_numpy().astype(str)
+    made = {}
+    for name, model in models.items():
+        drawn = drawn_measures(model, table, _DRAWS)
+        made[name] = residual_table(observed, drawn.mean(axis=1), event)
+    return pd.concat(made, names=["model"])
+
+
+def _latents(data: Data, model: HighFEMModel, path: Path, fabric: Any) -> tuple[Records, Latents]:
+    """Records of a training set as the model's encoder sees them."""
+    assert model.weights is not None
+    data = replace(
+        data,
+        conditions=tuple(model.conditions),
+        log=tuple(k for k, c in model.conditions.items() if c.log),
+        clip=model.representation.clip,
+        ln_top=model.representation.ln_top,
+    )
+    records = Records(data)
+    coder = LatentDiffusion(model.unet, model.autoencoder, model.baseline)
+    coder.load_state_dict(dict(model.weights.tensors))
+    found = encode(coder.autoencoder, records, path, fabric.device, fabric.autocast)
+    return records, Latents(found, records, model.conditions)
+
+
+def _model(
+    base: HighFEMModel, network: LatentDiffusion, config: TrainingConfig, folder: Path
+) -> HighFEMModel:
+    """The base model with other weights and the card's fields of the configuration."""
+    parameters = {k: v for k, v in base.card.parameters.items() if k != "weights_sha256"}
+    about = parameters.get("about", {}) | {"name": folder.name} | config.model.card
+    return HighFEMModel(
+        weights=Weights.of({k: t.contiguous() for k, t in network.state_dict().items()}),
+        **parameters | {"about": about},
+    )
