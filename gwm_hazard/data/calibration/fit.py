@@ -35,8 +35,8 @@ Array = NDArray[np.float64]
 
 #: The fit ends where a step would gain less than this much penalised log-likelihood.
 TOLERANCE = 0.05
-#: A step that promises more than this much needs a Jacobian of its own.
-RENEW = 2.0
+#: Prior standard deviations that a parameter may move before the Jacobian is renewed.
+RENEW = 0.3
 #: Scenarios, at most, at which derivatives are drawn.
 NODES = 150
 #: Step of the central differences and longest step of an iteration, in prior standard deviations.
@@ -128,35 +128,31 @@ def fit(
     groups = problem.groups()
     told = told or (lambda line: None)
     state = evaluate(problem, groups, x, shift)
-    fresh = False
+    widths = np.array([f.sd for f in problem.free])
+    moved_by = np.zeros(len(x))  # since the Jacobian
     history, converged = [], False
     for iteration in range(iterations):
-        if jacobian is None:
-            jacobian, fresh = differences(problem, state.x), True
+        if jacobian is None or (np.abs(moved_by) > RENEW * widths).any():
+            jacobian, moved_by = differences(problem, state.x), np.zeros(len(x))
         gradient, hessian, _ = score(problem, groups, state, jacobian)
         step: Array = np.asarray(np.linalg.solve(hessian, gradient), np.float64)
         gain = 0.5 * float(gradient @ step)
-        if gain > RENEW and not fresh:
-            jacobian, fresh = differences(problem, state.x), True
-            gradient, hessian, _ = score(problem, groups, state, jacobian)
-            step = np.asarray(np.linalg.solve(hessian, gradient), np.float64)
-            gain = 0.5 * float(gradient @ step)
         value = state.objective(state.power)
         history.append((value, gain))
         told(f"iteration {iteration + 1}: log-likelihood {value:.2f}, a step would gain {gain:.2f}")
         if gain < TOLERANCE:
             converged = True
             break
-        widths = np.array([f.sd for f in problem.free])
         step = step * min(1.0, LONGEST / np.abs(step / widths).max())
         moved = _search(problem, groups, state, step, shift)
-        if moved is None:
-            if fresh:
-                told("no step gains anything: the fit ends")
-                break
+        if moved is not None:
+            moved_by = moved_by + moved.x - state.x
+            state = moved
+        elif moved_by.any():
             jacobian = None
-            continue
-        state, fresh = moved, False
+        else:
+            told("no step gains anything: the fit ends")
+            break
     if jacobian is None:
         jacobian = differences(problem, state.x)
     _, hessian, meat = score(problem, groups, state, jacobian)
