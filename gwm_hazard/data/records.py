@@ -120,8 +120,16 @@ class Source:
         """The records, and the failure of the whole source where it cannot be read."""
         try:
             yield from self.read()
-        except (ValueError, OSError) as exc:
-            yield Failure(self.label, str(exc))
+        except Exception as exc:
+            yield _unreadable(self.label, exc)
+
+
+def _unreadable(label: str, exc: Exception) -> Failure:
+    """The libraries that read files raise whatever a damaged one leads them to."""
+    if isinstance(exc, ValueError | OSError):
+        return Failure(label, str(exc))
+    first = f"{type(exc).__name__}: {exc}".splitlines()[0][:200]
+    return Failure(label, f"{label}: damaged or not readable ({first})")
 
 
 def scan(
@@ -148,15 +156,24 @@ def scan(
     for path in files:
         try:
             by_format.setdefault(format or detect(path), []).append(path)
-        except (ValueError, OSError) as exc:
-            found.append((place[path], Failure(str(path), str(exc))))
+        except Exception as exc:
+            found.append((place[path], _unreadable(str(path), exc)))
     for name, members in by_format.items():
         reader = importlib.import_module(FORMATS[name])
-        for item in cast("list[Source | Failure]", reader.scan(members, options)):
+        for item in _scan(reader, members, options):
             first = Path(item.record_id) if isinstance(item, Failure) else item.paths[0]
             found.append((place[first], item))
     # stable: records of one file keep the reader's order
     return [item for _, item in sorted(found, key=lambda pair: pair[0])]
+
+
+def _scan(reader: Any, members: list[Path], options: Options) -> list[Source | Failure]:
+    try:
+        return cast("list[Source | Failure]", reader.scan(members, options))
+    except Exception as exc:
+        if len(members) == 1:
+            return [_unreadable(str(members[0]), exc)]
+        return [item for path in members for item in _scan(reader, [path], options)]
 
 
 def read_records(

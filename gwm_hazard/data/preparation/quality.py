@@ -16,7 +16,7 @@ from gwm_hazard.data.preparation.settings import Rejected
 CLIPPED = 6  # equal samples at a peak
 COARSE = 100  # least steps of the digitiser up to a peak, for clipping to be told
 FLAT_S = 1.0  # longest time without any movement while the record goes on
-SPIKE = 12.0  # height against the typical step between samples around it
+SPIKE = 8.0  # height against the rms step between samples around it
 COMPONENT_RATIO = 50.0  # between rms of the strongest and the weakest component
 
 #: Factor from a median that no unit mistake stays within: g taken for cm/s2 is 981.
@@ -167,9 +167,9 @@ def kanno2006_pga(mag: float, distance_km: float, depth_km: float) -> float:
     """
     x = max(distance_km, 1.0)
     if depth_km <= 30:
-        log = 0.56 * mag - 0.0031 * x - math.log10(x + 0.0055 * 10 ** (0.5 * mag)) + 0.26
+        log = 0.556 * mag - 0.00307 * x - math.log10(x + 0.00547 * 10 ** (0.5 * mag)) + 0.256
     else:
-        log = 0.41 * mag - 0.0039 * x - math.log10(x) + 1.56
+        log = 0.409 * mag - 0.00389 * x - math.log10(x) + 1.56
     return float(10**log / 100)
 
 

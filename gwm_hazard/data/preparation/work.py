@@ -46,6 +46,7 @@ class Task:
     ----------
     label : what the journal calls the source
     paths : files to read, with ``format`` and ``options``
+    only : labels of the sources in these files that belong to the task; all without it
     items : or records that were read
     shown : the folder that an archive was expanded to, and the archive's name in its place
     after : called in this process when the task and all before it are done
@@ -55,6 +56,7 @@ class Task:
     paths: tuple[Path, ...] = ()
     format: str | None = None
     options: Options = field(default_factory=Options)
+    only: frozenset[str] | None = None
     items: tuple[Record | Failure, ...] = ()
     shown: tuple[str, str] | None = None
     after: Callable[[], None] | None = None
@@ -93,8 +95,8 @@ def _archive_tasks(
         try:
             expand(path, folder, limits)
         except (ValueError, OSError) as exc:
+            # what came out before the damage is read all the same
             yield Task(str(path), items=(Failure(str(path), str(exc)),))
-            return
         for files in _folders([folder]):
             yield from _tasks(files, format, options, shown)
         # the folder goes when all tasks before this one are done
@@ -142,17 +144,20 @@ def _tasks(
         group.append(source)
         owner.update(dict.fromkeys(source.paths, group))
     for group in groups:
-        own = tuple(dict.fromkeys(p for source in group for p in source.paths))
-        if sum(source.size for source in group) <= SMALL:
-            yield Task(str(own[0]), own, format, options, shown=shown)
+        if len(group) == 1 and group[0].size > SMALL:
+            yield from _batches(group[0], shown)
             continue
-        for source in group:
-            yield from _batches(source, shown)
+        # the records of a large file in several tasks, each of which reads the file
+        for k in range(0, len(group), SMALL):
+            part = group[k : k + SMALL]
+            own = tuple(dict.fromkeys(p for source in part for p in source.paths))
+            only = frozenset(source.label for source in part) if len(group) > SMALL else None
+            yield Task(str(own[0]), own, format, options, only=only, shown=shown)
 
 
 def _batches(source: Source, shown: tuple[str, str] | None) -> Iterator[Task]:
     items: list[Record | Failure] = []
-    for item in guarded(source):
+    for item in source:
         items.append(item)
         if len(items) == BATCH:
             yield Task(source.label, items=tuple(items), shown=shown)
@@ -162,33 +167,7 @@ def _batches(source: Source, shown: tuple[str, str] | None) -> Iterator[Task]:
 
 
 def _scan(files: Sequence[Path], format: str | None, options: Options) -> list[Source | Failure]:
-    def scanned(paths: Sequence[Path]) -> list[Source | Failure]:
-        return scan(
-            paths, format, unit=options.unit, dt_s=options.dt_s, inventory=options.inventory
-        )
-
-    try:
-        return scanned(files)
-    except Exception:  # one by one: a damaged file may raise anything
-        found: list[Source | Failure] = []
-        for path in files:
-            try:
-                found += scanned([path])
-            except Exception as exc:
-                found.append(Failure(str(path), f"{path}: not readable ({_told(exc)})"))
-        return found
-
-
-def guarded(source: Source) -> Iterator[Record | Failure]:
-    """Records of a source; whatever a damaged file raises ends it as a `Failure`."""
-    try:
-        yield from source
-    except Exception as exc:
-        yield Failure(source.label, f"{source.label}: not readable ({_told(exc)})")
-
-
-def _told(exc: Exception) -> str:
-    return f"{type(exc).__name__}: {exc}".splitlines()[0][:200]
+    return scan(files, format, unit=options.unit, dt_s=options.dt_s, inventory=options.inventory)
 
 
 def do(task: Task, work: Work[Result]) -> list[Result]:
@@ -204,10 +183,12 @@ def do(task: Task, work: Work[Result]) -> list[Result]:
         if isinstance(source, Failure):
             results.append(work(task.plain(source.record_id), _shown(source, task)))
             continue
+        if task.only is not None and source.label not in task.only:
+            continue
         label = task.plain(source.label)
         if source.size == 1 and work.skip(label, None):
             continue
-        for item in guarded(source):
+        for item in source:
             item = _shown(item, task)
             if not work.skip(label, item.record_id):
                 results.append(work(label, item))

@@ -54,9 +54,12 @@ def scan(paths: Sequence[Path], options: Options) -> list[Source | Failure]:
 
 def _read(table: Path, waveforms: Path, options: Options) -> Iterator[Record | Failure]:
     with h5py.File(waveforms, "r") as file:
-        if "data" not in file:
-            raise ValueError(f"{waveforms}: holds no group 'data'; is it a SeisBench data set?")
-        layout = {k: _text(v[()]) for k, v in file.get("data_format", {}).items()}
+        try:
+            if "data" not in file:
+                raise ValueError(f"{waveforms}: holds no group 'data'; is it a SeisBench data set?")
+            layout = {k: _text(v[()]) for k, v in file.get("data_format", {}).items()}
+        except (RuntimeError, AttributeError, KeyError) as exc:  # h5py's, of damaged files
+            raise ValueError(f"{waveforms}: damaged HDF5 file ({exc})") from exc
         for rows in pd.read_csv(
             table, chunksize=_ROWS, dtype={"trace_name": str}, low_memory=False
         ):
@@ -66,7 +69,7 @@ def _read(table: Path, waveforms: Path, options: Options) -> Iterator[Record | F
                 name = str(row["trace_name"])
                 try:
                     yield _record(file["data"], name, row, layout, options, table)
-                except (ValueError, KeyError, OSError) as exc:
+                except (ValueError, KeyError, OSError, RuntimeError, OverflowError) as exc:
                     # line 1 is the header
                     reason = exc.args[0] if exc.args else exc
                     yield Failure(name, f"{table}:{number + 2}: trace {name}: {reason}")

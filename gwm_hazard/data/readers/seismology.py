@@ -61,9 +61,16 @@ def scan(paths: Sequence[Path], options: Options) -> list[Source | Failure]:
     return found
 
 
+#: What the header of a K-NET file must tell; obspy leaves out what it does not find.
+_KNET = ("evot", "evla", "evlo", "evdp", "mag", "stla", "stlo", "duration")
+
+
 def _headers(path: Path) -> Iterator[_Header]:
     for trace in _read_headers(path):
         stats = trace.stats
+        lacking = [k for k in _KNET if k not in stats.get("knet", {})]
+        if stats._format == "KNET" and lacking:
+            raise ValueError(f"{path}: damaged header, without {', '.join(lacking)}")
         # the end that K-NET's header tells stands in for samples that were not read
         end = stats.endtime
         if not stats.npts and "knet" in stats:
@@ -165,6 +172,11 @@ def _record(traces: Sequence[Any], label: str, paths: Sequence[Path], options: O
     if not stream:
         raise ValueError("the file has no samples of it")
     for trace in stream:
+        if "knet" in trace.stats:
+            announced = round(trace.stats.knet.duration * trace.stats.sampling_rate)
+            if trace.stats.npts < announced:
+                raise ValueError(f"component {trace.stats.channel} has {trace.stats.npts} samples, "
+                                 f"its header says {announced}: the file is damaged")  # fmt: skip
         if np.ma.isMaskedArray(trace.data):
             raise ValueError(f"component {trace.stats.channel} has a gap: cut or fill it first")
     try:
