@@ -206,8 +206,9 @@ class TrainingConfig:
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
             raise ValueError(f"{path}: not TOML ({exc})") from exc
         for table, name in (("data", "folder"), ("tuning", "replay")):
-            if isinstance(values.get(table), dict) and values[table].get(name):
-                values[table][name] = str(path.parent / str(values[table][name]))
+            found = values.get(table)
+            if isinstance(found, dict) and found.get(name) and isinstance(found[name], str):
+                found[name] = str(path.parent / found[name])
         try:
             return _build(cls, values, "")
         except ValueError as exc:

@@ -30,6 +30,7 @@ from gwm_hazard.training.objectives import (
     DiffusionObjective,
 )
 from gwm_hazard.training.records import Images, Latents, Records, encode
+from gwm_hazard.training.report import RECORDS, held_out, spread, write_report
 from gwm_hazard.training.start import principal_components, silence
 
 #: (stage, share of it that is done, parts of its loss)
@@ -112,9 +113,14 @@ def train(
         network.baseline.requires_grad_(False)
     stage.fit("denoiser", DiffusionObjective(network, config.denoiser), source, config.denoiser.fit)
     if fabric.global_rank == 0:
-        write_model(network, config, conditions, folder / MODEL)
+        model = write_model(network, config, conditions, folder / MODEL)
         files = {s: folder / s / "curves.csv" for s in STAGES}
         plot_curves({s: f for s, f in files.items() if f.is_file()}, folder / "curves.png")
+        if not snapshot:
+            residuals = held_out(model, records, spread(records.test, RECORDS))
+            with replacing(folder / "heldout.csv") as temporary:
+                residuals.to_csv(temporary)
+            write_report(model, records, residuals, folder)
     fabric.barrier()
     return folder / MODEL
 
@@ -233,8 +239,8 @@ def write_model(
     config: TrainingConfig,
     conditions: Mapping[str, Condition],
     folder: Path,
-) -> None:
-    """A model folder of a trained network."""
+) -> HighFEMModel:
+    """Write the model folder of a trained network."""
     unet, coder, baseline = sizes(config)
     model = HighFEMModel(
         weights=Weights.of({k: t.contiguous() for k, t in network.state_dict().items()}),
@@ -253,3 +259,4 @@ def write_model(
         about={"name": folder.parent.name, "training_data": config.data.folder} | config.model.card,
     )
     save_model(model, folder)
+    return model

@@ -55,7 +55,7 @@ def principal_components(
     mean = flat.mean(dim=0)
     values, vectors = torch.linalg.eigh((flat - mean).T @ (flat - mean) / len(flat))
     basis = vectors.flip(1).T.float()  # (components, pixels of a patch), largest first
-    sd = values.flip(0).clamp(min=1e-12).sqrt().float()
+    sd = values.flip(0).clamp(min=1e-6 * float(values.max())).sqrt().float()
     through = min(config.model_channels, len(basis))
     kept = min(config.latent_channels, through)
 

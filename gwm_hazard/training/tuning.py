@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from torch import nn
 
 from gwm_hazard.models.highfem.denoiser import LatentDiffusion
 from gwm_hazard.models.highfem.model import HighFEMModel
@@ -16,13 +16,11 @@ from gwm_hazard.models.weights import ModelError, Weights
 from gwm_hazard.provenance import replacing
 from gwm_hazard.training import lowrank
 from gwm_hazard.training.config import Data, TrainingConfig
-from gwm_hazard.training.heldout import drawn_measures, ln_measures, residual_table
+from gwm_hazard.training.curves import plot_curves
 from gwm_hazard.training.objectives import BaselineObjective, DiffusionObjective
 from gwm_hazard.training.records import Latents, Records, encode
+from gwm_hazard.training.report import RECORDS, held_out, spread, write_report
 from gwm_hazard.training.run import MODEL, Progress, Stages, claim, started
-
-#: Draws of each held-out record, before and after.
-_DRAWS = 32
 
 
 def fine_tune(
@@ -77,6 +75,8 @@ def fine_tune(
     network.load_state_dict(dict(model.weights.tensors))
     network.requires_grad_(False)
     stages = Stages(config, folder, fabric, progress)
+    target: nn.Module
+    objective: nn.Module
     for part in config.tuning.parts:
         if part == "baseline":
             assert network.baseline is not None
@@ -95,28 +95,16 @@ def fine_tune(
     if fabric.global_rank == 0:
         tuned = _model(model, network, config, folder)
         save_model(tuned, folder / MODEL)
-        table = before_and_after({"before": model, "after": tuned}, records, "test")
+        rows = spread(records.test, RECORDS)
+        both = {"before": model, "after": tuned}
+        table = pd.concat({k: held_out(m, records, rows) for k, m in both.items()})
         with replacing(folder / "heldout.csv") as temporary:
             table.to_csv(temporary)
+        files = {p: folder / p / "curves.csv" for p in config.tuning.parts}
+        plot_curves(files, folder / "curves.png")
+        write_report(tuned, records, table, folder)
     fabric.barrier()
     return folder / MODEL
-
-
-def before_and_after(
-    models: Mapping[str, HighFEMModel], records: Records, split: str
-) -> pd.DataFrame:
-    """Residuals of models on a split, one below the other: (model, imt) -> numbers."""
-    rows = {"train": records.train, "dev": records.dev, "test": records.test}[split]
-    if not len(rows):
-        return pd.DataFrame()
-    table = records.table.iloc[rows]
-    observed = ln_measures(records.acceleration(rows), records.set.dt_s)
-    event = table["event_id"].to_numpy().astype(str)
-    made = {}
-    for name, model in models.items():
-        drawn = drawn_measures(model, table, _DRAWS)
-        made[name] = residual_table(observed, drawn.mean(axis=1), event)
-    return pd.concat(made, names=["model"])
 
 
 def _latents(data: Data, model: HighFEMModel, path: Path, fabric: Any) -> tuple[Records, Latents]:
