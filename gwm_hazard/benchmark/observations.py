@@ -151,8 +151,8 @@ class Observations:
                 parts[place] = resample(trace, float(steps[place]), target)
         longest = max((p.shape[1] for p in parts), default=0)
         out = np.zeros((len(wanted), int(have[0]) if len(have) else 0, longest), np.float32)
-        for place, part in enumerate(parts):
-            out[place, :, : part.shape[1]] = part
+        for number, part in enumerate(parts):
+            out[number, :, : part.shape[1]] = part
         return out
 
 
@@ -186,7 +186,7 @@ def read_observations(
 
 def join(parts: Sequence[Observations]) -> Observations:
     """Several sets as one; events of the same name in two sets stay apart."""
-    sizes = np.cumsum([0, *(len(p) for p in parts)]).tolist()
+    sizes = [int(s) for s in np.cumsum([0, *(len(p) for p in parts)])]
     tables = []
     for part in parts:
         table = part.table.copy()

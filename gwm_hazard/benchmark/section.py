@@ -108,6 +108,7 @@ def save(section: Section | Skipped, folder: Path, stamp: Mapping[str, Any] | No
             about["figures"][title] = names
             for suffix, name in names.items():
                 figure.savefig(temporary / name, dpi=DPI, format=suffix, metadata=_undated(suffix))
+                figure.set_layout_engine("none")  # laid out once, the same in all formats
     about["stamp"] = dict(stamp or {})
     (temporary / "section.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)

@@ -60,6 +60,19 @@ def grid_of_axes(
     return figure, flat[:n]
 
 
+def label_outer(
+    axes: list[Axes], x: str | None = None, y: str | None = None, columns: int = 3
+) -> None:
+    """Labels below the lowest and beside the first axes of a grid of :func:`grid_of_axes`."""
+    n, columns = len(axes), min(columns, len(axes))
+    for k, ax in enumerate(axes):
+        if x is not None and k + columns >= n:
+            ax.set_xlabel(x)
+            ax.tick_params(labelbottom=True)
+        if y is not None and k % columns == 0:
+            ax.set_ylabel(y)
+
+
 def legend_above(figure: Figure, axes: Axes, columns: int = 4) -> None:
     """One legend for all axes, above them."""
     handles, labels = axes.get_legend_handles_labels()

@@ -136,8 +136,9 @@ class _Problem:
         det V = det M, both by the Schur complement of the larger, diagonal block of M.
         """
         g, h = (ratio_site, ratio_event) if self.swapped else (ratio_event, ratio_site)
+        (small, large), (n_small, n_large) = self.sums, self.counts
         inner, ln_det = _reduced(
-            g, h, *self.sums, *self.counts, self.start, self.other, self.number, self.square
+            g, h, small, large, n_small, n_large, self.start, self.other, self.number, self.square
         )
         xx, xy, yy = inner[:-1, :-1], inner[:-1, -1], inner[-1, -1]
         beta = np.linalg.solve(xx, xy)
@@ -148,7 +149,7 @@ class _Problem:
         return float(value), beta, variance
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _reduced(
     g: Any,
     h: Any,

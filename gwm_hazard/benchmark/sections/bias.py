@@ -12,7 +12,13 @@ from gwm_hazard.benchmark.data import BenchmarkData
 from gwm_hazard.benchmark.metrics.bins import binned, log_edges
 from gwm_hazard.benchmark.metrics.bootstrap import interval
 from gwm_hazard.benchmark.section import Section, Skipped
-from gwm_hazard.benchmark.style import OBSERVED_POINTS, grid_of_axes, hatch_sparse, legend_above
+from gwm_hazard.benchmark.style import (
+    OBSERVED_POINTS,
+    grid_of_axes,
+    hatch_sparse,
+    label_outer,
+    legend_above,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -45,9 +51,8 @@ def section(data: BenchmarkData) -> Section | Skipped:
         same = _table(data, common=True)
         found.tables["Bias, records inside the range of all models"] = same
         table = same
-    found.scores["bias, mean |log10|"] = (
-        table["bias, log10"].abs().groupby(level="model", sort=False).mean().to_dict()
-    )
+    means = table["bias, log10"].abs().groupby(level="model", sort=False).mean()
+    found.scores["bias, mean |log10|"] = {str(k): float(v) for k, v in means.items()}
     for by in ("distance", "magnitude"):
         title = f"Bias against {by}"
         found.figures[title] = _figure(data, by)
@@ -126,10 +131,7 @@ def _figure(data: BenchmarkData, by: str) -> Figure:
         ax.set_ylim(-1.1, 1.1)
         if by == "distance":
             ax.set_xscale("log")
-    for ax in axes:
-        if ax.get_subplotspec().is_last_row():
-            ax.set_xlabel("distance, km" if by == "distance" else "magnitude")
-        if ax.get_subplotspec().is_first_col():
-            ax.set_ylabel("log10(observed / predicted)")
+    label = "distance, km" if by == "distance" else "magnitude"
+    label_outer(axes, label, "log10(observed / predicted)")
     legend_above(figure, axes[0])
     return figure

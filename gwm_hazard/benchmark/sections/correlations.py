@@ -186,6 +186,8 @@ def _add_eas(data: BenchmarkData, found: Section) -> None:
             data, rows, _observed_eas(data, rows)
         )
     for p in data.generative:
+        if p.name not in data.models:
+            continue
         drawn = [
             (d.rows, _ln_eas(d.acceleration, d.dt_s))
             for d in data.drawn(p.name)

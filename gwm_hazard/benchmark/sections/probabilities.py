@@ -21,7 +21,7 @@ from gwm_hazard.benchmark.metrics.likelihood import (
 )
 from gwm_hazard.benchmark.predictions import Prediction
 from gwm_hazard.benchmark.section import Section, Skipped
-from gwm_hazard.benchmark.style import grid_of_axes
+from gwm_hazard.benchmark.style import grid_of_axes, label_outer
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -229,11 +229,7 @@ def _map(data: BenchmarkData, first: Prediction, other: Prediction) -> Figure:
         held = np.flatnonzero(count.sum(axis=1))
         if held.size:
             ax.set_ylim(MAGNITUDE_EDGES[held[0]], MAGNITUDE_EDGES[held[-1] + 1])
-    for ax in axes:
-        if ax.get_subplotspec().is_last_row():
-            ax.set_xlabel("distance, km")
-        if ax.get_subplotspec().is_first_col():
-            ax.set_ylabel("magnitude")
+    label_outer(axes, "distance, km", "magnitude")
     if mesh is not None:
         figure.colorbar(mesh, ax=axes, shrink=0.8, extend="both",
                         label=f"log10 of density, {first.name} / {other.name}")  # fmt: skip
