@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from click.testing import CliRunner
 import gwm_hazard as gwm
 from gwm_hazard import cli
 from gwm_hazard.models.registry import load_model
-from gwm_hazard.surface.build import build_surface
+from gwm_hazard.surface.build import build_surface, find_or_build
 from gwm_hazard.surface.surface import Axis, Surface
 
 COMMAND = Path(sys.executable).with_name("gwm-hazard")
@@ -148,6 +149,32 @@ def test_surface_build_is_build_surface(tiny: Path, tmp_path: Path) -> None:
     assert made.ranges == expected.ranges and made.imts == expected.imts
     np.testing.assert_allclose(made.mean, expected.mean, rtol=1e-5)
     assert [p.name for p in tmp_path.iterdir()] == ["s.h5"]
+
+
+def test_surface_goes_where_the_gsim_finds_it(tmp_path: Path, monkeypatch: Any) -> None:
+    model = load_model("stochastic", "cpu")
+    model.card = replace(model.card, parameters={"no": "bundled surface is its own"})
+    monkeypatch.setattr("gwm_hazard.models.registry.load_model", lambda *a: model)
+    monkeypatch.setenv("GWM_HAZARD_CACHE", str(tmp_path))
+    coarse = (Axis("mag", (5.0, 5.5)), Axis("rrup", (20.0, 40.0)), Axis("vs30", (300.0, 500.0)))
+    axes = (*coarse, Axis("hypo_depth", (0.0, 10.0)))
+
+    def coarsely(model: Any, path: Path, imts: tuple[str, ...], progress: Any) -> Surface:
+        options = {"realizations": 4, "held_out": 2, "shape_scenarios": 0}
+        return build_surface(model, path, axes=axes, imts=imts, progress=progress, **options)
+
+    monkeypatch.setattr("gwm_hazard.surface.build.build_surface", coarsely)
+    text = run("surface", "build")
+    path = Path(text.splitlines()[0])
+    assert path.is_relative_to(tmp_path) and "4 draws at each of 16 nodes" in text
+    assert find_or_build(model) == path
+    made = path.stat().st_mtime_ns
+    assert run("surface", "build") == text and path.stat().st_mtime_ns == made
+
+
+def test_surface_of_other_options_needs_a_place(capsys: Any, monkeypatch: Any) -> None:
+    message = fails(capsys, monkeypatch, "surface", "build", "--realizations", 40)
+    assert "--output" in message
 
 
 S = SCENARIO

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,15 @@ def test_shares_are_those_of_the_ruptures(oq: OpenQuake, finished: Any) -> None:
             assert row.outside == pytest.approx(share, abs=2e-6) and 0.001 < share < 0.999
             assert row.outside_mag == pytest.approx(share, abs=2e-6)
             assert row.outside_rrup == row.outside_vs30 == row.outside_hypo_depth == 0.0
+
+
+def test_branch_without_weight_is_accounted_for(oq: OpenQuake, finished: Any) -> None:
+    with oq.datastore(finished[1]) as dstore:
+        (branch,) = branches(dstore)
+        idle = replace(branch, weights=(0.0,) * len(branch.weights))
+        expected, got = (accounting.shares(dstore, b, [0.10]) for b in (branch, idle))
+    np.testing.assert_allclose(got.total, expected.total)
+    np.testing.assert_allclose(got.iml, expected.iml)
 
 
 def test_log_warns_above_the_threshold(finished: Any) -> None:

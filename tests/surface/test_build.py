@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gwm_hazard.scenario import Scenarios
 from gwm_hazard.surface import build
 from gwm_hazard.surface.build import build_surface
-from gwm_hazard.surface.refine import Tolerance
+from gwm_hazard.surface.ensemble import Ensemble, estimate
+from gwm_hazard.surface.refine import Estimates, Tolerance
 from gwm_hazard.surface.surface import Axis, Surface, SurfaceError
 from tests.toy import ToyModel
 
@@ -37,6 +39,56 @@ def test_refinement_puts_nodes_where_the_model_bends(tmp_path: Path) -> None:
     assert surface.attrs["rounds"] > 2 and surface.attrs["tolerance_mean"] == 0.4
     assert Surface.load(tmp_path / "s.h5").attrs == surface.attrs
     assert [p.name for p in tmp_path.iterdir()] == ["s.h5"]
+
+
+def test_errors_are_those_at_scenarios_that_have_put_no_node(tmp_path: Path) -> None:
+    tolerance = Tolerance(mean=0.4, sigma=0.05)
+    surface = build_surface(
+        ToyModel(), tmp_path / "s.h5", axes=COARSE, tolerance=tolerance, **SMALL
+    )
+    ensemble = Ensemble(SMALL["realizations"], 1)
+    worst = []
+    for held_set in range(4):
+        rng = np.random.default_rng([1, held_set])
+        at = {a.name: rng.random(SMALL["held_out"]) for a in surface.axes}
+        for axis in surface.axes:
+            x = np.log(axis.values) if axis.scale == "log" else np.array(axis.values)
+            value = x[0] + at[axis.name] * (x[-1] - x[0])
+            at[axis.name] = np.exp(value) if axis.scale == "log" else value
+        true = estimate(ToyModel(), Scenarios(**at), list(IMTS), ensemble)
+        worst.append(np.abs(surface(at, IMTS).mean - true.mean).max(axis=0))
+    same = [np.allclose(w, surface.errors["largest_mean"], rtol=1e-4) for w in worst]
+    assert sum(same) == 1 and not same[0]  # the first put the nodes
+
+
+def test_progress_in_a_log(caplog: pytest.LogCaptureFixture, monkeypatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(build.time, "monotonic", lambda: now[0])
+    progress = build.LogProgress()
+    for now[0], share in ((30.0, 0.1), (90.0, 0.3), (100.0, 0.4), (200.0, 0.5)):
+        progress(share)
+    assert [r.getMessage() for r in caplog.records] == [
+        "surface: 30 % done, about 4 min left",
+        "surface: 50 % done, about 3 min left",
+    ]
+
+
+def test_scenarios_at_once_follow_the_speed_of_the_model(tmp_path: Path, monkeypatch) -> None:
+    """A fast model is drawn in full chunks, a slow one scenario by scenario."""
+    sizes = {}
+    for seconds in (0.01, 8.0):
+        now, drawn = [0.0], []
+
+        def make(part, seconds=seconds, now=now, drawn=drawn):
+            drawn.append(len(part["mag"]))
+            now[0] += seconds * len(part["mag"])
+            return np.zeros((1, len(part["mag"]), 1))
+
+        monkeypatch.setattr("gwm_hazard.surface.refine.time.monotonic", lambda now=now: now[0])
+        at = {"mag": np.linspace(4.0, 8.0, 64)}
+        Estimates(tmp_path / "x.npz", "plan")("k", at, np.zeros(64), make)
+        sizes[seconds] = drawn
+    assert sizes[0.01] == [1, 2, 4, 8, 16, 16, 16, 1] and set(sizes[8.0]) == {1}
 
 
 def test_a_grid_of_ones_own_is_left_as_it_is(tmp_path: Path) -> None:
