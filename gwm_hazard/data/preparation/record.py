@@ -77,12 +77,8 @@ def prepare_record(record: Record, settings: Settings, picker: str = "aic") -> P
     )
     quality.check_peak(pga, settings.max_pga, expected if settings.check_peak else math.nan)
 
-    onset = _onset(record, row, acc, orientation, cut_s, settings, picker)
+    onset, ratios = _onset(record, row, acc, orientation, cut_s, settings, picker)
     p = round(onset.time_s * settings.rate_hz)
-    ratios = [math.nan] * len(settings.snr_bands)
-    if onset.source != "from S":
-        ratios = quality.signal_to_noise(acc, p, new_dt, settings.snr_bands)
-    quality.check_noise(ratios, settings.snr_bands, settings.min_snr)
 
     if rotate and orientation is not None:
         try:
@@ -135,7 +131,8 @@ def _onset(
     cut_s: float,
     settings: Settings,
     picker: str,
-) -> pick.Pick:
+) -> tuple[pick.Pick, list[float]]:
+    """The P onset, and the ratios of signal to noise in the bands."""
     between = -math.inf, math.inf
     rhypo = row.get("rhypo", math.nan)
     if settings.travel_time:
@@ -161,13 +158,17 @@ def _onset(
         if onset.time_s < settings.min_before_p_s:
             least = f"less than {settings.min_before_p_s:g}"
             raise Rejected("late start", f"{onset.time_s:.2f} s before the P onset, {least}")
-    except Rejected:
+        p = round(onset.time_s * settings.rate_hz)
+        ratios = quality.signal_to_noise(acc, p, dt, settings.snr_bands)
+        quality.check_noise(ratios, settings.snr_bands, settings.min_snr)
+    except Rejected as exc:
         late = settings.late_start == "align" and between[0] <= settings.min_before_p_s
+        late = late and exc.code in ("late start", "no onset", "noise")
         time = pick.onset_from_s(acc[: record.n_horizontal], dt, rhypo) if late else None
         if time is None:
             raise
-        return pick.Pick(time, "from S")
-    return onset
+        return pick.Pick(time, "from S"), [math.nan] * len(settings.snr_bands)
+    return onset, ratios
 
 
 def _steps(

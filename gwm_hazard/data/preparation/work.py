@@ -16,6 +16,9 @@ from typing import Any, Protocol, TypeVar
 from gwm_hazard.data.archives import Limits, expand, is_archive
 from gwm_hazard.data.records import Failure, Options, Record, Source, scan
 
+#: Imported once, before workers fork off.
+_PRELOADED = ("gwm_hazard.data.readers.seismology", "obspy", "obspy.signal.trigger", "scipy.signal")
+
 SMALL = 64  # records of files that a worker reads by itself; of larger files this process does
 BATCH = 32  # records handed over at a time
 
@@ -254,8 +257,11 @@ class _Pool:
         self._start()
 
     def _start(self) -> None:
-        # spawn: threads and open files of this process do not follow
-        context = multiprocessing.get_context("spawn")
+        # never by fork: threads and open files of this process must not follow
+        forkserver = "forkserver" in multiprocessing.get_all_start_methods()
+        context = multiprocessing.get_context("forkserver" if forkserver else "spawn")
+        if forkserver:
+            context.set_forkserver_preload([type(self.work).__module__, *_PRELOADED])
         self.executor = ProcessPoolExecutor(
             self.jobs, mp_context=context, initializer=_begin, initargs=(self.work,)
         )
