@@ -130,7 +130,13 @@ def test_no_event_terms_gives_tau_zero_to_its_lower_end():
 # --- flatfiles --------------------------------------------------------------------------------
 
 
-def flatfile(events: int = 10, per_event: int = 4, seed: int = 0) -> pd.DataFrame:
+def flatfile(
+    events: int = 10,
+    per_event: int = 4,
+    seed: int = 0,
+    largest: float = 7.0,
+    farthest: float = 90.0,
+) -> pd.DataFrame:
     """Conditions of records, and measures without meaning."""
     rng = np.random.default_rng(seed)
     n = events * per_event
@@ -139,9 +145,9 @@ def flatfile(events: int = 10, per_event: int = 4, seed: int = 0) -> pd.DataFram
         {
             "event_id": [f"e{e:03d}" for e in event],
             "station": [f"s{k % 7}" for k in range(n)],
-            "mag": rng.uniform(4.5, 7.0, events)[event].round(1),
+            "mag": rng.uniform(4.5, largest, events)[event].round(1),
             "hypo_depth": rng.uniform(5.0, 15.0, events)[event],
-            "rrup": rng.uniform(8.0, 90.0, n),
+            "rrup": rng.uniform(8.0, farthest, n),
             "vs30": rng.uniform(200.0, 800.0, n),
             "PGA": rng.lognormal(-3, 1, n),
             "SA(0.1)": rng.lognormal(-3, 1, n),
@@ -298,9 +304,11 @@ def test_the_vector_of_free_parameters_goes_both_ways():
         choose(["colour"])
 
 
-def observed_from(p: StochasticParameters, path: Path, events: int, per_event: int):
+def observed_from(p: StochasticParameters, events: int, per_event: int) -> pd.DataFrame:
     """A flatfile drawn from the model: with its own event and record terms."""
-    table = flatfile(events, per_event, seed=11).drop(columns=["PGA", "SA(0.1)", "SA(1)"])
+    # Small and near: short records.
+    table = flatfile(events, per_event, 11, 5.5, 40.0)
+    table = table.drop(columns=["PGA", "SA(0.1)", "SA(1)"])
     sc = Scenarios(**{k: table[k].to_numpy() for k in ("mag", "rrup", "vs30", "hypo_depth")})
     noise = Noise(99, table["event_id"].str[1:].astype(int), np.arange(len(table)), 0)
     ln = draw_ln_measures(StochasticModel(**asdict(p)), sc, noise, IMTS)
@@ -319,11 +327,11 @@ def problem_of(o, free, nodes=None, kind="none") -> Problem:
 def test_known_parameters_are_recovered(tmp_path):
     """Stress, kappa, tau and phi of synthetic records, within 3 standard errors."""
     truth = replace(quiet(StochasticParameters()), stress_bar=140.0, kappa_s=0.045)
-    table = observed_from(truth, tmp_path, 30, 6)
+    table = observed_from(truth, 20, 5)
     rng = np.random.default_rng(5)
-    event = np.repeat(np.arange(30), 6)
+    event = np.repeat(np.arange(20), 5)
     for imt in IMTS:
-        table[imt] *= np.exp(0.35 * rng.normal(size=30)[event] + 0.5 * rng.normal(size=180))
+        table[imt] *= np.exp(0.35 * rng.normal(size=20)[event] + 0.5 * rng.normal(size=100))
     o = read_flatfiles([write(table, tmp_path / "f.csv")], RANGES)
     problem = problem_of(o, ["stress_bar", "kappa_s"])
     start = to_vector(StochasticParameters(), problem.free)
@@ -337,18 +345,18 @@ def test_known_parameters_are_recovered(tmp_path):
     for j, e in enumerate(found.state.estimates):
         phi = np.sqrt(e.spread.phi**2 - found.state.simulation_variance[j])
         # The records' own phases scatter by up to 0.2 besides.
-        assert 0.42 < phi < 0.62
-        assert 0.2 < e.spread.tau < 0.52
+        assert 0.4 < phi < 0.64
+        assert 0.18 < e.spread.tau < 0.55
     gradient, hessian, _ = score(problem, problem.groups(), found.state, found.jacobian)
     assert 0.5 * gradient @ np.linalg.solve(hessian, gradient) < fit_module.TOLERANCE
 
 
 def test_gradient_is_that_of_the_objective(tmp_path):
     """Against differences of the objective, standard deviations estimated anew on each side."""
-    table = observed_from(quiet(StochasticParameters()), tmp_path, 8, 5)
+    table = observed_from(quiet(StochasticParameters()), 6, 4)
     rng = np.random.default_rng(6)
     for imt in IMTS:
-        table[imt] *= np.exp(0.5 * rng.normal(size=40))
+        table[imt] *= np.exp(0.5 * rng.normal(size=24))
     o = read_flatfiles([write(table, tmp_path / "f.csv")], RANGES)
     problem = replace(problem_of(o, ["stress_bar", "b1"], kind="published"), draws=1)
     groups, zero = problem.groups(), np.zeros_like(o.ln)
@@ -363,10 +371,10 @@ def test_gradient_is_that_of_the_objective(tmp_path):
 
 
 def test_derivatives_between_nodes_are_those_at_the_records(tmp_path):
-    o = read_flatfiles([write(flatfile(20, 4), tmp_path / "f.csv")], RANGES)
-    free = ["stress_bar", "b1", "kappa_s"]
+    o = read_flatfiles([write(flatfile(20, 3, 0, 5.5, 40.0), tmp_path / "f.csv")], RANGES)
+    free = ["stress_bar", "kappa_s"]
     exact = differences(problem_of(o, free), to_vector(StochasticParameters(), choose(free)))
-    nodes = Medians(variability.typical(o, 30).points, seed=3)
+    nodes = Medians(variability.typical(o, 25).points, seed=3)
     near = differences(problem_of(o, free, nodes), to_vector(StochasticParameters(), choose(free)))
     scale = np.sqrt((exact**2).mean(axis=(0, 1)))
     assert (np.sqrt(((near - exact) ** 2).mean(axis=(0, 1))) < 0.2 * scale).all()
@@ -410,7 +418,7 @@ def cheap(monkeypatch):
 
 
 def test_from_flatfile_to_model_folder(tmp_path, cheap):
-    table = flatfile(8, 4, seed=2)
+    table = flatfile(8, 4, 2, 5.5, 40.0)
     table[IMTS] = np.exp(
         draw_ln_measures(
             StochasticModel(),
@@ -485,7 +493,7 @@ def test_the_model_is_recovered_with_its_variability(tmp_path):
         StochasticParameters(), stress_bar=140.0, kappa_s=0.045, tau_factor=1.3, phi_factor=0.8,
         stress_sigma_ln=0.65,
     )  # fmt: skip
-    table = observed_from(truth, tmp_path, 60, 8)
+    table = observed_from(truth, 60, 8)
     path = write(table, tmp_path / "f.csv")
     settings = Settings(free=("stress_bar", "kappa_s", "b1"), prior="none", held_out=0.0)
     found = calibrate([path], tmp_path / "m", settings)

@@ -70,8 +70,10 @@ def _residuals(c: Calibration) -> Any:
             ax.set_ylim(-2.2, 2.2)
             ax.grid(color="0.9", lw=0.6)
             if name != "mag":
+                ticks = (1, 3, 10, 30, 100, 300) if name == "rrup" else (200, 300, 500, 1000)
                 ax.set_xscale("log")
-                ax.xaxis.set_major_formatter("{x:g}")
+                ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
+                ax.set_xticks([], minor=True)
     for ax, name in zip(axes[-1], BINS, strict=True):
         ax.set_xlabel(_LABELS[name])
     axes[0][0].legend(frameon=False, fontsize=8.5, loc="upper right")
@@ -137,7 +139,7 @@ def _variability(c: Calibration) -> Any:
         ax.set_xticks(x, v["imt"], rotation=60)
         ax.set_title({"tau": "between events, tau", "phi": "within events, phi"}[name])
         ax.grid(color="0.9", lw=0.6)
-        ax.set_ylim(bottom=0.0)
+    axes[0].set_ylim(bottom=0.0)
     axes[0].set_ylabel("standard deviation, ln units")
     axes[0].legend(frameon=False)
     return figure
