@@ -35,9 +35,6 @@ SPLITS = 20
 MAGNITUDES = (-np.inf, 5.0, 6.0, 7.0, np.inf)
 DISTANCES_KM = (0.0, 20.0, 50.0, 100.0, np.inf)
 
-#: Distances in the order in which they are taken where they are known.
-DISTANCE_COLUMNS = ("rrup", "rhypo", "rjb", "repi")
-
 NO_WAVEFORMS = "none of the records has its waveform (a flatfile holds measures only)"
 
 
@@ -75,6 +72,11 @@ class Sample:
     def event(self) -> NDArray[np.int64]:
         """Event of each record as a number."""
         return self.data.observations.event[self.rows]
+
+    @property
+    def distance_km(self) -> NDArray[np.float64]:
+        """Distance of each record, see `BenchmarkData.distance_km`."""
+        return self.data.distance_km[self.rows]
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -190,19 +192,10 @@ class Bins(NamedTuple):
         return f"{self.magnitudes[m]}, {self.distances[d]}"
 
 
-def distance_km(table: pd.DataFrame) -> NDArray[np.float64]:
-    """The first known of `DISTANCE_COLUMNS`, (n,)."""
-    out = np.full(len(table), np.nan)
-    for column in DISTANCE_COLUMNS:
-        if column in table:
-            out = np.where(np.isfinite(out), out, table[column].to_numpy(np.float64))
-    return out
-
-
-def bins(table: pd.DataFrame) -> Bins:
+def bins(chosen: Sample) -> Bins:
     """Magnitude-distance bins of `MAGNITUDES` and `DISTANCES_KM`."""
-    m = np.digitize(table["mag"].to_numpy(np.float64), MAGNITUDES) - 1
-    r = distance_km(table)
+    m = np.digitize(chosen.table["mag"].to_numpy(np.float64), MAGNITUDES) - 1
+    r = chosen.distance_km
     d = np.digitize(r, DISTANCES_KM) - 1
     index = np.where(np.isfinite(r), m * (len(DISTANCES_KM) - 1) + d, -1)
     return Bins(

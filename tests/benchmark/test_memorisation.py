@@ -63,7 +63,6 @@ def test_blocks_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
 
     x, training = records(20, 7), records(40, 8)
     before = nearest(x, training, DT)
-    monkeypatch.setattr(memorisation, "_BLOCK_PAIRS", 7)
     monkeypatch.setattr(memorisation, "_BLOCK_ROWS", 3)
     after = nearest(x, training, DT)
     assert np.array_equal(before.row, after.row)

@@ -47,8 +47,9 @@ def kristekova(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:  # fmt: skip
     """Envelope and phase goodness of fit, each (n_components,), 0 to 10.
 
-    signal, reference : (n_components, nt); globally normalised with ``reference`` as reference,
-    A = 10, k = 1: EG = 10 exp(-|EM|), PG = 10 (1 - |PM|) of the single-valued misfits.
+    signal, reference : (n_components, nt); each component by itself, globally normalised with
+    ``reference`` as reference, A = 10, k = 1: EG = 10 exp(-|EM|), PG = 10 (1 - |PM|) of the
+    single-valued misfits.
 
     Raises ValueError for other shapes or a silent reference.
     """
@@ -57,11 +58,13 @@ def kristekova(
     a, b = (np.atleast_2d(np.asarray(v, dtype=np.float64)) for v in (signal, reference))
     if a.shape != b.shape:
         raise ValueError(f"signal {a.shape} and reference {b.shape}: the shapes must agree")
-    if not np.abs(b).max() > 0:
-        raise ValueError("the reference is silent: there is nothing to compare with")
+    if not np.abs(b).max(axis=1).all():
+        raise ValueError("a reference is silent: there is nothing to compare with")
     settings = {"dt": dt_s, "fmin": fmin_hz, "fmax": fmax_hz, "nf": n_frequencies}
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.atleast_1d(eg(a, b, **settings)), np.atleast_1d(pg(a, b, **settings))
+        scores = [(eg(x, y, **settings), pg(x, y, **settings)) for x, y in zip(a, b, strict=True)]
+    envelope, phase = np.array(scores, dtype=np.float64).T
+    return envelope, phase
 
 
 def anderson_scale(p1: ArrayLike, p2: ArrayLike) -> NDArray[np.float64]:

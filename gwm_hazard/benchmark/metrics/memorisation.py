@@ -18,7 +18,6 @@ from gwm_hazard.benchmark.metrics.envelope import moving_average
 
 BANDS, TIMES = 24, 32
 CANDIDATES = 20
-_BLOCK_PAIRS = 512
 _BLOCK_ROWS = 256
 
 
@@ -71,73 +70,80 @@ def nearest(
     cut, references : (n, n_components, nt) and (m, n_components, nt), m/s2, aligned.
     excluded : (n, m) pairs that are not to be compared, as a record with others of its event.
 
-    Memory is bounded by blocks. Raises ValueError where no reference is left for a record.
+    Memory: the transforms of the references, 8 bytes for each of their padded samples. Raises
+    ValueError where no reference is left for a record.
     """
+    chosen, apart = _candidates(cut, references, dt_s, excluded, candidates)
+    correlation = _correlations(cut, references, chosen)
+    correlation[~np.isfinite(apart)] = -1.0
+    best = correlation.argmax(axis=1)[:, None]
+    return Nearest(
+        np.take_along_axis(chosen, best, axis=1)[:, 0],
+        np.take_along_axis(correlation, best, axis=1)[:, 0],
+        apart.min(axis=1),
+    )
+
+
+def nearest_distance(
+    cut: NDArray[np.floating],
+    references: NDArray[np.floating],
+    dt_s: float,
+    excluded: NDArray[np.bool_] | None = None,
+) -> NDArray[np.float64]:
+    """``distance`` of `nearest` alone, (n,)."""
+    return _candidates(cut, references, dt_s, excluded, 1)[1][:, 0]
+
+
+def _candidates(
+    cut: NDArray[np.floating],
+    references: NDArray[np.floating],
+    dt_s: float,
+    excluded: NDArray[np.bool_] | None,
+    candidates: int,
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The references of least distance of features, and that distance, (n, candidates) each."""
     if cut.shape[1:] != references.shape[1:]:
         raise ValueError(f"records {cut.shape[1:]} and references {references.shape[1:]}: the "
                          "components and samples must agree")  # fmt: skip
     own, theirs = features(cut, dt_s), features(references, dt_s)
-    n, m, d = len(own), len(theirs), own.shape[1]
-    most = min(candidates, m)
-    chosen = np.empty((n, most), dtype=np.int64)
-    apart = np.empty((n, most))
-    for start in range(0, n, _BLOCK_ROWS):
+    most = min(candidates, len(theirs))
+    chosen = np.empty((len(own), most), dtype=np.int64)
+    apart = np.empty((len(own), most))
+    for start in range(0, len(own), _BLOCK_ROWS):
         rows = slice(start, start + _BLOCK_ROWS)
-        square = (
-            (own[rows] ** 2).sum(axis=1)[:, None]
-            + (theirs**2).sum(axis=1)
-            - 2.0 * own[rows] @ theirs.T
-        )
+        sums = (own[rows] ** 2).sum(axis=1)[:, None] + (theirs**2).sum(axis=1)
+        square = sums - 2.0 * own[rows] @ theirs.T
         if excluded is not None:
             square[excluded[rows]] = np.inf
         if not np.isfinite(square).any(axis=1).all():
             raise ValueError("a record has no reference that it may be compared with")
         chosen[rows] = np.argpartition(square, most - 1, axis=1)[:, :most]
         apart[rows] = np.take_along_axis(square, chosen[rows], axis=1)
-    correlation = largest_correlation(
-        cut, references, np.repeat(np.arange(n), most), chosen.ravel()
-    ).reshape(n, most)
-    correlation[~np.isfinite(apart)] = -1.0
-    best = correlation.argmax(axis=1)[:, None]
-    distance = np.sqrt(np.maximum(apart.min(axis=1), 0.0) / d)
-    return Nearest(
-        np.take_along_axis(chosen, best, axis=1)[:, 0],
-        np.take_along_axis(correlation, best, axis=1)[:, 0],
-        distance,
-    )
+    return chosen, np.sqrt(np.maximum(apart, 0.0) / own.shape[1])
 
 
-def largest_correlation(
-    a: NDArray[np.floating], b: NDArray[np.floating], rows_a: NDArray[np.int64],
-    rows_b: NDArray[np.int64],
-) -> NDArray[np.float64]:  # fmt: skip
-    """Largest |correlation| over lags of pairs of records, components together, (n_pairs,).
-
-    a, b : (n, n_components, nt), (m, n_components, nt). Zero for silence.
-    """
-    size = scipy.fft.next_fast_len(2 * a.shape[-1], real=True)
-    out = np.empty(len(rows_a))
-    for start in range(0, len(rows_a), _BLOCK_PAIRS):
-        i, j = rows_a[start : start + _BLOCK_PAIRS], rows_b[start : start + _BLOCK_PAIRS]
-        ua, at_a = np.unique(i, return_inverse=True)
-        ub, at_b = np.unique(j, return_inverse=True)
-        fa, na = _transformed(a[ua], size)
-        fb, nb = _transformed(b[ub], size)
-        cross = np.einsum("ncf,ncf->nf", fa[at_a], fb[at_b].conj())
+def _correlations(
+    cut: NDArray[np.floating], references: NDArray[np.floating], chosen: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Largest |correlation| over lags with each chosen reference, components together."""
+    size = scipy.fft.next_fast_len(2 * cut.shape[-1], real=True)
+    spectra, lengths = _transformed(references, size)
+    out = np.zeros(chosen.shape)
+    for i, rows in enumerate(chosen):
+        own, length = _transformed(cut[i : i + 1], size)
+        cross = (own * spectra[rows].conj()).sum(axis=1)
         peak = np.abs(scipy.fft.irfft(cross, size, axis=-1)).max(axis=-1)
-        product = na[at_a] * nb[at_b]
-        out[start : start + _BLOCK_PAIRS] = np.divide(
-            peak, product, out=np.zeros(len(i)), where=product > 0
-        )
+        product = length * lengths[rows]
+        np.divide(peak, product, out=out[i], where=product > 0)
     return out
 
 
 def _transformed(
     x: NDArray[np.floating], size: int
 ) -> tuple[NDArray[np.complex64], NDArray[np.float64]]:
-    x = x.astype(np.float32)
+    """Transforms in single precision, and the root of the energy of all components."""
     length = np.sqrt((x.astype(np.float64) ** 2).sum(axis=(1, 2)))
-    return scipy.fft.rfft(x, size, axis=-1), length
+    return scipy.fft.rfft(x.astype(np.float32), size, axis=-1), length
 
 
 def copying_z(draws: NDArray[np.float64], held_out: NDArray[np.float64]) -> float:

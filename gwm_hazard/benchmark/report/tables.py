@@ -20,10 +20,13 @@ class Cell(NamedTuple):
 
 
 class ShownTable(NamedTuple):
-    """A table for the template: names of the index columns, of the columns, then the rows."""
+    """A table for the template: names of the index columns, the columns, then the rows.
+
+    ``columns`` are (name, whether it holds numbers).
+    """
 
     index_names: list[str]
-    columns: list[str]
+    columns: list[tuple[str, bool]]
     rows: list[tuple[list[str], list[Cell]]]
     left_out: int
 
@@ -37,7 +40,11 @@ def shown(table: pd.DataFrame) -> ShownTable:
     for key, values in zip(part.index, part.itertuples(index=False), strict=True):
         heads = [str(k) for k in (key if levels > 1 else (key,))]
         rows.append((heads, [cell(v) for v in values]))
-    columns = [" ".join(map(str, c)) if isinstance(c, tuple) else str(c) for c in table.columns]
+    columns = [
+        (" ".join(map(str, c)) if isinstance(c, tuple) else str(c),
+         all(cells[k].numeric for _, cells in rows))
+        for k, c in enumerate(table.columns)
+    ]  # fmt: skip
     return ShownTable(names, columns, rows, len(table) - len(part))
 
 

@@ -48,7 +48,7 @@ def section(data: BenchmarkData) -> Section | Skipped:
         return chosen
     observed, names = _features(chosen, None), [p.name for p in data.generative]
     drawn = {name: _features(chosen, name) for name in names}
-    where = bins(chosen.table)
+    where = bins(chosen)
     event, least = chosen.event, data.settings.least
     n_times = len(TIMES_S)
     found: dict[str, Misfit] = {}

@@ -60,7 +60,7 @@ def section(data: BenchmarkData) -> Section | Skipped:
     drawn = {
         p.name: _at_observed(_spectra(chosen, p.name), observed) for p in data.generative
     }  # fmt: skip
-    where = bins(chosen.table)
+    where = bins(chosen)
     found: dict[str, Misfit] = {}
     for name, values in drawn.items():
         compared = misfit(observed, values, where, chosen.event, data.settings.least, data.seed)

@@ -11,7 +11,12 @@ from numpy.typing import NDArray
 from gwm_hazard.benchmark.comparable import DT_S, Motion, Sample, aligned, sample
 from gwm_hazard.benchmark.data import BenchmarkData
 from gwm_hazard.benchmark.metrics.envelope import start_s
-from gwm_hazard.benchmark.metrics.memorisation import Nearest, copying_z, nearest
+from gwm_hazard.benchmark.metrics.memorisation import (
+    Nearest,
+    copying_z,
+    nearest,
+    nearest_distance,
+)
 from gwm_hazard.benchmark.section import Section, Skipped
 from gwm_hazard.benchmark.style import OBSERVED, grid_of_axes
 
@@ -54,6 +59,7 @@ def section(data: BenchmarkData) -> Section | Skipped:
     event = chosen.event
     rows: dict[str, dict[str, float]] = {}
     curves: dict[str, tuple[Nearest, Nearest]] = {}
+    bases: dict[tuple[int, ...], Nearest] = {}
     for p in data.generative:
         drawn = _cuts(chosen, p.name)
         common = [c for c in range(3) if _has(real, c).any() and _has(drawn, c).any()]
@@ -65,11 +71,15 @@ def section(data: BenchmarkData) -> Section | Skipped:
         if len(of) < data.settings.least or len(np.unique(event[at])) < 2:
             continue
         references, cut = real[np.ix_(at, common)], drawn[np.ix_(of, common)]
-        same_event = event[at][:, None] == event[at]
-        base = nearest(references, references, DT_S, excluded=same_event)
-        # a draw for a record is held against other events too, as records are
+        key = tuple(common)
+        if key not in bases:
+            same_event = event[at][:, None] == event[at]
+            bases[key] = nearest(references, references, DT_S, excluded=same_event)
+        base = bases[key]
         found = nearest(cut, references, DT_S)
-        elsewhere = nearest(cut, references, DT_S, excluded=event[of][:, None] == event[at])
+        # distances as between records: to other events only
+        same_event = event[of][:, None] == event[at]
+        elsewhere = nearest_distance(cut, references, DT_S, excluded=same_event)
         curves[p.name] = found, base
         rows[p.name] = {
             "draws": len(of),
@@ -79,7 +89,7 @@ def section(data: BenchmarkData) -> Section | Skipped:
             "correlation, largest": float(found.correlation.max()),
             "largest between events": float(base.correlation.max()),
             f"share above {COPY:g}": float((found.correlation > COPY).mean()),
-            "z": copying_z(elsewhere.distance, base.distance),
+            "z": copying_z(elsewhere, base.distance),
         }
     if not rows:
         return Skipped(KEY, TITLE, "too few draws and records with the same components")

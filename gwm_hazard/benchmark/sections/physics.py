@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gwm_hazard.benchmark.comparable import DT_S, Motion, Sample, distance_km, sample
+from gwm_hazard.benchmark.comparable import DT_S, Motion, Sample, sample
 from gwm_hazard.benchmark.data import BenchmarkData
 from gwm_hazard.benchmark.metrics.arrivals import onsets_s
 from gwm_hazard.benchmark.metrics.physics import (
@@ -68,7 +68,7 @@ def section(data: BenchmarkData) -> Section | Skipped:
         return chosen
     found: dict[str | None, _Features] = {None: _features(chosen, None)}
     found |= {p.name: _features(chosen, p.name) for p in data.generative}
-    distance = distance_km(chosen.table)
+    distance = chosen.distance_km
     usable = longest_period_s(chosen.table)[:, None] >= PERIODS_S
     table = pd.DataFrame(
         {name or "observed": _summary(f, distance) for name, f in found.items()}

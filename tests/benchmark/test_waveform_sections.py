@@ -1,0 +1,157 @@
+"""Sections of waveforms in a known world: bad models are caught by the section that should."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from gwm_hazard.benchmark import comparable
+from gwm_hazard.benchmark.section import Section, Skipped
+from gwm_hazard.benchmark.sections import (
+    envelopes,
+    fourier,
+    frechet,
+    goodness_of_fit,
+    memorisation,
+    physics,
+)
+from tests.benchmark.waves import EVENTS, Data, made_up
+
+
+@pytest.fixture(autouse=True)
+def few_splits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(comparable, "SPLITS", 8)
+    monkeypatch.setattr(frechet, "SPLITS", 8)
+
+
+def of(data: Data, module) -> Section:  # type: ignore[no-untyped-def]
+    found = module.section(data)
+    assert isinstance(found, Section)
+    return found
+
+
+def test_envelopes_catch_motion_turned_in_time(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    found = of(made_up(tmp_path, ("good", "reversed", "single")), envelopes)
+    (scores,) = found.scores.values()
+    assert scores["good"] < 1.3
+    assert scores["reversed"] > 2.0
+    rise = found.tables["Rise of the energy"]
+    good, turned = rise.loc["good, horizontal"], rise.loc["reversed, horizontal"]
+    assert good["model, median"] == pytest.approx(good["observed, median"], abs=0.03)
+    assert turned["model, median"] > turned["observed, median"] + 0.2
+    assert any("one component" in line for line in found.limits)
+
+
+def test_spectra_catch_motion_that_is_too_strong(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    found = of(made_up(tmp_path, ("good", "loud")), fourier)
+    (scores,) = found.scores.values()
+    assert scores["good"] < 1.5
+    assert scores["loud"] > 1.5 * scores["good"]
+    misfit = found.tables["Misfit of spectra"].loc["loud"]
+    assert misfit["means: model against real"] > np.log(2.0) * 0.8
+
+
+def test_frechet_distance_and_telling_apart(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    found = of(made_up(tmp_path, ("good", "reversed", "loud")), frechet)
+    distance, told = list(found.scores.values())[:2]
+    assert distance["good"] < 1.5
+    assert distance["loud"] > 2 * distance["good"]
+    # amplitude spectra do not see time, what tells motions apart does
+    assert distance["reversed"] < 2.0 < 1.5 * distance["loud"]
+    assert told["reversed"] > 0.9
+    assert told["good"] < 0.65
+
+
+def test_physics_catches_a_copied_component(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    found = of(made_up(tmp_path, ("good", "copied")), physics)
+    ratio = found.scores["RotD100 / RotD50, rms ln difference of medians"]
+    assert ratio["good"] < 0.02 < 0.1 < ratio["copied"]
+    checks = found.tables["Checks"]
+    assert checks.loc["|correlation| of the horizontals", "copied"] == pytest.approx(1.0, abs=1e-4)
+    assert checks.loc["preferred axis, p", "copied"] < 1e-6
+    assert checks.loc["distance over S-P delay (km/s)", "observed"] == pytest.approx(8.0, rel=0.15)
+    for name in ("observed", "good"):
+        assert checks.loc["preferred axis, p", name] > 1e-3
+
+
+def test_memorisation_catches_a_copy_of_the_training_set(tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr(memorisation, "MOST", 80)
+    found = of(made_up(tmp_path, ("good", "trained", "single")), memorisation)
+    table = found.tables["Nearest records"]
+    assert table.loc["trained", "share above 0.9"] == 1.0
+    assert table.loc["good", "share above 0.9"] == 0.0
+    assert table.loc["good", "correlation, largest"] < 0.7
+    assert table.loc["single", "components"] == 1
+
+
+def test_goodness_of_fit_of_a_copy_and_of_a_reconstruction(tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr(goodness_of_fit, "MOST", 20)
+    monkeypatch.setattr(goodness_of_fit, "MOST_TIME_FREQUENCY", 3)
+    data = made_up(tmp_path, ("good", "trained"))
+    data.models["good"] = SimpleNamespace(
+        card=data.models["good"].card, dt_s=0.01, reconstruct=lambda acc, dt_s: 2.0 * acc
+    )
+    found = of(data, goodness_of_fit)
+    anderson = found.tables["Anderson (2004)"]["score"]
+    assert anderson["trained, draw"] > 9.8
+    assert anderson["good, draw"] < 6.0
+    doubled = found.tables["Kristekova et al. (2009)"].loc["good"]
+    assert doubled["envelope"] == pytest.approx(10 * np.exp(-1.0), rel=1e-3)
+    assert doubled["phase"] == pytest.approx(10.0, abs=1e-3)
+    assert found.tables["Anderson (2004)"].loc["good, reconstruction", "C5 PGA"] == pytest.approx(
+        10 / np.e, rel=1e-3
+    )
+
+
+class Bands:
+    """A classifier that knows levels of bands, and magnitude from the lowest of them."""
+
+    def embed(self, waveforms: np.ndarray) -> np.ndarray:
+        assert waveforms.shape[1:] == (3, 4096)
+        power = np.abs(np.fft.rfft(waveforms[:, 0])) ** 2
+        edges = np.geomspace(4, 1000, 6).astype(int)
+        return np.log(np.stack([power[:, a:b].mean(1) for a, b in pairwise(edges)], 1))
+
+    def accuracy(self, embeddings: np.ndarray, mag: np.ndarray, rhypo: np.ndarray) -> float:
+        said = embeddings[:, 0] > np.median(embeddings[:, 0])
+        return float((said == (mag > np.median(mag))).mean())
+
+
+def test_embeddings_of_an_installed_classifier(tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    data = made_up(tmp_path, ("good", "loud"))
+    assert frechet.find_classifier()[0] is None
+    entry = SimpleNamespace(name="bands", load=lambda: Bands)
+    monkeypatch.setattr(frechet, "entry_points", lambda group: [entry])
+    found = of(data, frechet)
+    table = found.tables["Fréchet distances of embeddings"]
+    assert table.loc["loud", "multiple"] > 1.3 * table.loc["good", "multiple"]
+    assert 0.5 < table.loc["good", "accuracy, draws"] <= 1.0
+    assert table["records"].min() > 100
+
+
+def test_without_waveforms_there_is_a_reason(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    data = made_up(tmp_path, observed=False)
+    for module in (envelopes, fourier, frechet, physics, memorisation, goodness_of_fit):
+        found = module.section(data)
+        assert isinstance(found, Skipped) and "flatfile" in found.reason
+
+
+def test_misfit_of_the_same_distribution_is_that_of_halves(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    """Two samples of one distribution: multiple near 1, on average."""
+    chosen = comparable.sample(made_up(tmp_path), "", "")
+    assert isinstance(chosen, comparable.Sample)
+    where, squares = comparable.bins(chosen), []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        a, b = (
+            rng.normal(size=EVENTS)[chosen.event][:, None] + rng.normal(size=(len(chosen), 5))
+            for _ in range(2)
+        )
+        found = comparable.misfit(a, b, where, chosen.event, 10, seed)
+        assert found is not None
+        squares.append((found.mean**2, found.real_mean**2))
+    model, real = np.mean(squares, axis=0)
+    assert np.sqrt(model / real) == pytest.approx(1.0, abs=0.1)
