@@ -318,22 +318,33 @@ def _table(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
     for name in ("lowest_usable_freq_hz", "fmin_usable_hz"):
         if name in frame:
             table["lowest_usable_hz"] = pd.to_numeric(frame[name], errors="coerce").to_numpy()
-    table["event_id"] = frame["event_id"].astype(str).to_numpy()
-    station = frame.get("station_id")
-    if station is None:
-        code = frame.get("station", frame.get("station_code"))
-        network = frame.get("network", frame.get("station_network_code"))
+    event = _text(frame["event_id"])
+    if "station_id" in frame:
+        station = _text(frame["station_id"])
+    else:
+        code = next((frame[k] for k in ("station", "station_code") if k in frame), None)
         if code is None:
             raise ValueError(f"{path}: has no column 'station_id' or 'station'")
-        station = code.astype(str)
-        if network is not None:
-            station = network.astype(str) + "." + station
-    table["station_id"] = station.astype(str).to_numpy()
-    given = next((frame[k] for k in ("record_id", "rsn") if k in frame), None)
-    ids = given.astype(str).to_numpy() if given is not None else np.full(n, "")
-    fallback = table["event_id"] + "/" + table["station_id"]
-    table["record_id"] = np.where(np.isin(ids, ["", "nan"]), fallback, ids)
+        station = _text(code)
+        for name in ("network", "station_network_code"):
+            if name in frame:
+                network = _text(frame[name])
+                station = np.where(network == "", station, network + "." + station)
+                break
+    given = next((_text(frame[k]) for k in ("record_id", "rsn") if k in frame), np.full(n, ""))
+    number = np.arange(n).astype(str).astype(object)
+    fallback = np.where((event == "") | (station == ""), "row " + number, event + "/" + station)
+    record = np.where(given == "", fallback, given)
+    # what is not told is nobody else's: such records share no event or station term
+    table["event_id"] = np.where(event == "", "event of " + record, event)
+    table["station_id"] = np.where(station == "", "station of " + record, station)
+    table["record_id"] = record
     return table
+
+
+def _text(column: pd.Series) -> NDArray[np.object_]:
+    """Text of a column, empty where it has none."""
+    return np.array(["" if pd.isna(v) else str(v) for v in column], dtype=object)
 
 
 def _comparable(table: pd.DataFrame) -> NDArray[np.bool_]:

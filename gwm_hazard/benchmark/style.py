@@ -20,7 +20,8 @@ OBSERVED_POINTS = "0.55"
 LINES = {"gwm": "-", "gmm": "--"}
 MARKERS = "osD^vPX"
 
-_RC: dict[Any, Any] = {
+#: Of matplotlib, when figures are made and when they are written.
+RC: dict[Any, Any] = {
     "font.size": 9.0,
     "axes.titlesize": 9.5,
     "axes.grid": True,
@@ -51,7 +52,7 @@ def grid_of_axes(
 
     columns = min(n, columns)
     rows = -(-n // columns)
-    with mpl.rc_context(_RC):
+    with mpl.rc_context(RC):
         figure = Figure(figsize=(width * columns, height * rows + 0.5), layout="constrained")
         axes = figure.subplots(rows, columns, squeeze=False, **kwargs)
     flat = list(axes.ravel())

@@ -167,7 +167,7 @@ def test_training_set(tmp_path):
 
 
 def test_mistakes_are_named(tmp_path, flat):
-    with pytest.raises(OSError, match="nowhere.csv: not there"):
+    with pytest.raises(OSError, match=r"nowhere\.csv: not there"):
         read_observations([tmp_path / "nowhere.csv"])
     with pytest.raises(ValueError, match="no data"):
         read_observations([])
@@ -199,3 +199,13 @@ def test_flatfile_of_new_zealand(shared):
     assert o.ims["PGA"].notna().sum() == 2319 and o.ims["PGA"].median() == pytest.approx(
         0.01, rel=1
     )
+
+
+def test_unknown_stations_and_events_are_shared_by_nobody(tmp_path):
+    table = ROWS.iloc[:3].assign(station=["S1", None, None], event_id=["a", None, "a"])
+    table = table.assign(network=["N", "N", None])
+    table.to_csv(tmp_path / "gaps.csv", index=False)
+    o = read_observations([tmp_path / "gaps.csv"])
+    assert o.table["station_id"][0] == "N.S1"
+    assert len(np.unique(o.station)) == 3 and len(np.unique(o.event)) == 2
+    assert len(o.table["record_id"].unique()) == 3

@@ -25,6 +25,7 @@ from gwm_hazard.benchmark.style import grid_of_axes, label_outer
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
 
 KEY, TITLE = "probabilities", "Probability of the observations"
 
@@ -46,7 +47,7 @@ distance: the ratio of the first generative model to each other model. Blue bins
 generative model, red ones for the other; bins with fewer than 10 records are hatched."""
 
 MAGNITUDE_EDGES = np.arange(3.0, 9.01, 0.5)
-DISTANCE_EDGES = np.array([1.0, 10.0, 20.0, 40.0, 60.0, 80.0, 120.0, 160.0, 200.0, 300.0, 500.0])
+DISTANCE_EDGES = np.array([1.0, 5.0, 10.0, 20.0, 40.0, 75.0, 130.0, 200.0, 300.0, 500.0])
 _LOG10 = np.log(10.0)
 COMMON = "records inside the range of all models"
 
@@ -215,14 +216,13 @@ def _map(data: BenchmarkData, first: Prediction, other: Prediction) -> Figure:
             DISTANCE_EDGES, MAGNITUDE_EDGES, np.where(count > 0, ratio, np.nan), cmap="RdBu",
             vmin=-0.5, vmax=0.5,
         )  # fmt: skip
-        sparse = np.where((count > 0) & (count < data.settings.least), 1.0, np.nan)
-        ax.pcolor(DISTANCE_EDGES, MAGNITUDE_EDGES, np.ma.masked_invalid(sparse), hatch="////",
-                  alpha=0.0)  # fmt: skip
         for (i, j), n in np.ndenumerate(count):
             if n:
                 x = np.sqrt(DISTANCE_EDGES[j] * DISTANCE_EDGES[j + 1])
                 y = 0.5 * (MAGNITUDE_EDGES[i] + MAGNITUDE_EDGES[i + 1])
                 ax.text(x, y, str(n), ha="center", va="center", fontsize=5.5)
+                if n < data.settings.least:
+                    ax.add_patch(_hatched(j, i))
         ax.set_xscale("log")
         ax.set_title(imt)
         ax.grid(False)
@@ -234,6 +234,14 @@ def _map(data: BenchmarkData, first: Prediction, other: Prediction) -> Figure:
         figure.colorbar(mesh, ax=axes, shrink=0.8, extend="both",
                         label=f"log10 of density, {first.name} / {other.name}")  # fmt: skip
     return figure
+
+
+def _hatched(j: int, i: int) -> Patch:
+    from matplotlib.patches import Rectangle
+
+    x, y = DISTANCE_EDGES[j : j + 2], MAGNITUDE_EDGES[i : i + 2]
+    return Rectangle((x[0], y[0]), x[1] - x[0], y[1] - y[0], hatch="////", fill=False,
+                     edgecolor="0.6", lw=0)  # fmt: skip
 
 
 def _densities(data: BenchmarkData) -> pd.DataFrame:
