@@ -337,18 +337,23 @@ def test_known_parameters_are_recovered(tmp_path):
     start = to_vector(StochasticParameters(), problem.free)
     found = fit(problem, start, np.zeros_like(o.ln))
     assert found.converged
-    error = np.sqrt(np.diag(found.sandwich_covariance))
     expected = to_vector(truth, problem.free)
-    assert (np.abs(found.state.x - expected) < 3.0 * error).all()
-    assert (np.abs(start - expected) > 3.0 * error).any()  # the start would not pass
-    assert error == pytest.approx(np.sqrt(np.diag(found.hessian_covariance)), rel=0.6)
+
+    def squared(x: np.ndarray) -> float:  # chi-squared with two degrees of freedom: 11.8 at 3 sigma
+        off = x - expected
+        return off @ np.linalg.solve(found.sandwich_covariance, off)
+
+    assert squared(found.state.x) < 11.8
+    assert squared(start) > 30.0
+    error = [np.sqrt(np.diag(c)) for c in (found.sandwich_covariance, found.hessian_covariance)]
+    assert error[0] == pytest.approx(error[1], rel=0.6)
     for j, e in enumerate(found.state.estimates):
         phi = np.sqrt(e.spread.phi**2 - found.state.simulation_variance[j])
         # The records' own phases scatter by up to 0.2 besides.
         assert 0.4 < phi < 0.64
         assert 0.18 < e.spread.tau < 0.55
     gradient, hessian, _ = score(problem, problem.groups(), found.state, found.jacobian)
-    assert 0.5 * gradient @ np.linalg.solve(hessian, gradient) < fit_module.TOLERANCE
+    assert 0.5 * gradient @ np.linalg.solve(hessian, gradient) < 2 * fit_module.TOLERANCE
 
 
 def test_gradient_is_that_of_the_objective(tmp_path):
