@@ -16,9 +16,11 @@ from gwm_hazard.models import registry
 from gwm_hazard.models.highfem import HighFEMModel, sampling
 from gwm_hazard.models.highfem.config import AutoencoderConfig, UNetConfig
 from gwm_hazard.models.highfem.importer import import_model
+from gwm_hazard.models.highfem.layers import Upsample, fold_upsampling
 from gwm_hazard.models.highfem.model import expected_shapes, standardised
 from gwm_hazard.models.weights import ModelError
 from gwm_hazard.noise import Noise
+from gwm_hazard.representation.log_spectrogram import published_phase
 
 
 @pytest.fixture(autouse=True)
@@ -178,6 +180,36 @@ def test_batch_size_does_not_matter(fast):
     alone = fast.generate(three(), n=1, seed=1, batch_size=1).acceleration.values
     together = fast.generate(three(), n=1, seed=1, batch_size=3).acceleration.values
     assert np.abs(together - alone).max() < 1e-2 * np.abs(alone).max()
+
+
+@pytest.mark.parametrize("size", [(4, 4), (3, 5)])
+def test_folded_upsampling(size):
+    """Nearest neighbour and convolution, borders too, against torch's own in float64."""
+    torch.manual_seed(1)
+    plain = torch.nn.Sequential(Upsample(6), torch.nn.SiLU(), Upsample(6)).double()
+    x = torch.randn(2, 6, *size, dtype=torch.float64)
+    wanted = plain(x)
+    fold_upsampling(plain)
+    assert not any(isinstance(m, Upsample) for m in plain.modules())
+    close(plain(x), wanted, 1e-12)
+
+
+def test_phases_from_the_gradient(checkpoints):
+    """Nearer to the spectrogram that the network drew than from the published phase."""
+    options = {"sampler": "dpmpp_2m", "steps": "3", "griffin_lim": "8"}
+    model = import_model(checkpoints, **options, phases="gradient")
+    noise = Noise(1, [7, 8, 9], 0, 0)
+    image = model.spectrograms(three(), noise)
+    found = model.records(image, noise)
+    published = model.representation.inverse(image, published_phase(), 8)
+    wanted = model.representation.modulus(image)
+
+    def misfit(records):
+        again = model.representation.modulus(model.representation.forward(records))
+        return float((again - wanted).norm() / wanted.norm())
+
+    assert misfit(found) < misfit(published)
+    close(model.records(image[1:2], noise.take([1]))[0], found[1], 0.0)
 
 
 def test_draws_come_from_their_keys(fast):

@@ -28,6 +28,7 @@ def import_model(
     steps: str = "25",
     precision: str = "float32",
     griffin_lim: str = "128",
+    phases: str = "published",
 ) -> HighFEMModel:
     """Read ``edm.ckpt`` and ``autoencoder.ckpt``, in either order; nothing in them is executed.
 
@@ -41,7 +42,7 @@ def import_model(
     weights : str
         "raw": as trained, what the published generator uses. "ema": exponential moving average
         of the denoiser's weights.
-    sampler, steps, precision, griffin_lim : str
+    sampler, steps, precision, griffin_lim, phases : str
         As :class:`HighFEMModel` takes them; defaults as published.
 
     Raises
@@ -70,6 +71,7 @@ def import_model(
         steps=_whole(steps, "steps"),
         precision=precision,
         griffin_lim=_whole(griffin_lim, "griffin_lim"),
+        phases=phases,
     )
 
 

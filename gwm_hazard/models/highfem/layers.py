@@ -105,3 +105,39 @@ class Upsample(nn.Module):
     def forward(self, x: torch.Tensor, embedding: torch.Tensor | None = None) -> torch.Tensor:
         """x (n, channels, h, w) -> (n, channels, 2 h, 2 w); the embedding is not used."""
         return self.conv(functional.interpolate(x, scale_factor=2.0, mode="nearest"))
+
+
+class FoldedUpsample(nn.Module):
+    """What :class:`Upsample` computes, as one transposed convolution: 4 products a pixel, not 9.
+
+    A pixel of the enlarged image and its neighbours are copies of two pixels a side, so that the
+    weights that meet the same copy add up. For evaluation: it keeps no link to the weights.
+    """
+
+    weight: torch.Tensor
+    bias: torch.Tensor
+
+    def __init__(self, plain: Upsample) -> None:
+        super().__init__()
+        w = plain.conv.weight.detach().transpose(0, 1)  # (in, out, 3, 3)
+        self.register_buffer("weight", _doubled(_doubled(w, 2), 3).contiguous())
+        self.register_buffer("bias", plain.conv.bias.detach())  # type: ignore[union-attr]
+
+    def forward(self, x: torch.Tensor, embedding: torch.Tensor | None = None) -> torch.Tensor:
+        """x (n, channels, h, w) -> (n, channels, 2 h, 2 w); the embedding is not used."""
+        return functional.conv_transpose2d(x, self.weight, self.bias, stride=2, padding=1)
+
+
+def _doubled(w: torch.Tensor, dim: int) -> torch.Tensor:
+    """Weights of 3 pixels along ``dim`` -> of the 4 places around a pixel twice as large."""
+    first, middle, last = w.unbind(dim)
+    return torch.stack((last, middle + last, first + middle, first), dim)
+
+
+def fold_upsampling(network: nn.Module) -> None:
+    """Replace each :class:`Upsample` within a network by its faster equivalent."""
+    for name, module in network.named_children():
+        if isinstance(module, Upsample):
+            setattr(network, name, FoldedUpsample(module))
+        else:
+            fold_upsampling(module)

@@ -15,6 +15,7 @@ from gwm_hazard.models.base import ModelCard, Range, WaveformModel
 from gwm_hazard.models.highfem import card, sampling
 from gwm_hazard.models.highfem.config import AutoencoderConfig, BaselineConfig, UNetConfig
 from gwm_hazard.models.highfem.denoiser import LatentDiffusion
+from gwm_hazard.models.highfem.layers import fold_upsampling
 from gwm_hazard.models.registry import WEIGHTS_KEY
 from gwm_hazard.models.weights import Weights, check_shapes
 from gwm_hazard.noise import Noise
@@ -232,7 +233,8 @@ class HighFEMModel(WaveformModel):
 
 
 def prepared(network: LatentDiffusion, precision: str, device: str) -> LatentDiffusion:
-    """The network on a device, in a precision."""
+    """The network on a device, in a precision, for evaluation alone."""
+    fold_upsampling(network)
     fourier = network.unet.time_embed.W.clone()
     network = network.to(device, PRECISIONS[precision])
     network.unet.time_embed.W = fourier.to(device)  # an angle needs all its digits
