@@ -39,7 +39,7 @@ class Settings:
     least : records below which a bin is hatched
     """
 
-    draws: int = 40
+    draws: int = 20
     waveforms: int = 2000
     convergence: int = 1000
     resamples: int = 500

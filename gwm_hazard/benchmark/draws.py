@@ -25,7 +25,7 @@ from gwm_hazard.noise import Noise
 from gwm_hazard.provenance import replacing
 from gwm_hazard.scenario import Scenarios
 from gwm_hazard.surface.build import bundled_surface, cache_folder
-from gwm_hazard.surface.ensemble import Ensemble, draw_ln_measures, moments_of
+from gwm_hazard.surface.ensemble import draw_ln_measures
 from gwm_hazard.surface.mixing import uniform_points
 from gwm_hazard.surface.surface import Surface, SurfaceError, fingerprint
 
@@ -67,7 +67,7 @@ def predict(
     Parameters
     ----------
     completed : the conditions with their gaps filled (:mod:`gwm_hazard.benchmark.conditions`)
-    draws : realizations a record for moments, where there is no surface of the model
+    draws : realizations a record for moments, where there is no surface of the model; even
     waveforms : records, at most, whose drawn waveforms are kept
     work, stamp : where chunks are kept, and what they were made from; chunks of another stamp
         are deleted
@@ -98,7 +98,7 @@ def predict(
             moments, note = _from_surface(surface, model.card, scenarios, imts)
         else:
             moments, note = _from_draws(
-                model, scenarios, imts, draws, seed, folder,
+                model, scenarios, imts, draws, noise.take(rows), folder,
                 lambda s: progress(share + (1.0 - share) * s),
             )  # fmt: skip
         notes.append(note)
@@ -292,53 +292,64 @@ def _from_draws(
     scenarios: Scenarios,
     imts: tuple[str, ...],
     draws: int,
-    seed: int,
+    noise: Noise,
     folder: Path,
     progress: Progress,
 ) -> tuple[_Moments, str]:
-    """Moments from an ensemble a record; tau and phi are pooled by magnitude."""
-    ensemble = Ensemble(draws, seed + 1)
+    """Moments from draws of each record; tau and phi are pooled by magnitude.
+
+    The draws of a record are events of two sites, keyed by the record, so that the sampling errors
+    of two records are independent. Variances by analysis of variance: half the mean square
+    between the sites of an event is phi^2, the rest of that between events tau^2.
+    """
     n = len(scenarios)
-    found = np.empty((3, n, len(imts)))
+    found = np.empty((3, n, len(imts)))  # mean, mean squares within and between events
     order = np.argsort(model.npts(scenarios), kind="stable")
+    own = noise.event ^ (noise.site.astype(np.uint64) << np.uint64(32))
     for number, start in enumerate(range(0, n, MOMENT_CHUNK)):
         part = order[start : start + MOMENT_CHUNK]
         path = folder / f"moments-{draws}-{number:05d}.npz"
         if path.is_file():
             with np.load(path) as held:
-                found[:, part] = held["moments"]
+                found[:, part] = held["found"]
             continue
-        here = scenarios.take(part)
-        noise = ensemble.tile(len(part))
-        repeated = here.repeat(draws)
-        repeated = _prior_of_each(model.card, repeated, noise)
-        ln = draw_ln_measures(model, repeated, noise, list(imts))
-        m = moments_of(ln.reshape(len(part), draws, len(imts)), model.card.between_event)
-        found[:, part] = m.mean, m.tau, m.phi
+        each = np.tile(np.arange(draws), len(part))
+        here = Noise(noise.seed + 1, np.repeat(own[part], draws), each % 2, each // 2)
+        repeated = _prior_of_each(model.card, scenarios.take(part).repeat(draws), here)
+        ln = draw_ln_measures(model, repeated, here, list(imts))
+        pairs = ln.reshape(len(part), draws // 2, 2, len(imts))
+        within = (0.5 * (pairs[:, :, 0] - pairs[:, :, 1]) ** 2).mean(axis=1)
+        between = 2.0 * pairs.mean(axis=2).var(axis=1, ddof=1)
+        found[:, part] = pairs.mean(axis=(1, 2)), within, between
         with replacing(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, moments=found[:, part])
+            np.savez(file, found=found[:, part])
         progress(min(1.0, (start + MOMENT_CHUNK) / n))
+    mean, within, between = found
     bins = np.floor(scenarios["mag"] / POOL_WIDTH)
-    tau, phi = found[1], found[2]
+    tau, phi = np.zeros_like(mean), np.empty_like(mean)
     for value in np.unique(bins):
         mine = bins == value
-        tau[mine] = np.sqrt((tau[mine] ** 2).mean(axis=0))
-        phi[mine] = np.sqrt((phi[mine] ** 2).mean(axis=0))
+        phi2, square = within[mine].mean(axis=0), between[mine].mean(axis=0)
+        if model.card.between_event:
+            tau[mine] = np.sqrt(np.maximum(0.5 * (square - phi2), 0.0))
+            phi[mine] = np.sqrt(phi2)
+        else:
+            phi[mine] = np.sqrt(0.5 * (phi2 + square))
     phi = rotd50_phi(len(model.card.components), imts, phi)
     note = (
         f"Moments from {draws} draws a record; tau and phi are pooled over records within "
-        f"{POOL_WIDTH:g} units of magnitude."
+        f"{POOL_WIDTH:g} units of magnitude. The sampling error of the means adds "
+        f"{0.5 / draws / np.log(2.0):.3f} to LLH."
     )
-    return (found[0], tau, phi), note
+    return (mean, tau, phi), note
 
 
 def _prior_of_each(card: ModelCard, scenarios: Scenarios, noise: Noise) -> Scenarios:
-    """Conditions with a prior, drawn anew for each event of the ensemble."""
+    """Conditions with a prior, drawn anew for each event of the draws."""
     columns = {name: scenarios[name] for name in scenarios}
     for limit in card.conditions:
         if limit.name in PRIORS:
-            plain = Noise(noise.seed, noise.event, noise.site, noise.realization)
-            z = plain.normal(f"prior {limit.name}", 1, per_event=True)[:, 0]
+            z = noise.normal(f"prior {limit.name}", 1, per_event=True)[:, 0]
             u = ndtr(z.astype(np.float64))
             columns[limit.name] = limit.low + (limit.high - limit.low) * u
     return Scenarios(**columns)

@@ -68,7 +68,7 @@ def test_run(flat, tmp_path, loaded):
     table = pd.read_parquet(out / "records.parquet")
     assert len(table) == 96
     assert table["toy mean ln PGV"].to_numpy() == pytest.approx(
-        ToyModel().ln_mean(table, "PGV"), abs=0.03
+        ToyModel().ln_mean(table, "PGV"), abs=0.6
     )
     assert {"reading records", "drawing toy", "section bias"} <= set(steps)
     # again: nothing is made twice, and the numbers are the same
