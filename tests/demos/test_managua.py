@@ -90,7 +90,7 @@ def finished(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     path.parent.mkdir(parents=True)
     options = {"realizations": 24, "held_out": 2, "shape_scenarios": 0}
     surface = build_surface(model, path, axes=AXES, **options)
-    run = oq("engine", "--run", root / "demo" / "job_tfcgan.ini", distribute="processpool")
+    run = oq("engine", "--run", root / "demo" / "job_tfcgan.ini")
     assert run.code == 0, run.text
     with oq.datastore(run) as dstore:
         yield dstore, surface, root / "demo" / "output" / "tfcgan", run
