@@ -5,7 +5,7 @@ A results folder holds
     run.json                 what was compared: data, models and their cards, settings, software
     scores.csv               one line a model or GMM, a column a score (smaller is better)
     records.parquet          conditions, observed ln IM, and each model's moments and draw
-    sections/KEY/            section.json, tables as CSV, figures as PNG, SVG and PDF
+    sections/KEY/            section.json, tables as CSV, figures as PNG and PDF
     index.html               the page
     work/                    what is kept so that an interrupted run goes on
 

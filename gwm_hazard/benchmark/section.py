@@ -16,9 +16,9 @@ from gwm_hazard.benchmark.style import RC
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-FIGURE_FORMATS = ("png", "svg", "pdf")
+FIGURE_FORMATS = ("png", "pdf")
 
-#: Dots an inch of figures as pictures; also of what is drawn as a picture within svg and pdf.
+#: Dots an inch of figures as pictures; also of what is drawn as a picture within pdf.
 DPI = 150
 
 
@@ -64,7 +64,7 @@ class Skipped:
 
 @dataclass(frozen=True)
 class StoredSection:
-    """A section as its files hold it: figures are {title: {"png": path, "svg": ..., "pdf": ...}}.
+    """A section as its files hold it: figures are {title: {"png": path, "pdf": path}}.
 
     ``table_files`` are {title: CSV path}.
     """
@@ -81,7 +81,7 @@ class StoredSection:
 
 
 def save(section: Section | Skipped, folder: Path, stamp: Mapping[str, Any] | None = None) -> None:
-    """Write a section into ``folder``: ``section.json``, tables as CSV, figures in three formats.
+    """Write a section into ``folder``: ``section.json``, tables as CSV, figures as PNG and PDF.
 
     ``stamp`` is kept in section.json (what the section was made from). The folder appears whole
     or not at all.
@@ -164,4 +164,4 @@ def _write(figure: Figure, paths: Mapping[str, Path]) -> None:
 
 def _undated(suffix: str) -> dict[str, None]:
     """Metadata that make a figure's file the same from run to run."""
-    return {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(suffix, {})
+    return {"pdf": {"CreationDate": None}}.get(suffix, {})

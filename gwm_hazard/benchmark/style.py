@@ -30,8 +30,6 @@ RC: dict[Any, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "legend.frameon": False,
-    "svg.hashsalt": "gwm_hazard",
-    "svg.fonttype": "none",
     "pdf.fonttype": 42,
     "hatch.linewidth": 0.6,
     "hatch.color": "0.6",

@@ -123,7 +123,7 @@ def test_stored_section_reads_back(data, tmp_path):
         assert back.tables[title].index.names == table.index.names
         assert back.tables[title].to_numpy() == pytest.approx(table.to_numpy(), nan_ok=True)
     for files in back.figures.values():
-        assert {p.suffix for p in files.values()} == {".png", ".svg", ".pdf"}
+        assert {p.suffix for p in files.values()} == {".png", ".pdf"}
         assert all(p.stat().st_size > 1000 for p in files.values())
     reason = stored.Skipped("k", "t", "because")
     stored.save(reason, tmp_path / "bias")
