@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -214,3 +215,12 @@ def test_splits_are_by_event_and_stay():
     assert set(split_by_event(events, (0, 0, 1))) == {"test"}
     with pytest.raises(ValueError, match="add up to 1"):
         split_by_event(events, (0.8, 0.1, 0.2))
+
+
+def test_the_example_in_the_docs(tmp_path):
+    write(tmp_path / "set")
+    page = (Path(__file__).parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
+    code = page.split("```python\n")[1].split("```")[0]
+    names: dict[str, object] = {}
+    exec(code.replace("FOLDER", str(tmp_path / "set")), names)
+    assert names["acc"].shape == (8, 3, NPTS) and names["mag"].shape == (8,)
