@@ -164,12 +164,11 @@ def aligned(
     """
     n, components, nt = motion.acceleration.shape
     out = np.zeros((n, 3, npts), dtype=np.float32)
-    place = [0, 1, 2][:components] if components != 2 else [0, 1]
     first = np.round((np.nan_to_num(zero_s) - before_s) / DT_S).astype(int)
     for i, start in enumerate(first):
         low, high = max(start, 0), min(start + npts, nt, int(motion.npts[i]))
         if high > low:
-            out[i, place, low - start : high - start] = motion.acceleration[i, :, low:high]
+            out[i, :components, low - start : high - start] = motion.acceleration[i, :, low:high]
     return out
 
 
