@@ -12,6 +12,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,9 @@ def prepare(
     """
     folder = Path(folder)
     picker = resolve_picker(settings.picker)
-    told = {"settings": settings.to_dict(), "picker": picker, **(attributes or {})}
+    told: dict[str, Any] = {"settings": settings.to_dict(), "picker": picker}
+    told["obspy"] = version("obspy")
+    told |= attributes or {}
     writer = TrainingSetWriter(
         folder, settings.components, 1.0 / settings.rate_hz, settings.npts, told, resume
     )
