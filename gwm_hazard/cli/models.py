@@ -23,9 +23,9 @@ def models_list() -> None:
     """Known model families and installed model folders, one a line."""
     from gwm_hazard.models import registry
 
-    for name in sorted({*registry.families(), *registry.installed()}):
+    for name in sorted({*registry.families(), *registry.model_folders()}):
         try:
-            if name not in registry.installed() and registry.needs_weights(name):
+            if name not in registry.model_folders() and registry.needs_weights(name):
                 click.echo(f"{name:14s} {'-':8s} needs weights: gwm-hazard models import {name}")
                 continue
             card = registry.load_model(name, "cpu").card

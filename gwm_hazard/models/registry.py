@@ -68,6 +68,17 @@ def installed() -> dict[str, Path]:
     return {p.name: p for p in sorted(root.iterdir()) if (p / CARD_FILE).is_file()}
 
 
+def shipped() -> dict[str, Path]:
+    """Model folders inside this package: name -> path."""
+    root = Path(__file__).with_name("shipped")
+    return {p.name: p for p in sorted(root.glob("*")) if (p / CARD_FILE).is_file()}
+
+
+def model_folders() -> dict[str, Path]:
+    """All model folders that are known by name; an installed one goes before a shipped one."""
+    return shipped() | installed()
+
+
 def needs_weights(family: str) -> bool:
     """Whether a family is nothing without a model folder."""
     return bool(_family_class(family, family).needs_weights)
@@ -80,7 +91,7 @@ def load_model(name: str | Path, device: str = "auto") -> WaveformModel:
     ----------
     name : str
         A family with built-in parameters ("stochastic"), the path of a model folder, or the
-        name of one below :func:`models_folder`.
+        name of one below :func:`models_folder` or in this package ("highfem-small").
     device : str
         A torch device ("cpu", "cuda", "cuda:1"), or "auto": CUDA where there is one.
 
@@ -92,8 +103,8 @@ def load_model(name: str | Path, device: str = "auto") -> WaveformModel:
     path, name = Path(name), str(name)
     if (path / CARD_FILE).is_file():
         model = _from_folder(path)
-    elif name in installed():
-        model = _from_folder(installed()[name])
+    elif name in model_folders():
+        model = _from_folder(model_folders()[name])
     elif name in families():
         if needs_weights(name):
             raise ModelError(
@@ -104,9 +115,9 @@ def load_model(name: str | Path, device: str = "auto") -> WaveformModel:
     elif path.exists():
         raise ModelError(f"model {name!r}: not a model folder, it has no {CARD_FILE}")
     else:
+        known = ", ".join(sorted({*families(), *model_folders()}))
         raise ModelError(
-            f"unknown model {name!r}: known are {', '.join(sorted({*families(), *installed()}))}, "
-            "or give the path of a model folder"
+            f"unknown model {name!r}: known are {known}, or give the path of a model folder"
         )
     model.device = _device(device)
     return model
@@ -137,7 +148,7 @@ def model_from_card(card: Mapping[str, Any], device: str = "auto") -> WaveformMo
 
 
 def _installed_weights(where: str, parameters: Mapping[str, Any]) -> Path:
-    for folder in installed().values():
+    for folder in model_folders().values():
         found = _read_card(folder / CARD_FILE)["parameters"].get(WEIGHTS_KEY)
         if found == parameters[WEIGHTS_KEY]:
             return folder / WEIGHTS_FILE

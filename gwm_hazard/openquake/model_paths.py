@@ -20,7 +20,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-from gwm_hazard.models.registry import CARD_FILE, ModelError, families, installed
+from gwm_hazard.models.registry import CARD_FILE, ModelError, families, model_folders
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ def located(model: str) -> str:
     """
     if folder := _folder(model):
         return str(folder)
-    here = installed()
+    here = model_folders()
     if model in here:
         return str(here[model])
     if model in families():

@@ -29,6 +29,7 @@ class Data:
     distance : what ``rhypo`` is: "rhypo", or "effective" where the rupture distance is known
         (:func:`gwm_hazard.distance.effective_distance_km`), as OpenQuake branches give it
     clip, ln_top : of the log-spectrogram: its modulus at -1, ln of the modulus at +1
+    highpass_hz : corner of the high-pass that the records went through; what is drawn gets it too
     """
 
     folder: str
@@ -38,6 +39,7 @@ class Data:
     distance: str = "effective"
     clip: float = 1e-4
     ln_top: float = 6.0
+    highpass_hz: float = 0.1
 
     def __post_init__(self) -> None:
         for name in (*self.conditions, *self.log):

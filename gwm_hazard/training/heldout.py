@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from gwm_hazard.intensity import intensity_measures_array
 from gwm_hazard.models.base import WaveformModel
 from gwm_hazard.noise import Noise
-from gwm_hazard.scenario import Scenarios
-from gwm_hazard.units import CONDITIONS
+from gwm_hazard.scenario import DISTANCE_FALLBACK, Scenarios
 
 IMTS = ("PGA", "PGV", "SA(0.1)", "SA(0.3)", "SA(1.0)", "RSD595")
 
@@ -32,10 +31,10 @@ def drawn_measures(
     """
     columns = {}
     for r in model.card.conditions:
-        name = r.name if r.name in table else {"rrup": "rhypo", "rhypo": "rrup"}.get(r.name, r.name)
-        columns[r.name] = np.clip(table[name].to_numpy(dtype=float), r.low, r.high)
-    if "rhypo" in table and "rhypo" not in columns and "rhypo" in CONDITIONS:
-        columns["rhypo"] = np.maximum(table["rhypo"].to_numpy(dtype=float), 0.1)
+        values = _column(table, r.name)
+        columns[r.name] = np.clip(values, r.low, r.high)
+    if "rhypo" in table:  # sets the arrival of S in models that are driven by rrup
+        columns.setdefault("rhypo", table["rhypo"].to_numpy(dtype=float))
     scenarios = Scenarios(**columns).repeat(n)
     rows = np.arange(len(table))
     noise = Noise(seed, np.repeat(rows, n), 0, np.tile(np.arange(n), len(rows)))
@@ -43,6 +42,17 @@ def drawn_measures(
     for part, acceleration in model.batches(scenarios, noise):
         out[part] = ln_measures(acceleration[:, :, :npts], model.dt_s, imts)
     return out.reshape(len(table), n, len(imts))
+
+
+def _column(table: pd.DataFrame, name: str) -> NDArray[np.float64]:
+    """Values of a condition; one distance stands in where the other is not known."""
+    other = DISTANCE_FALLBACK.get(name, name)
+    if name not in table and other not in table:
+        raise ValueError(f"the records do not tell {name!r}, which the model takes")
+    values = table[name if name in table else other].to_numpy(dtype=float)
+    if other in table:
+        values = np.where(np.isfinite(values), values, table[other].to_numpy(dtype=float))
+    return values
 
 
 def ln_measures(

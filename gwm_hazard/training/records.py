@@ -129,18 +129,19 @@ class Latents:
 
     def batch(self, rows: NDArray[np.int64], noise: Noise) -> tuple[torch.Tensor, ...]:
         """(n, channels, h, w), (n, conditions), (n,) standard normal, the shape of the first."""
-        latent, cond = self._take(rows)
+        latent, cond = self.take(rows)
         # step keys of looks at the dev split lie above: those take no replayed records
         if self.replay is not None and len(noise) and noise.event[0] < 2**61:
             swapped = round(self.share * len(rows))
             step = int(noise.event[0])
             key = np.random.Generator(np.random.Philox(key=[noise.seed, step]))
             chosen = key.choice(self.replay.train, swapped)
-            latent[:swapped], cond[:swapped] = self.replay._take(chosen)
+            latent[:swapped], cond[:swapped] = self.replay.take(chosen)
         level = torch.from_numpy(noise.normal("sigma", 1)[:, 0])
         return _last(latent), cond, level, _last(_normal(noise, "noise", latent.shape[1:]))
 
-    def _take(self, rows: NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor]:
+    def take(self, rows: NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Latents (n, channels, h, w) and standardised conditions (n, conditions) of rows."""
         latent = torch.from_numpy(np.asarray(self.latents[rows], dtype=np.float32))
         return latent, torch.from_numpy(self.conditions[rows])
 

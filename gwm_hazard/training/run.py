@@ -36,8 +36,8 @@ from gwm_hazard.training.start import principal_components, silence
 #: (stage, share of it that is done, parts of its loss)
 Progress = Callable[[str, float, Mapping[str, float]], None]
 
-#: Records of which the principal components are taken.
-_EXAMPLES = 256
+#: Records of which principal components and the weights of channels are taken.
+EXAMPLES = 512
 
 STAGES = ("autoencoder", "baseline", "denoiser")
 MODEL = "model"
@@ -85,7 +85,7 @@ def train(
 
     coder = network.autoencoder
     if len(config.autoencoder.channel_mult) == 1:
-        examples = records.images(records.train[:_EXAMPLES])
+        examples = records.images(records.train[:EXAMPLES])
         principal_components(coder, AutoencoderConfig(**_coder(config)), examples)
     side = 128 // AutoencoderConfig(**_coder(config)).downsampling
     images = Images(records, (config.autoencoder.latent_channels, side, side))
@@ -111,7 +111,10 @@ def train(
     if network.baseline is not None:
         stage.fit("baseline", BaselineObjective(network.baseline), source, config.baseline.fit)
         network.baseline.requires_grad_(False)
-    stage.fit("denoiser", DiffusionObjective(network, config.denoiser), source, config.denoiser.fit)
+    diffusion = DiffusionObjective(network, config.denoiser)
+    if source is not None:
+        diffusion.weigh(*source.take(records.train[:EXAMPLES]))
+    stage.fit("denoiser", diffusion, source, config.denoiser.fit)
     if fabric.global_rank == 0:
         model = write_model(network, config, conditions, folder / MODEL)
         files = {s: folder / s / "curves.csv" for s in STAGES}
@@ -256,6 +259,7 @@ def write_model(
         baseline=None if baseline is None else asdict(baseline),
         clip=config.data.clip,
         ln_top=config.data.ln_top,
+        highpass_hz=config.data.highpass_hz,
         about={"name": folder.parent.name, "training_data": config.data.folder} | config.model.card,
     )
     save_model(model, folder)

@@ -20,7 +20,7 @@ from gwm_hazard.training.curves import plot_curves
 from gwm_hazard.training.objectives import BaselineObjective, DiffusionObjective
 from gwm_hazard.training.records import Latents, Records, encode
 from gwm_hazard.training.report import RECORDS, held_out, spread, write_report
-from gwm_hazard.training.run import MODEL, Progress, Stages, claim, started
+from gwm_hazard.training.run import EXAMPLES, MODEL, Progress, Stages, claim, started
 
 
 def fine_tune(
@@ -83,8 +83,10 @@ def fine_tune(
             target, objective = network.baseline, BaselineObjective(network.baseline)
             settings = config.tuning.baseline
         else:
-            target, objective = network.unet, DiffusionObjective(network, config.denoiser)
-            settings = config.tuning.denoiser
+            diffusion = DiffusionObjective(network, config.denoiser)
+            examples = source.replay or source
+            diffusion.weigh(*examples.take(examples.train[:EXAMPLES]))
+            target, objective, settings = network.unet, diffusion, config.tuning.denoiser
         if config.tuning.rank:
             lowrank.adapt(target, config.tuning.rank, config.seed)
         else:

@@ -10,7 +10,7 @@ import torch
 pytest.importorskip("lightning_fabric")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-from gwm_hazard.data.simulation import Simulation, simulate  # noqa: E402
+from gwm_hazard.data.simulation import Simulation, simulate
 
 TINY = """
 seed = 1

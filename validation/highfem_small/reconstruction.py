@@ -48,9 +48,8 @@ def main() -> None:
     error = (decoded - image) * unit
     print(f"{len(rows)} records; ln amplitude of pixels, decoded less true:")
     for title, part in (("all", error), ("below 5 Hz", error[:, :, :13])):
-        print(
-            f"  {title}: mean {float(part.mean()):+.3f}, rms {float(part.square().mean().sqrt()):.3f}"
-        )
+        rms = float(part.square().mean().sqrt())
+        print(f"  {title}: mean {float(part.mean()):+.3f}, rms {rms:.3f}")
     true = ln_measures(acceleration, 0.01, IMTS)
     print(f"{'ln after / before':<24}" + "".join(f"{t:>16}" for t in IMTS))
     for title, images in (("phase retrieval", image), ("autoencoder and phase", decoded)):

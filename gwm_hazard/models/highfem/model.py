@@ -19,6 +19,7 @@ from gwm_hazard.models.highfem.layers import fold_upsampling
 from gwm_hazard.models.registry import WEIGHTS_KEY
 from gwm_hazard.models.weights import Weights, check_shapes
 from gwm_hazard.noise import Noise
+from gwm_hazard.representation.highpass import highpass
 from gwm_hazard.representation.log_spectrogram import LogSpectrogram, published_phase
 from gwm_hazard.representation.phase import uniform_phase
 from gwm_hazard.scenario import Scenarios
@@ -38,7 +39,7 @@ class HighFEMModel(WaveformModel):
     to the exact flow as the published 49 calls (validation/highfem/sampling_error.py), and what an
     ensemble shows of fewer is told by validation/highfem/sampling_quality.py;
     ``precision="bfloat16"`` halves the time on CPUs that know it (validation/highfem/benchmark.py);
-    ``phases="gradient"`` with ``griffin_lim=24`` retrieves in a fifth of the time
+    ``phases="gradient"`` with ``griffin_lim=24`` retrieves in a quarter of the time
     (validation/highfem/phase_retrieval.py).
 
     Parameters
@@ -70,6 +71,9 @@ class HighFEMModel(WaveformModel):
         Sizes of the Gaussian that the latents are measured by, as :class:`BaselineConfig`.
     clip, ln_top : float
         Of the log-spectrogram, see :class:`LogSpectrogram`.
+    highpass_hz : float
+        Corner of the high-pass of the training's records, which waveforms then get too
+        (:func:`highpass`); 0 for none, as published.
     about : mapping, optional
         Fields of the card that differ from those of the published model: name, summary, ...
 
@@ -98,6 +102,7 @@ class HighFEMModel(WaveformModel):
         baseline: Mapping[str, Any] | None = None,
         clip: float = 1e-8,
         ln_top: float = 3.0,
+        highpass_hz: float = 0.0,
         about: Mapping[str, Any] | None = None,
     ) -> None:
         self.unet = UNetConfig(**unet)
@@ -128,6 +133,9 @@ class HighFEMModel(WaveformModel):
         self.weights = weights
         self.sampler, self.steps = sampler, steps
         self.precision, self.phases, self.griffin_lim = precision, phases, griffin_lim
+        if not 0.0 <= highpass_hz < 10.0:
+            raise ValueError(f"highpass_hz = {highpass_hz!r}: give 0 to below 10 Hz")
+        self.highpass_hz = float(highpass_hz)
         self.representation = LogSpectrogram(clip=clip, ln_top=ln_top)
         trained = (
             {}
@@ -137,6 +145,7 @@ class HighFEMModel(WaveformModel):
                 "baseline": None if self.baseline is None else asdict(self.baseline),
                 "clip": clip,
                 "ln_top": ln_top,
+                "highpass_hz": highpass_hz,
                 "about": dict(about or {}),
             }
         )
@@ -218,7 +227,8 @@ class HighFEMModel(WaveformModel):
             phase = self.representation.gradient_phase(image)
         else:
             phase = published_phase(IMAGE, IMAGE)
-        return self.representation.inverse(image, phase.to(self.device), self.griffin_lim)
+        record = self.representation.inverse(image, phase.to(self.device), self.griffin_lim)
+        return highpass(record, self.highpass_hz, self.dt_s) if self.highpass_hz else record
 
     def network(self) -> LatentDiffusion:
         """The networks with their weights, on the device, ready to evaluate."""

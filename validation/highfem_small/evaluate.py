@@ -1,0 +1,101 @@
+"""Held-out events: residuals of highfem-small beside other models.
+
+    python validation/highfem_small/evaluate.py --data OBSERVED [--simulated SET] [--model NAME...]
+
+OBSERVED is the folder that `observed.py` wrote: test events of observed_3c and observed_2h,
+10 to 150 km. Generative models are conditioned as OpenQuake conditions them: where a model takes
+the distance to a point, the effective distance (Boore and Thompson 2015) where the rupture
+distance is known. Residuals are log10 of the observed RotD50 over the median of the model;
+waveforms of models are cut to the length of the records. "sd" is that of the residuals; "sigma"
+the standard deviation that the model itself states (root mean square over records). Ground-motion
+models come with the component conversion and the range of gwm_hazard.openquake.gmm.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from gwm_hazard.benchmark.conditions import complete
+from gwm_hazard.data.training_set import TrainingSet
+from gwm_hazard.models.registry import load_model
+from gwm_hazard.openquake.gmm import moments
+from gwm_hazard.training.config import Data
+from gwm_hazard.training.heldout import IMTS, drawn_measures, ln_measures, residual_table
+from gwm_hazard.training.records import conditions_of
+
+GMMS = ("BooreEtAl2014", "Kanno2006Shallow")
+SAMPLES = 127 * 32  # as highfem-small draws
+
+
+def observed(folders: list[Path], low_km: float, high_km: float) -> tuple[pd.DataFrame, np.ndarray]:
+    """Table of the test records of training sets, and their ln IM."""
+    tables, values = [], []
+    for folder in folders:
+        found = TrainingSet.open(folder)
+        rows = found.rows("test")
+        table = found.table.iloc[rows]
+        near = table["rhypo"].between(low_km, high_km).to_numpy()
+        tables.append(table[near])
+        values.append(ln_measures(found.waveforms(rows[near])[:, :, :SAMPLES], found.dt_s))
+    return pd.concat(tables, ignore_index=True), np.concatenate(values)
+
+
+def generative(name: str, table: pd.DataFrame, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Median and standard deviation of ln IM by draws, (records, n_imts)."""
+    model = load_model(name)
+    if "rrup" not in model.card.condition_names:
+        table = conditions_of(table, Data("", distance="effective"))
+    drawn = drawn_measures(model, table, n, npts=SAMPLES)
+    return drawn.mean(axis=1), drawn.std(axis=1, ddof=1)
+
+
+def show(title: str, table: pd.DataFrame, values: np.ndarray, names: list[str], n: int) -> None:
+    events = table["event_id"].to_numpy().astype(str)
+    print(f"\n{title}: {len(table)} records of {len(set(events))} events, M "
+          f"{table['mag'].min():.1f} to {table['mag'].max():.1f}, {table['rhypo'].min():.0f} to "
+          f"{table['rhypo'].max():.0f} km; {n} draws of each")  # fmt: skip
+    print(f"{'':<20}" + "".join(f"{t:>23}" for t in IMTS))
+    print(f"{'log10 units':<20}" + f"{'bias +- se    sd sigma':>23}" * len(IMTS))
+    full, _ = complete(table)
+    for name in [*names, *GMMS]:
+        if name in GMMS:
+            found = moments(name, full, list(IMTS))
+            median, sd = found.mean, found.sigma
+        else:
+            median, sd = generative(name, table, n)
+        made = residual_table(values, median, events)
+        sigma = np.sqrt(np.nanmean(sd**2, axis=0)) / np.log(10.0)
+        cells = [
+            f"{'-':>23}" if not row["records"] else
+            f"{row['bias']:>+11.3f} {row['bias_se']:.2f} {row['sd']:.2f} {s:>5.2f}"
+            for (_, row), s in zip(made.iterrows(), sigma, strict=True)
+        ]  # fmt: skip
+        print(f"{Path(name).name[:12]:<13}{int(made['records'].max()):>5}  " + "".join(cells))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, help="folder that observed.py wrote")
+    parser.add_argument("--simulated", type=Path, help="simulated training set: its test events")
+    parser.add_argument("--model", nargs="*", default=["highfem-small"])
+    parser.add_argument("--draws", type=int, default=24)
+    parser.add_argument("--records", type=int, default=120, help="simulated ones")
+    parser.add_argument("--range", nargs=2, type=float, default=(10.0, 150.0), metavar="KM")
+    args = parser.parse_args()
+    names = [*args.model, "stochastic"]
+    if args.data:
+        folders = [f for f in (args.data / "tuning", args.data / "test_2h") if f.is_dir()]
+        table, values = observed(folders, *args.range)
+        show("Observed", table, values, names, args.draws)
+    if args.simulated:
+        table, values = observed([args.simulated], *args.range)
+        table, values = table.head(args.records), values[: args.records]
+        show("Simulated", table, values, names, args.draws)
+
+
+if __name__ == "__main__":
+    main()
