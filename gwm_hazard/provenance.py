@@ -15,7 +15,9 @@ import gwm_hazard
 if TYPE_CHECKING:
     from gwm_hazard.models.base import ModelCard
 
-_PACKAGES = ("numpy", "scipy", "numba", "torch", "xarray", "h5netcdf", "openquake.engine")
+_PACKAGES = (
+    *("numpy", "scipy", "numba", "torch", "xarray", "h5netcdf", "obspy", "openquake.engine"),
+)
 
 
 def software_versions() -> dict[str, str]:

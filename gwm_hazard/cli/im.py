@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from gwm_hazard.cli._options import progress_bar
+from gwm_hazard.data.formats import FORMATS
 
 DEFAULT_IMTS = "PGA,PGV,SA(0.1),SA(0.2),SA(0.3),SA(0.5),SA(1.0),SA(2.0),SA(3.0),RSD595"
 
@@ -49,7 +50,7 @@ def _list_measures(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
 @click.option(
     "--format",
     "format_",
-    type=click.Choice(["hdf5", "seisbench", "obspy", "at2", "csv"]),
+    type=click.Choice(list(FORMATS)),
     help="By default found from the content.",
 )
 @click.option("--unit", help="Of samples in files that do not tell it: m/s2, cm/s2, g ...")
