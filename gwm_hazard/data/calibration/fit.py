@@ -36,10 +36,12 @@ Array = NDArray[np.float64]
 #: The fit ends where a step would gain less than this much penalised log-likelihood a parameter:
 #: the optimum is then within 0.2 standard errors of each, on average.
 TOLERANCE = 0.02
+#: As good as this where no step gains: the interpolated derivatives are not exact to more.
+STALLED = 0.1
 #: Prior standard deviations that a parameter may move before the Jacobian is renewed.
 RENEW = 0.3
 #: Scenarios, at most, at which derivatives are drawn.
-NODES = 150
+NODES = 300
 #: Step of the central differences and longest step of an iteration, in prior standard deviations.
 DIFFERENCE, LONGEST = 0.15, 1.5
 
@@ -153,6 +155,7 @@ def fit(
             jacobian = None
         else:
             told("no step gains anything: the fit ends")
+            converged = gain < STALLED * len(x)
             break
     if jacobian is None:
         jacobian = differences(problem, state.x)
