@@ -87,6 +87,9 @@ def residual_table(
     for k, imt in enumerate(imts):
         residual = (observed[:, k] - median[:, k]) / np.log(10.0)
         good = np.isfinite(residual)
+        if not good.any():
+            rows.append({"imt": imt, "records": 0, "bias": np.nan, "bias_se": np.nan, "sd": np.nan})
+            continue
         centred = residual[good] - residual[good].mean()
         sums = pd.Series(centred).groupby(np.asarray(event)[good]).sum()
         rows.append(

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from lightning_fabric import Fabric
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
@@ -151,23 +152,22 @@ def encode(
     autoencoder: Autoencoder,
     records: Records,
     path: Path,
-    device: torch.device,
-    autocast: Callable[[], object],
+    fabric: Fabric,
     progress: Callable[[float], None] | None = None,
 ) -> NDArray[np.float16]:
     """Mean latents of all usable records, (records of the set, channels, h, w), in a .npy file.
 
-    Rows of other records stay 0. A file that is there already is opened.
+    Rows of other records stay 0. The first process writes; a file that is there already is opened.
     """
-    if not path.is_file():
-        rows = np.sort(np.concatenate([records.train, records.dev, records.test]))
-        encoder = autoencoder.to(device).encoder.eval()
+    if fabric.global_rank == 0 and not path.is_file():
+        rows = np.sort(np.concatenate([records.train, records.dev]))
+        encoder = autoencoder.to(fabric.device).encoder.eval()
         partial = path.with_name(path.name + ".tmp")
         out = None
         for start in range(0, len(rows), _ENCODED):
             part = rows[start : start + _ENCODED]
-            with autocast():  # type: ignore[attr-defined]
-                mean = encoder(_last(records.images(part)).to(device)).chunk(2, dim=1)[0]
+            with fabric.autocast():
+                mean = encoder(_last(records.images(part)).to(fabric.device)).chunk(2, dim=1)[0]
             if out is None:
                 shape = (len(records.set), *mean.shape[1:])
                 out = open_memmap(partial, "w+", dtype=np.float16, shape=shape)
@@ -177,6 +177,7 @@ def encode(
         assert out is not None
         out.flush()
         partial.replace(path)
+    fabric.barrier()
     return np.load(path, mmap_mode="r")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -95,19 +94,12 @@ def train(
         images,
         config.autoencoder.fit,
     )
-    if not snapshot:
-        told = stage.telling("latents")
-        encode(coder, records, folder / "latents.npy", fabric.device, fabric.autocast, told)
-    fabric.barrier()
-    coder.requires_grad_(False)
-
-    if (folder / "latents.npy").is_file():
-        latents = encode(
-            coder, records, folder / "latents.npy", fabric.device, nullcontext_autocast
-        )
+    path = folder / "latents.npy"
+    source = None
+    if not snapshot or path.is_file():
+        latents = encode(coder, records, path, fabric, stage.telling("latents"))
         source = Latents(latents, records, conditions)
-    else:
-        source = None
+    coder.requires_grad_(False)
     if network.baseline is not None:
         stage.fit("baseline", BaselineObjective(network.baseline), source, config.baseline.fit)
         network.baseline.requires_grad_(False)
@@ -126,11 +118,6 @@ def train(
             write_report(model, records, residuals, folder)
     fabric.barrier()
     return folder / MODEL
-
-
-def nullcontext_autocast() -> AbstractContextManager[None]:
-    """No autocast."""
-    return nullcontext()
 
 
 class Stages:

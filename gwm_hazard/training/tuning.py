@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
+from lightning_fabric import Fabric
 from torch import nn
 
 from gwm_hazard.models.highfem.denoiser import LatentDiffusion
@@ -109,7 +109,9 @@ def fine_tune(
     return folder / MODEL
 
 
-def _latents(data: Data, model: HighFEMModel, path: Path, fabric: Any) -> tuple[Records, Latents]:
+def _latents(
+    data: Data, model: HighFEMModel, path: Path, fabric: Fabric
+) -> tuple[Records, Latents]:
     """Records of a training set as the model's encoder sees them."""
     assert model.weights is not None
     data = replace(
@@ -122,7 +124,7 @@ def _latents(data: Data, model: HighFEMModel, path: Path, fabric: Any) -> tuple[
     records = Records(data)
     coder = LatentDiffusion(model.unet, model.autoencoder, model.baseline)
     coder.load_state_dict(dict(model.weights.tensors))
-    found = encode(coder.autoencoder, records, path, fabric.device, fabric.autocast)
+    found = encode(coder.autoencoder, records, path, fabric)
     return records, Latents(found, records, model.conditions)
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -309,3 +312,21 @@ def test_standard_error_counts_events_not_records():
     assert table.loc["PGA", "bias"] == pytest.approx(0.0, abs=1e-12)
     assert table.loc["PGA", "bias_se"] == pytest.approx(np.sqrt(2 * 50.0**2) / 100)
     assert table.loc["PGA", "sd"] == pytest.approx(1.0, rel=0.01)
+
+
+@pytest.mark.slow
+def test_two_processes_learn_what_one_does(tmp_path, config_file):
+    """The same records and noise whatever the number of devices."""
+    for n in (1, 2):
+        text = config_file.read_text().replace("threads = 1", f"threads = 1\ndevices = {n}")
+        path = tmp_path / f"{n}.toml"
+        path.write_text(text)
+        script = Path(sys.executable).with_name("gwm-hazard")
+        options = ["train", str(path), "-o", str(tmp_path / f"run{n}")]
+        subprocess.run([sys.executable, str(script), *options], check=True, timeout=300)
+    for stage in ("autoencoder", "baseline", "denoiser"):
+        one, two = (
+            pd.read_csv(tmp_path / f"run{n}" / stage / "curves.csv").query("split == 'dev'")
+            for n in (1, 2)
+        )
+        np.testing.assert_allclose(one["loss"], two["loss"], rtol=1e-3)

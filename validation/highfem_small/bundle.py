@@ -1,6 +1,6 @@
 """Put a trained model into the package as highfem-small, with the card of card.toml.
 
-    python validation/highfem_small/bundle.py run/tuned/model
+python validation/highfem_small/bundle.py run/tuned/model
 """
 
 from __future__ import annotations

@@ -68,7 +68,9 @@ def show(title: str, table: pd.DataFrame, values: np.ndarray, names: list[str], 
         else:
             median, sd = generative(name, table, n)
         made = residual_table(values, median, events)
-        sigma = np.sqrt(np.nanmean(sd**2, axis=0)) / np.log(10.0)
+        known = np.isfinite(sd)
+        mean = np.where(known, sd**2, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+        sigma = np.sqrt(mean) / np.log(10.0)
         cells = [
             f"{'-':>23}" if not row["records"] else
             f"{row['bias']:>+11.3f} {row['bias_se']:.2f} {row['sd']:.2f} {s:>5.2f}"
