@@ -1,0 +1,1 @@
+"""Suites of accelerograms that carry the hazard of a site."""
