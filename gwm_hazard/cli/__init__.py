@@ -13,7 +13,17 @@ import gwm_hazard
 USER_ERRORS = (ValueError, OSError, KeyError)
 
 #: Subcommands: each is the click command of its own name in the module of that name.
-COMMANDS = ("benchmark", "catalogue", "data", "export", "generate", "im", "models", "surface", "train")
+COMMANDS = (
+    "benchmark",
+    "catalogue",
+    "data",
+    "export",
+    "generate",
+    "im",
+    "models",
+    "surface",
+    "train",
+)
 
 
 class _Lazy(click.Group):

@@ -93,8 +93,8 @@ def _import(
     click.echo(f"{folder}: {card.name} {card.version}, {card.licence}")
     for line in card.citation:
         click.echo(f"cite {line}")
-    name = kind if folder == registry.models_folder() / kind else folder
-    click.echo(f"next: gwm-hazard surface build --model {name}, for classical jobs")
+    where = kind if folder == registry.models_folder() / kind else str(folder)
+    click.echo(f"next: gwm-hazard surface build --model {where}, for classical jobs")
 
 
 @models.command("import")

@@ -36,9 +36,12 @@ def simulate(
     from gwm_hazard.data.simulation import Simulation, simulate
 
     wanted = Simulation.read(config) if config else Simulation()
-    changed = {k: v for k, v in (("records", records), ("seed", seed)) if v is not None}
+    if records is not None:
+        wanted = replace(wanted, records=records)
+    if seed is not None:
+        wanted = replace(wanted, seed=seed)
     with progress_bar("simulate") as progress:
-        made = simulate(replace(wanted, **changed), output, model, resume=resume, progress=progress)
+        made = simulate(wanted, output, model, resume=resume, progress=progress)
     counts = made.table["split"].value_counts()
     parts = ", ".join(f"{counts.get(s, 0)} {s}" for s in ("train", "dev", "test"))
     click.echo(f"{output}: {len(made)} records ({parts})")
