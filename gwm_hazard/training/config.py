@@ -120,15 +120,18 @@ class Tuning:
 
     Attributes
     ----------
-    parts : "baseline", "denoiser" or both, in this order
+    parts : "baseline" (the mean of what is drawn), "denoiser" (what varies about it: for some
+        hundred events and more), or both, in this order
     rank : of the low-rank change to each weight (Hu et al. 2022, LoRA); 0 changes all weights
+    spread : fit the standard deviation of the baseline too, not its mean alone
     replay : a second training set to mix in, so that what it taught is not forgotten; "" for none
     replay_share : share of each batch that comes from it
     baseline, denoiser : the fits
     """
 
-    parts: tuple[str, ...] = ("baseline", "denoiser")
+    parts: tuple[str, ...] = ("baseline",)
     rank: int = 8
+    spread: bool = False
     replay: str = ""
     replay_share: float = 0.5
     baseline: Optimisation = field(
@@ -210,7 +213,7 @@ class TrainingConfig:
         for table, name in (("data", "folder"), ("tuning", "replay")):
             found = values.get(table)
             if isinstance(found, dict) and found.get(name) and isinstance(found[name], str):
-                found[name] = str(path.parent / found[name])
+                found[name] = str(path.absolute().parent / found[name])
         try:
             return _build(cls, values, "")
         except ValueError as exc:

@@ -21,6 +21,8 @@ _POOL = (2, 8)
 _LN_SD = (-10.0, 5.0)
 #: Added to the share of variance by which channels are weighed: none is left out.
 _LEAST_SHARED = 0.02
+#: Residuals beyond so many standard deviations count linearly.
+_HUBER = 2.0
 
 
 class AutoencoderObjective(nn.Module):
@@ -63,11 +65,19 @@ class AutoencoderObjective(nn.Module):
 
 
 class BaselineObjective(nn.Module):
-    """Negative log likelihood of latents, a pixel."""
+    """Negative log likelihood of latents, a pixel.
 
-    def __init__(self, baseline: Baseline) -> None:
+    With ``kept``, a baseline from before, only the mean is fitted, and the standard deviation held
+    where that one has it: a few records tell where their mean lies, but hardly the spread of all
+    that could be. Residuals then count by Huber's loss, so that records with defects (analogue ones
+    without high frequencies, say) do not decide.
+    """
+
+    def __init__(self, baseline: Baseline, kept: Baseline | None = None) -> None:
         super().__init__()
-        self.baseline = baseline
+        self.baseline, self.kept = baseline, kept
+        if kept is not None:
+            kept.requires_grad_(False)
 
     def forward(
         self,
@@ -78,8 +88,14 @@ class BaselineObjective(nn.Module):
     ) -> Parts:
         """latent (n, channels, h, w), cond (n, conditions); the rest is not used."""
         mean, sd = self.baseline(cond)
-        residual = (latent - mean.float()) / sd
-        loss = torch.mean(0.5 * residual**2 + torch.log(sd))
+        if self.kept is None:
+            residual = (latent - mean.float()) / sd
+            loss = torch.mean(0.5 * residual**2 + torch.log(sd))
+        else:
+            before = self.kept(cond)[1]
+            residual = (latent - mean.float()) / before
+            held = torch.log(sd / before).square().mean()
+            loss = functional.huber_loss(residual, torch.zeros_like(residual), delta=_HUBER) + held
         return loss, {"loss": loss, "residual": residual.square().mean()}
 
 

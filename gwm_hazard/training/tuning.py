@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -80,7 +81,8 @@ def fine_tune(
     for part in config.tuning.parts:
         if part == "baseline":
             assert network.baseline is not None
-            target, objective = network.baseline, BaselineObjective(network.baseline)
+            kept = None if config.tuning.spread else copy.deepcopy(network.baseline)
+            target, objective = network.baseline, BaselineObjective(network.baseline, kept)
             settings = config.tuning.baseline
         else:
             diffusion = DiffusionObjective(network, config.denoiser)

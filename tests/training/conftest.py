@@ -36,6 +36,7 @@ groups = 8
 fit = {{steps = 6, batch = 4, warmup = 2, check = 3, average = 0.9}}
 [tuning]
 rank = 2
+parts = ["baseline", "denoiser"]
 baseline = {{steps = 4, batch = 4, check = 2, average = 0.9}}
 denoiser = {{steps = 4, batch = 4, check = 2, average = 0.9}}
 [machine]
