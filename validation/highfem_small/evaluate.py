@@ -31,13 +31,17 @@ GMMS = ("BooreEtAl2014", "Kanno2006Shallow")
 SAMPLES = 127 * 32  # as highfem-small draws
 
 
-def observed(folders: list[Path], low_km: float, high_km: float) -> tuple[pd.DataFrame, np.ndarray]:
-    """Table of the test records of training sets, and their ln IM."""
+def observed(
+    folders: list[Path], split: str, low_km: float, high_km: float
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """Table of the records of a split of training sets, and their ln IM."""
     tables, values = [], []
     for folder in folders:
         found = TrainingSet.open(folder)
-        rows = found.rows("test")
+        rows = found.rows(split)
         table = found.table.iloc[rows]
+        if not len(rows):
+            continue
         near = table["rhypo"].between(low_km, high_km).to_numpy()
         tables.append(table[near])
         values.append(ln_measures(found.waveforms(rows[near])[:, :, :SAMPLES], found.dt_s))
@@ -86,15 +90,16 @@ def main() -> None:
     parser.add_argument("--model", nargs="*", default=["highfem-small"])
     parser.add_argument("--draws", type=int, default=24)
     parser.add_argument("--records", type=int, default=120, help="simulated ones")
+    parser.add_argument("--split", default="test", choices=("train", "dev", "test"))
     parser.add_argument("--range", nargs=2, type=float, default=(10.0, 150.0), metavar="KM")
     args = parser.parse_args()
     names = [*args.model, "stochastic"]
     if args.data:
         folders = [f for f in (args.data / "tuning", args.data / "test_2h") if f.is_dir()]
-        table, values = observed(folders, *args.range)
+        table, values = observed(folders, args.split, *args.range)
         show("Observed", table, values, names, args.draws)
     if args.simulated:
-        table, values = observed([args.simulated], *args.range)
+        table, values = observed([args.simulated], args.split, *args.range)
         table, values = table.head(args.records), values[: args.records]
         show("Simulated", table, values, names, args.draws)
 

@@ -41,7 +41,7 @@ def draws(name: str, n: int, **conditions: float | np.ndarray) -> np.ndarray:
     model = load_model(name)
     wanted = {*model.card.condition_names, "rhypo"}
     scenarios = Scenarios(**{str(k): table[k].to_numpy() for k in table if k in wanted}).repeat(n)
-    noise = Noise(11, np.repeat(np.arange(size), n), 0, np.tile(np.arange(n), size))
+    noise = Noise(11, 0, 0, np.tile(np.arange(n), size))  # the same for all: smooth curves
     out = np.empty((size * n, 3, SAMPLES), dtype=np.float32)
     for rows, acceleration in model.batches(scenarios, noise):
         out[rows] = acceleration[:, :, :SAMPLES]
@@ -101,6 +101,7 @@ def main() -> None:
 
 def plot(found: dict[str, dict[str, np.ndarray]], path: str) -> None:
     from matplotlib.figure import Figure
+    from matplotlib.ticker import FixedLocator, NullLocator
 
     figure = Figure(figsize=(12, 3.6), layout="constrained")
     axes = figure.subplots(1, 3)
@@ -109,12 +110,17 @@ def plot(found: dict[str, dict[str, np.ndarray]], path: str) -> None:
         axes[0].plot(DISTANCES, values["delay"], style, label=label)
         axes[1].semilogy(MAGNITUDES, values["corner"], style)
         for k, period in enumerate(PERIODS):
-            relative = np.exp(values["sa"][:, k] - values["sa"][3, k])
-            axes[2].loglog(VS30, relative, style, color=f"C{k}", ms=4,
-                           label=period if style == "o-" else None)  # fmt: skip
+            relative = np.exp(values["sa"][:, k] - values["sa"][:, k].mean())
+            axes[2].plot(VS30, relative, style, color=f"C{k}", ms=4,
+                         label=period if style == "o-" else None)  # fmt: skip
     axes[0].set(xlabel="hypocentral distance, km", ylabel="S onset after P, s")
     axes[1].set(xlabel="magnitude", ylabel="corner frequency, Hz")
-    axes[2].set(xlabel="Vs30, m/s", ylabel="SA relative to Vs30 600 m/s")
+    axes[2].set(xlabel="Vs30, m/s", ylabel="SA over its mean", xscale="log", yscale="log")
+    for axis, ticks in ((axes[1].yaxis, (0.3, 0.5, 1.0, 2.0)), (axes[2].xaxis, (200, 400, 800)),
+                        (axes[2].yaxis, (0.5, 1.0, 2.0, 4.0))):  # fmt: skip
+        axis.set_major_locator(FixedLocator(ticks))
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_locator(NullLocator())
     axes[0].legend(frameon=False)
     axes[2].legend(frameon=False)
     figure.savefig(path, dpi=130)
