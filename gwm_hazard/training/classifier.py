@@ -17,9 +17,12 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
+from gwm_hazard.benchmark.metrics.frechet import frechet_samples
+from gwm_hazard.models.base import WaveformModel
 from gwm_hazard.models.highfem.autoencoder import Encoder
 from gwm_hazard.models.highfem.config import AutoencoderConfig
 from gwm_hazard.noise import Noise
+from gwm_hazard.scenario import Scenarios
 from gwm_hazard.training import loop
 from gwm_hazard.training.config import Optimisation
 from gwm_hazard.training.objectives import Parts
@@ -88,6 +91,39 @@ class _Labelled:
     def batch(self, rows: NDArray[np.int64], noise: Noise) -> tuple[torch.Tensor, ...]:
         image = self.records.images(rows).contiguous(memory_format=torch.channels_last)
         return image, torch.from_numpy(self.labels[rows])
+
+
+@torch.inference_mode()
+def embedding_distances(
+    classifier: Classifier, model: WaveformModel, records: Records, rows: NDArray[np.int64]
+) -> dict[str, float]:
+    """Frechet distances of embeddings between two halves of some records.
+
+    "records": of the records of both halves, what sampling alone makes; "draws": of the records of
+    one half and one draw for the conditions of each record of the other.
+    """
+    first, second = rows[::2], rows[1::2][: len(rows[::2])]
+    first = first[: len(second)]
+    table = records.table.iloc[second]
+    conditions = {
+        r.name: np.clip(table[r.name].to_numpy(dtype=float), r.low, r.high)
+        for r in model.card.conditions
+    }
+    drawn = np.empty((len(second), 3, records.samples), dtype=np.float32)
+    noise = Noise(0, np.arange(len(second)), 1, 0)
+    for part, acceleration in model.batches(Scenarios(**conditions), noise):
+        drawn[part] = acceleration
+    image = records.representation.forward(torch.from_numpy(drawn), torch.float32)
+    classifier = classifier.cpu().float()
+
+    def embedded(images: torch.Tensor) -> NDArray[np.float32]:
+        return torch.cat([classifier.embed(part) for part in torch.split(images, 32)]).numpy()
+
+    here = embedded(records.images(first))
+    return {
+        "records": frechet_samples(here, embedded(records.images(second))),
+        "draws": frechet_samples(here, embedded(image)),
+    }
 
 
 def train_classifier(

@@ -115,6 +115,22 @@ class DenoiserStage:
 
 
 @dataclass(frozen=True)
+class ClassifierStage:
+    """Sizes of the classifier behind the Frechet distance, and its fit; 0 steps: none.
+
+    ``latent_channels`` is half the number of features that are averaged over the image.
+    """
+
+    latent_channels: int = 128
+    model_channels: int = 64
+    channel_mult: tuple[int, ...] = (1, 2, 4)
+    num_res_blocks: int = 1
+    groups: int = 32
+    patch: int = 1
+    fit: Optimisation = field(default_factory=lambda: Optimisation(steps=0))
+
+
+@dataclass(frozen=True)
 class Tuning:
     """How ``--from MODEL`` goes on with a model; its autoencoder stays as it is.
 
@@ -192,6 +208,7 @@ class TrainingConfig:
     autoencoder: AutoencoderStage = field(default_factory=AutoencoderStage)
     baseline: BaselineStage = field(default_factory=BaselineStage)
     denoiser: DenoiserStage = field(default_factory=DenoiserStage)
+    classifier: ClassifierStage = field(default_factory=ClassifierStage)
     tuning: Tuning = field(default_factory=Tuning)
     machine: Machine = field(default_factory=Machine)
     model: Output = field(default_factory=Output)

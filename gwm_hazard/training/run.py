@@ -21,6 +21,7 @@ from gwm_hazard.models.weights import Weights
 from gwm_hazard.provenance import replacing
 from gwm_hazard.training import loop
 from gwm_hazard.training.checkpoint import load_state
+from gwm_hazard.training.classifier import embedding_distances, train_classifier
 from gwm_hazard.training.config import Optimisation, TrainingConfig
 from gwm_hazard.training.curves import plot_curves
 from gwm_hazard.training.objectives import (
@@ -85,8 +86,10 @@ def train(
     coder = network.autoencoder
     if len(config.autoencoder.channel_mult) == 1:
         examples = records.images(records.train[:EXAMPLES])
-        principal_components(coder, AutoencoderConfig(**_coder(config)), examples)
-    side = 128 // AutoencoderConfig(**_coder(config)).downsampling
+        principal_components(
+            coder, AutoencoderConfig(**_coder(asdict(config.autoencoder))), examples
+        )
+    side = 128 // AutoencoderConfig(**_coder(asdict(config.autoencoder))).downsampling
     images = Images(records, (config.autoencoder.latent_channels, side, side))
     stage.fit(
         "autoencoder",
@@ -107,6 +110,13 @@ def train(
     if source is not None:
         diffusion.weigh(*source.take(records.train[:EXAMPLES]))
     stage.fit("denoiser", diffusion, source, config.denoiser.fit)
+    classifier = None
+    if config.classifier.fit.steps and not snapshot:
+        coder_sizes = AutoencoderConfig(**_coder(asdict(config.classifier)))
+        settings = config.classifier.fit
+        classifier = train_classifier(
+            records, coder_sizes, settings, folder / "classifier", fabric, seed=config.seed
+        )
     if fabric.global_rank == 0:
         model = write_model(network, config, conditions, folder / MODEL)
         files = {s: folder / s / "curves.csv" for s in STAGES}
@@ -116,6 +126,11 @@ def train(
             with replacing(folder / "heldout.csv") as temporary:
                 residuals.to_csv(temporary)
             write_report(model, records, residuals, folder)
+        if classifier is not None:
+            rows = spread(records.test, 4 * RECORDS)
+            distances = embedding_distances(classifier, model, records, rows)
+            with replacing(folder / "frechet.json") as temporary:
+                temporary.write_text(json.dumps(distances, indent=1) + "\n", encoding="utf-8")
     fabric.barrier()
     return folder / MODEL
 
@@ -206,9 +221,9 @@ def claim(folder: Path, settings: Mapping[str, Any]) -> None:
         temporary.write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")
 
 
-def _coder(config: TrainingConfig) -> dict[str, Any]:
+def _coder(values: Mapping[str, Any]) -> dict[str, Any]:
     names = AutoencoderConfig.__dataclass_fields__
-    return {k: v for k, v in asdict(config.autoencoder).items() if k in names}
+    return {k: v for k, v in values.items() if k in names}
 
 
 def sizes(config: TrainingConfig) -> tuple[UNetConfig, AutoencoderConfig, BaselineConfig | None]:
@@ -219,7 +234,7 @@ def sizes(config: TrainingConfig) -> tuple[UNetConfig, AutoencoderConfig, Baseli
     baseline = BaselineConfig(config.baseline.width) if config.baseline.width else None
     return (
         UNetConfig(channels, channels, len(config.data.conditions), **unet),
-        AutoencoderConfig(**_coder(config)),
+        AutoencoderConfig(**_coder(asdict(config.autoencoder))),
         baseline,
     )
 

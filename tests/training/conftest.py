@@ -71,3 +71,14 @@ def config_file(tmp_path, training_set):
     path = tmp_path / "train.toml"
     path.write_text(TINY.format(folder=training_set))
     return path
+
+
+CLASSIFIER = """
+[classifier]
+latent_channels = 8
+model_channels = 8
+channel_mult = [1]
+groups = 4
+patch = 8
+fit = {steps = 30, batch = 8, rate = 3e-3, warmup = 2, check = 10, average = 0.9}
+"""

@@ -23,6 +23,7 @@ from gwm_hazard.models.highfem.denoiser import LatentDiffusion
 from gwm_hazard.models.registry import verify_model
 from gwm_hazard.training import loop, lowrank
 from gwm_hazard.training.checkpoint import load_state, save_state
+from gwm_hazard.training.classifier import labels
 from gwm_hazard.training.config import Data, Optimisation, TrainingConfig
 from gwm_hazard.training.heldout import residual_table
 from gwm_hazard.training.objectives import DiffusionObjective
@@ -30,6 +31,7 @@ from gwm_hazard.training.records import Records
 from gwm_hazard.training.run import started, train
 from gwm_hazard.training.start import principal_components, silence
 from gwm_hazard.training.tuning import fine_tune
+from tests.training.conftest import CLASSIFIER
 
 SMALL = (
     UNetConfig(4, 4, 2, model_channels=8, channel_mult=(1, 2), attention_resolutions=(),
@@ -211,7 +213,7 @@ def tiny(tmp_path_factory, training_set):
     from tests.training.conftest import TINY
 
     folder = tmp_path_factory.mktemp("tiny")
-    (folder / "train.toml").write_text(TINY.format(folder=training_set))
+    (folder / "train.toml").write_text(TINY.format(folder=training_set) + CLASSIFIER)
     config = TrainingConfig.read(folder / "train.toml")
     told = []
     train(config, folder / "run", progress=lambda *a: told.append(a[0]))
@@ -228,6 +230,10 @@ def test_a_training_leaves_a_model_and_a_report(tiny):
     assert np.isfinite(drawn["acceleration"]).all()
     for name in ("report.html", "curves.png", "samples.png", "heldout.csv"):
         assert (tiny / name).stat().st_size > 100
+    distances = json.loads((tiny / "frechet.json").read_text())
+    assert distances["draws"] > 0 and distances["records"] > 0
+    losses = pd.read_csv(tiny / "classifier" / "curves.csv").query("split == 'train'")["loss"]
+    assert losses[-8:].mean() < losses[:8].mean()
     table = pd.read_csv(tiny / "heldout.csv", index_col="imt")
     assert table["records"].min() > 0 and np.isfinite(table["bias"]).all()
 
@@ -242,6 +248,7 @@ def test_a_training_goes_on_where_it_stopped(tiny, tmp_path, config_file):
         if stage == "baseline" and share > 0.5:
             raise Stop
 
+    config_file.write_text(config_file.read_text() + CLASSIFIER)
     config = TrainingConfig.read(config_file)
     with pytest.raises(Stop):
         train(config, tmp_path / "run", progress=stop)
@@ -277,7 +284,8 @@ def test_another_familys_model_is_not_tuned(tmp_path, config_file):
 
 
 def test_a_folder_of_other_settings_is_refused(tiny, config_file):
-    config_file.write_text(config_file.read_text().replace("width = 8", "width = 16"))
+    text = config_file.read_text() + CLASSIFIER
+    config_file.write_text(text.replace("width = 8", "width = 16"))
     with pytest.raises(ValueError, match=r"\[baseline\]"):
         train(TrainingConfig.read(config_file), tiny)
 
@@ -304,6 +312,11 @@ def test_records_without_a_condition_are_left_out(training_set, monkeypatch):
     assert moments["vs30"].log and moments["vs30"].mean == pytest.approx(ln.mean())
     with pytest.raises(ValueError, match="azimuthal_gap"):
         Records(Data(str(training_set), conditions=("mag", "azimuthal_gap")))
+
+
+def test_classes_are_the_published_bins():
+    table = pd.DataFrame({"mag": [4.0, 4.75, 9.5, 5.2], "rhypo": [10.0, 75.0, 300.0, 130.0]})
+    assert labels(table).tolist() == [0, 7, 35, 20]
 
 
 def test_standard_error_counts_events_not_records():
