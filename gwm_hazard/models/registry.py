@@ -19,11 +19,12 @@ import inspect
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from gwm_hazard.models.base import WaveformModel
+from gwm_hazard.models.base import ModelCard, Range, WaveformModel
 from gwm_hazard.models.weights import WEIGHTS_FILE, Weights
 from gwm_hazard.models.weights import ModelError as ModelError
 from gwm_hazard.provenance import replacing
@@ -245,7 +246,43 @@ def _import_function(kind: str) -> Callable[..., WaveformModel]:
 def _from_folder(folder: Path) -> WaveformModel:
     card = _read_card(folder / CARD_FILE)
     where = str(folder / CARD_FILE)
-    return _build(card["family"], where, card["parameters"], folder / WEIGHTS_FILE)
+    model = _build(card["family"], where, card["parameters"], folder / WEIGHTS_FILE)
+    model.card = replace(model.card, **_told(card, model.card, where))
+    return model
+
+
+#: What a card file says of a model beyond its parameters, by type.
+_TEXTS = ("name", "version", "summary", "licence", "training_data", "tectonic_region")
+_LISTS = ("citation", "limitations")
+
+
+def _told(card: Mapping[str, Any], own: ModelCard, where: str) -> dict[str, Any]:
+    """The texts of a card file, and its ranges: a model fitted to some data is valid there."""
+    told: dict[str, Any] = {}
+    for name in _TEXTS:
+        if name in card:
+            if not isinstance(card[name], str):
+                raise ModelError(f"{where}: {name} = {card[name]!r:.80}: must be text")
+            told[name] = card[name]
+    for name in _LISTS:
+        if name in card:
+            lines = card[name]
+            if not isinstance(lines, list) or not all(isinstance(v, str) for v in lines):
+                raise ModelError(f"{where}: {name} = {lines!r:.80}: must be a list of texts")
+            told[name] = tuple(lines)
+    ranges = card.get("conditions", {})
+    if not isinstance(ranges, dict) or not set(ranges) <= set(own.condition_names):
+        raise ModelError(
+            f"{where}: conditions = {ranges!r:.80}: must be [low, high] of "
+            f"{', '.join(own.condition_names)}"
+        )
+    try:
+        told["conditions"] = tuple(
+            Range(r.name, *map(float, ranges.get(r.name, (r.low, r.high)))) for r in own.conditions
+        )
+    except (TypeError, ValueError) as exc:
+        raise ModelError(f"{where}: conditions: {exc}") from exc
+    return told
 
 
 def _read_card(path: Path) -> dict[str, Any]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import sys
 from importlib.metadata import EntryPoint
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -277,3 +278,36 @@ def test_command_line(package, tmp_path, monkeypatch):
         result = run(*arguments)
         assert result.exit_code != 0
         assert words in result.output + str(result.exception)
+
+
+def test_a_folder_tells_name_texts_and_ranges_of_its_model(tmp_path: Path) -> None:
+    folder = save_model(load_model("stochastic", "cpu"), tmp_path / "regional")
+    card = json.loads((folder / "card.json").read_text())
+    card |= {"name": "my region", "training_data": "200 records", "limitations": ["few records"]}
+    card["conditions"]["mag"] = [4.5, 7.0]
+    (folder / "card.json").write_text(json.dumps(card))
+    got = load_model(folder, "cpu").card
+    assert (got.name, got.training_data, got.limitations) == (
+        "my region",
+        "200 records",
+        ("few records",),
+    )
+    assert [(r.low, r.high) for r in got.conditions if r.name == "mag"] == [(4.5, 7.0)]
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"name": 3}, "name = 3: must be text"),
+        ({"limitations": "one"}, "must be a list of texts"),
+        ({"conditions": {"colour": [1, 2]}}, "must be .low, high. of mag"),
+        ({"conditions": {"mag": [7, 4]}}, "7.0 must be below 4.0"),
+        ({"conditions": {"mag": "all"}}, "conditions: "),
+    ],
+)
+def test_a_card_that_tells_nonsense_is_refused(tmp_path: Path, changed, message) -> None:
+    folder = save_model(load_model("stochastic", "cpu"), tmp_path / "m")
+    card = json.loads((folder / "card.json").read_text()) | changed
+    (folder / "card.json").write_text(json.dumps(card))
+    with pytest.raises(ModelError, match=message):
+        load_model(folder, "cpu")
