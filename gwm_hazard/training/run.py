@@ -12,7 +12,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from gwm_hazard.models.highfem.card import Condition
+from gwm_hazard.models.highfem.card import Condition, described
 from gwm_hazard.models.highfem.config import AutoencoderConfig, BaselineConfig, UNetConfig
 from gwm_hazard.models.highfem.denoiser import LatentDiffusion
 from gwm_hazard.models.highfem.model import HighFEMModel
@@ -262,7 +262,8 @@ def write_model(
         clip=config.data.clip,
         ln_top=config.data.ln_top,
         highpass_hz=config.data.highpass_hz,
-        about={"name": folder.parent.name, "training_data": config.data.folder} | config.model.card,
     )
+    texts = {"name": folder.parent.name, "training_data": config.data.folder}
+    model.card = described(model.card, texts | config.model.card)
     save_model(model, folder)
     return model

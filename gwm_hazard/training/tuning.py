@@ -10,9 +10,10 @@ import pandas as pd
 from lightning_fabric import Fabric
 from torch import nn
 
+from gwm_hazard.models.highfem.card import described
 from gwm_hazard.models.highfem.denoiser import LatentDiffusion
 from gwm_hazard.models.highfem.model import HighFEMModel
-from gwm_hazard.models.registry import load_model, save_model
+from gwm_hazard.models.registry import WEIGHTS_KEY, load_model, save_model
 from gwm_hazard.models.weights import ModelError, Weights
 from gwm_hazard.provenance import replacing
 from gwm_hazard.training import lowrank
@@ -134,9 +135,10 @@ def _model(
     base: HighFEMModel, network: LatentDiffusion, config: TrainingConfig, folder: Path
 ) -> HighFEMModel:
     """The base model with other weights and the card's fields of the configuration."""
-    parameters = {k: v for k, v in base.card.parameters.items() if k != "weights_sha256"}
-    about = parameters.get("about", {}) | {"name": folder.name} | config.model.card
-    return HighFEMModel(
-        weights=Weights.of({k: t.contiguous() for k, t in network.state_dict().items()}),
-        **parameters | {"about": about},
-    )
+    parameters = {k: v for k, v in base.card.parameters.items() if k != WEIGHTS_KEY}
+    tensors = {k: t.contiguous() for k, t in network.state_dict().items()}
+    model = HighFEMModel(weights=Weights.of(tensors), **parameters)
+    texts = {k: getattr(base.card, k) for k in ("summary", "licence", "citation", "limitations")}
+    texts |= {"name": folder.name, "training_data": f"{base.card.name}, then {config.data.folder}"}
+    model.card = described(model.card, texts | config.model.card)
+    return model

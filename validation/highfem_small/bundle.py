@@ -10,7 +10,14 @@ import tomllib
 from pathlib import Path
 
 from gwm_hazard.models.highfem import HighFEMModel
-from gwm_hazard.models.registry import load_model, save_model, shipped, verify_model
+from gwm_hazard.models.highfem.card import described
+from gwm_hazard.models.registry import (
+    WEIGHTS_KEY,
+    load_model,
+    save_model,
+    shipped,
+    verify_model,
+)
 
 HERE = Path(__file__).parent
 TARGET = HERE.parents[1] / "gwm_hazard" / "models" / "shipped" / "highfem-small"
@@ -24,18 +31,12 @@ def main() -> None:
     assert isinstance(model, HighFEMModel) and model.weights is not None
     card = tomllib.loads((HERE / "card.toml").read_text(encoding="utf-8"))
     ranges = card.pop("ranges")
-    parameters = {k: v for k, v in model.card.parameters.items() if k != "weights_sha256"}
-    conditions = {
-        name: fields | dict(zip(("low", "high"), ranges[name], strict=True))
-        for name, fields in parameters["conditions"].items()
-    }
-    save_model(
-        HighFEMModel(
-            weights=model.weights,
-            **parameters | {"about": card, "conditions": conditions},
-        ),
-        TARGET,
-    )
+    parameters = {k: v for k, v in model.card.parameters.items() if k != WEIGHTS_KEY}
+    for name, fields in parameters["conditions"].items():
+        fields["low"], fields["high"] = ranges[name]
+    shipping = HighFEMModel(weights=model.weights, **parameters)
+    shipping.card = described(shipping.card, card)
+    save_model(shipping, TARGET)
     print(f"{shipped()['highfem-small']}: {verify_model(TARGET)}")
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from gwm_hazard.models.base import ModelCard
 
 
 @dataclass(frozen=True)
@@ -73,13 +75,22 @@ def read_conditions(found: Mapping[str, Mapping[str, Any]] | None) -> dict[str, 
         raise ValueError(f"conditions: {exc}") from None
 
 
-def read_about(found: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Fields of the card that a trained model brings along; lists become tuples."""
-    about = {k: tuple(v) if isinstance(v, list) else v for k, v in (found or {}).items()}
-    for name in about:
-        if name not in FIXED or name == "family":
-            raise ValueError(f"about: unknown field {name!r}; known: {', '.join(FIXED)}")
-    return about
+#: Texts of a card that a model trained here brings along; its folder's card.json keeps them.
+_TEXTS = (
+    "name", "version", "summary", "licence", "citation", "training_data", "tectonic_region",
+    "limitations",
+)  # fmt: skip
+
+
+def described(card: ModelCard, texts: Mapping[str, Any]) -> ModelCard:
+    """A card with other texts; ValueError for a field that is none."""
+    for name in texts:
+        if name not in _TEXTS:
+            raise ValueError(f"card: unknown field {name!r}; known: {', '.join(_TEXTS)}")
+    plain: dict[str, Any] = {}
+    for name, text in texts.items():
+        plain[name] = tuple(text) if isinstance(text, list) else text
+    return replace(card, **plain)
 
 
 FIXED: dict[str, Any] = {

@@ -74,8 +74,6 @@ class HighFEMModel(WaveformModel):
     highpass_hz : float
         Corner of the high-pass of the training's records, which waveforms then get too
         (:func:`highpass`); 0 for none, as published.
-    about : mapping, optional
-        Fields of the card that differ from those of the published model: name, summary, ...
 
     Raises
     ------
@@ -103,7 +101,6 @@ class HighFEMModel(WaveformModel):
         clip: float = 1e-8,
         ln_top: float = 3.0,
         highpass_hz: float = 0.0,
-        about: Mapping[str, Any] | None = None,
     ) -> None:
         self.unet = UNetConfig(**unet)
         self.autoencoder = AutoencoderConfig(**autoencoder)
@@ -146,11 +143,10 @@ class HighFEMModel(WaveformModel):
                 "clip": clip,
                 "ln_top": ln_top,
                 "highpass_hz": highpass_hz,
-                "about": dict(about or {}),
             }
         )
         self.card = ModelCard(
-            **card.FIXED | card.read_about(about),
+            **card.FIXED,
             conditions=tuple(Range(name, c.low, c.high) for name, c in self.conditions.items()),
             parameters={
                 WEIGHTS_KEY: weights.sha256,
