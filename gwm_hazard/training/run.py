@@ -75,7 +75,7 @@ def train(
     folder = Path(folder)
     fabric = started(config)
     if not snapshot:
-        claim(folder, config.to_dict())
+        claim(folder, config.to_dict(), fabric)
     records = Records(config.data)
     conditions = records.conditions(config.data)
     torch.manual_seed(config.seed)
@@ -131,7 +131,7 @@ def train(
             distances = embedding_distances(classifier, model, records, rows)
             with replacing(folder / "frechet.json") as temporary:
                 temporary.write_text(json.dumps(distances, indent=1) + "\n", encoding="utf-8")
-    fabric.barrier()
+    finished(fabric)
     return folder / MODEL
 
 
@@ -198,7 +198,14 @@ def started(config: TrainingConfig) -> Fabric:
     return fabric
 
 
-def claim(folder: Path, settings: Mapping[str, Any]) -> None:
+def finished(fabric: Fabric) -> None:
+    """Wait for all processes and take their connection down in order."""
+    fabric.barrier()
+    if fabric.world_size > 1:
+        torch.distributed.destroy_process_group()
+
+
+def claim(folder: Path, settings: Mapping[str, Any], fabric: Fabric) -> None:
     """Make the folder of a run, or check that it is one of the same settings.
 
     Raises
@@ -208,17 +215,17 @@ def claim(folder: Path, settings: Mapping[str, Any]) -> None:
     """
     path = folder / SETTINGS
     plain = json.loads(json.dumps(settings))
-    if path.is_file():
-        before = json.loads(path.read_text(encoding="utf-8"))
-        for table, value in plain.items():
-            if table not in ("machine", "model") and before.get(table) != value:
-                raise ValueError(
-                    f"{folder}: holds a run with other settings in [{table}]; give another folder"
-                )
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")
+    if fabric.global_rank == 0 and not path.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as temporary:
+            temporary.write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")
+    fabric.barrier()
+    before = json.loads(path.read_text(encoding="utf-8"))
+    for table, value in plain.items():
+        if table not in ("machine", "model") and before.get(table) != value:
+            raise ValueError(
+                f"{folder}: holds a run with other settings in [{table}]; give another folder"
+            )
 
 
 def _coder(values: Mapping[str, Any]) -> dict[str, Any]:

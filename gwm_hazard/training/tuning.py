@@ -22,7 +22,7 @@ from gwm_hazard.training.curves import plot_curves
 from gwm_hazard.training.objectives import BaselineObjective, DiffusionObjective
 from gwm_hazard.training.records import Latents, Records, encode
 from gwm_hazard.training.report import RECORDS, held_out, spread, write_report
-from gwm_hazard.training.run import EXAMPLES, MODEL, Progress, Stages, claim, started
+from gwm_hazard.training.run import EXAMPLES, MODEL, Progress, Stages, claim, finished, started
 
 
 def fine_tune(
@@ -63,7 +63,7 @@ def fine_tune(
     if "baseline" in config.tuning.parts and model.baseline is None:
         raise ModelError(f"model {str(base)!r} has no baseline: take it out of tuning.parts")
     fabric = started(config)
-    claim(folder, config.to_dict() | {"from": model.weights.sha256})
+    claim(folder, config.to_dict() | {"from": model.weights.sha256}, fabric)
     records, latents = _latents(config.data, model, folder / "latents.npy", fabric)
     source = latents
     if config.tuning.replay:
@@ -108,7 +108,7 @@ def fine_tune(
         files = {p: folder / p / "curves.csv" for p in config.tuning.parts}
         plot_curves(files, folder / "curves.png")
         write_report(tuned, records, table, folder)
-    fabric.barrier()
+    finished(fabric)
     return folder / MODEL
 
 
