@@ -37,6 +37,8 @@ LIMITATIONS = (
     "amplification for Vs30.",
     "P waves share the spectral shape of the S waves; the coda decays at one rate.",
     "Depths beyond 20 km keep the crustal path model and the stress parameter of 20 km.",
+    "Variability within events is that of Fourier spectra as published, below what the data of the "
+    "calibration show (validation/stochastic/calibrate.py prints both).",
 )
 
 
@@ -66,8 +68,8 @@ class StochasticModel(WaveformModel):
             licence="AGPL-3.0-or-later",
             citation=CITATIONS,
             training_data=(
-                "none; stress parameter, attenuation and variability calibrated on observed "
-                "intensity measures by validation/stochastic/calibrate.py"
+                "none; source, attenuation and duration calibrated on observed intensity measures "
+                "and on the medians of Boore et al. (2014); variability as published"
             ),
             conditions=(
                 Range("mag", 4.0, 8.0),
