@@ -88,15 +88,16 @@ def finished(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     (root / "home").mkdir()
     oq = OpenQuake(root / "home", Path())
     with pytest.MonkeyPatch.context() as patch:
+        # For the job and for this process, which reads the GSIMs from its datastore.
         patch.setenv("GWM_HAZARD_CACHE", oq.env["GWM_HAZARD_CACHE"])
         path = cached_file(model)
-    path.parent.mkdir(parents=True)
-    options = {"realizations": 24, "held_out": 2, "shape_scenarios": 0}
-    surface = build_surface(model, path, axes=AXES, **options)
-    run = oq("engine", "--run", root / "demo" / "job_tfcgan.ini")
-    assert run.code == 0, run.text
-    with oq.datastore(run) as dstore:
-        yield dstore, surface, root / "demo" / "output" / "tfcgan", run
+        path.parent.mkdir(parents=True)
+        options = {"realizations": 24, "held_out": 2, "shape_scenarios": 0}
+        surface = build_surface(model, path, axes=AXES, **options)
+        run = oq("engine", "--run", root / "demo" / "job_tfcgan.ini")
+        assert run.code == 0, run.text
+        with oq.datastore(run) as dstore:
+            yield dstore, surface, root / "demo" / "output" / "tfcgan", run
 
 
 @pytest.mark.slow
