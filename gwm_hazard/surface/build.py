@@ -21,8 +21,20 @@ from gwm_hazard.models.base import WaveformModel
 from gwm_hazard.models.registry import BUNDLED, CARD_FILE
 from gwm_hazard.noise import Noise
 from gwm_hazard.scenario import Scenarios
-from gwm_hazard.surface.ensemble import Ensemble, Moments, draw_ln_measures, estimate
-from gwm_hazard.surface.refine import Conditions, Estimates, Tolerance, differences, node_to_add
+from gwm_hazard.surface.ensemble import (
+    Ensemble,
+    Moments,
+    draw_ln_measures,
+    estimate_with_halves,
+)
+from gwm_hazard.surface.refine import (
+    Conditions,
+    Estimates,
+    Tolerance,
+    differences,
+    interpolation_errors,
+    node_to_add,
+)
 from gwm_hazard.surface.shape import Shape, pooled_shape, sample_shape
 from gwm_hazard.surface.surface import Axis, Surface, SurfaceError, fingerprint
 
@@ -129,44 +141,52 @@ def build_surface(
         _check_start(start_from, model, imts, realizations, seed)
     if axes is None:
         axes = start_from.axes if start_from is not None else default_axes(model)
-    plan = f"{fingerprint(model.card)} {[a.name for a in axes]} {imts} {realizations} {seed}"
+    plan = f"halves {fingerprint(model.card)} {[a.name for a in axes]} {imts} {realizations} {seed}"
     found = Estimates(path.with_name(path.name + ".partial.npz"), plan, progress)
     if start_from is not None:
         held = np.stack([start_from.mean, start_from.tau, start_from.phi]).astype(np.float64)
-        found.put("common", _nodes(start_from.axes), held.reshape(3, -1, len(imts)))
+        unknown = np.full((6, *held.shape[1:]), np.nan)  # a surface does not hold the halves
+        held = np.concatenate([held, unknown]).reshape(9, -1, len(imts))
+        found.put("common", _nodes(start_from.axes), held)
 
-    def moments(conditions: Conditions, kind: str = "common") -> Moments:
+    def moments(conditions: Conditions, kind: str = "common") -> tuple[Moments, ...]:
+        """Of all draws and of each half."""
         ensemble = Ensemble(realizations, seed if kind == "common" else seed + 1)
 
         def make(part: dict[str, NDArray[np.float64]]) -> NDArray[np.float64]:
-            m = estimate(model, Scenarios(**part), list(imts), ensemble)
-            return np.stack([m.mean, m.tau, m.phi])
+            parts = estimate_with_halves(model, Scenarios(**part), list(imts), ensemble)
+            return np.stack([x for m in parts for x in (m.mean, m.tau, m.phi)])
 
-        return Moments(*found(kind, conditions, model.npts(Scenarios(**conditions)), make))
+        rows = found(kind, conditions, model.npts(Scenarios(**conditions)), make)
+        return tuple(Moments(*rows[i : i + 3]) for i in (0, 3, 6))
 
+    def interpolation(surfaces: list[Surface], points: Conditions) -> NDArray[np.float64]:
+        return interpolation_errors(tuple(s(points, imts) for s in surfaces), moments(points))
+
+    card = fingerprint(model.card)
+    squared = np.array([tolerance.mean, tolerance.sigma])[:, None, None] ** 2
     rounds = held_sets = 0
     unseen = True
     while True:
-        surface = _surface(axes, imts, moments(_nodes(axes)), fingerprint(model.card))
+        surfaces = [_surface(axes, imts, m, card) for m in moments(_nodes(axes))]
         rng = np.random.default_rng([seed, held_sets])
         inside = {a.name: _between(a, rng.random(held_out)) for a in axes}
-        same = moments(inside)
-        got = surface(inside, imts)
-        excess = tolerance.excess(got, same)
-        errors = [np.sqrt((e**2).mean(axis=0)).max() for e in differences(got, same)]
+        squares = interpolation(surfaces, inside)
+        by_measure = np.sqrt(np.maximum(squares.mean(axis=1), 0.0))
+        errors = by_measure.max(axis=1)
         rounds += 1
         log.info(
             "round %d, %d nodes: worst rms error %.4f of ln mean, %.4f of sigma",
             rounds,
-            surface.mean[..., 0].size,
+            surfaces[0].mean[..., 0].size,
             *errors,
         )
 
         def probe(points: dict[str, NDArray[np.float64]]) -> NDArray[np.float64]:
-            return tolerance.excess(surface(points, imts), moments(points))  # noqa: B023
+            return interpolation(surfaces, points) / squared  # noqa: B023
 
         exact = errors[0] <= tolerance.mean and errors[1] <= tolerance.sigma
-        finer = axes if exact else node_to_add(axes, inside, excess, probe)
+        finer = axes if exact else node_to_add(axes, inside, squares / squared, probe)
         full = np.prod([len(a.values) for a in finer]) > max_nodes
         if not (exact or full):
             axes, unseen = finer, False
@@ -174,6 +194,7 @@ def build_surface(
             held_sets, unseen = held_sets + 1, True
         else:
             break
+    surface, got, same = surfaces[0], surfaces[0](inside, imts), moments(inside)[0]
     if not exact:
         log.warning(
             "surface: %d nodes leave a held-out error of %.3f in ln mean and %.3f in sigma "
@@ -194,7 +215,7 @@ def build_surface(
         tolerance_sigma=tolerance.sigma,
     )
     few = {name: values[:SAMPLED] for name, values in inside.items()}
-    surface.errors.update(_errors(got, same, moments(few, "other")))
+    surface.errors.update(_errors(by_measure, got, same, moments(few, "other")[0]))
     if shape_scenarios is None:
         nodes = surface.mean[..., 0].size
         shape_scenarios = min(SHAPE_SCENARIOS, max(NODES_A_SHAPE, nodes // NODES_A_SHAPE))
@@ -275,20 +296,18 @@ def _between(axis: Axis, u: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.exp(x) if axis.scale == "log" else x
 
 
-def _errors(got: Moments, same: Moments, other: Moments) -> dict[str, NDArray[np.float64]]:
+def _errors(
+    interpolation: NDArray[np.float64], got: Moments, same: Moments, other: Moments
+) -> dict[str, NDArray[np.float64]]:
     """Errors by measure; ``other`` has other random numbers, at the first of the scenarios."""
-
-    def rms(x: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.sqrt((x**2).mean(axis=0))
-
     first = Moments(*(getattr(same, k)[: len(other.mean)] for k in ("mean", "tau", "phi")))
-    interpolation = dict(zip(("mean", "sigma"), differences(got, same), strict=True))
+    largest = dict(zip(("mean", "sigma"), differences(got, same), strict=True))
     sampling = dict(zip(("mean", "sigma"), differences(other, first), strict=True))
     return {
-        **{f"interpolation_{k}": rms(v) for k, v in interpolation.items()},
-        **{f"largest_{k}": np.abs(v).max(axis=0) for k, v in interpolation.items()},
+        **{f"interpolation_{k}": interpolation[i] for i, k in enumerate(("mean", "sigma"))},
+        **{f"largest_{k}": np.abs(v).max(axis=0) for k, v in largest.items()},
         # Two independent estimates differ by sqrt(2) standard errors.
-        **{f"sampling_{k}": rms(v) / np.sqrt(2.0) for k, v in sampling.items()},
+        **{f"sampling_{k}": np.sqrt((v**2).mean(axis=0) / 2.0) for k, v in sampling.items()},
     }
 
 

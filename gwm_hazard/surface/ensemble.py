@@ -147,12 +147,25 @@ def estimate(
     model without a between-event term (its card says so) tau is 0; for one that draws one
     horizontal, phi is without the component-to-component variability.
     """
+    return estimate_with_halves(model, scenarios, imts, ensemble)[0]
+
+
+def estimate_with_halves(
+    model: WaveformModel, scenarios: Scenarios, imts: list[str], ensemble: Ensemble
+) -> tuple[Moments, Moments, Moments]:
+    """:func:`estimate` of all events, and of the first and the second half of them alone."""
     from gwm_hazard.intensity.one_component import rotd50_phi
 
     n, draws = len(scenarios), ensemble.realizations
     ln = draw_ln_measures(model, scenarios.repeat(draws), ensemble.tile(n), imts)
-    m = moments_of(ln.reshape(n, draws, len(imts)), model.card.between_event)
-    return Moments(m.mean, m.tau, rotd50_phi(len(model.card.components), imts, m.phi))
+    ln = ln.reshape(n, draws, len(imts))
+    half = ensemble.events // 2 * SITES_PER_EVENT
+
+    def moments(part: NDArray[np.float64]) -> Moments:
+        m = moments_of(part, model.card.between_event)
+        return Moments(m.mean, m.tau, rotd50_phi(len(model.card.components), imts, m.phi))
+
+    return moments(ln), moments(ln[:, :half]), moments(ln[:, half:])
 
 
 def moments_of(ln: NDArray[np.float64], between_event: bool) -> Moments:

@@ -117,7 +117,7 @@ class Estimates:
 
 @dataclass(frozen=True)
 class Tolerance:
-    """What the held-out errors of every measure must stay below, as rms over scenarios.
+    """What :func:`interpolation_errors` of every measure must stay below, as rms over scenarios.
 
     The largest of some thousand differences is stored too, but does not steer: common random
     numbers leave the noise of the waveforms (about 0.01 in ln mean with 280 draws), of which
@@ -132,11 +132,6 @@ class Tolerance:
             if not getattr(self, name) > 0:
                 raise ValueError(f"tolerance of the {name} = {getattr(self, name)}: must be > 0")
 
-    def excess(self, got: Moments, true: Moments) -> NDArray[np.float64]:
-        """Errors in units of the tolerance, (2, n_scenarios, n_imts): ln mean and sigma."""
-        mean, sigma = differences(got, true)
-        return np.stack([mean / self.mean, sigma / self.sigma])
-
 
 def differences(got: Moments, true: Moments) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Difference of ln mean and relative difference of sigma, (n_scenarios, n_imts) each.
@@ -146,6 +141,27 @@ def differences(got: Moments, true: Moments) -> tuple[NDArray[np.float64], NDArr
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(true.sigma > 0, got.sigma / true.sigma, 1.0 + got.sigma)
     return got.mean - true.mean, ratio - 1.0
+
+
+def interpolation_errors(
+    got: tuple[Moments, ...], true: tuple[Moments, ...]
+) -> NDArray[np.float64]:
+    """Squares of what interpolation adds to ln mean and sigma, (2, n_scenarios, n_imts).
+
+    The draws of a model that answers to its conditions erratically (phase retrieval, a network)
+    leave noise in estimates that common random numbers do not take out of their differences, and
+    that no node takes out either. The noise of the two halves of an ensemble is independent: the
+    product of their differences has the square of the interpolation error as its expectation,
+    and can be negative. Where the halves of a node are not known the square itself, noise and all.
+
+    Parameters
+    ----------
+    got, true : of all draws, of one half, of the other: interpolated, and estimated at the
+        scenarios (:func:`gwm_hazard.surface.ensemble.estimate_with_halves`)
+    """
+    whole, first, second = (np.stack(differences(g, t)) for g, t in zip(got, true, strict=True))
+    product = first * second
+    return np.where(np.isfinite(product), product, whole**2)
 
 
 def node_to_add(
@@ -163,20 +179,21 @@ def node_to_add(
 
     Parameters
     ----------
-    conditions, excess : held-out scenarios and :meth:`Tolerance.excess` there
+    conditions, excess : held-out scenarios and :func:`interpolation_errors` there, in units of
+        the squared tolerance, (2, n_scenarios, n_imts)
     probe : conditions -> excess
     """
     # The measures that fail decide.
-    failing = (excess**2).mean(axis=1) > 1.0
-    score = np.where(failing[:, None], excess**2, 0.0).sum(axis=(0, 2))
+    failing = excess.mean(axis=1) > 1.0
+    score = np.where(failing[:, None], excess, 0.0).sum(axis=(0, 2))
     worst = np.argsort(-score, kind="stable")[:PROBED]
-    best: tuple[float, int, int] = (-1.0, 0, 0)
+    best: tuple[float, int, int] = (-np.inf, 0, 0)
     for i, axis in enumerate(axes):
         points = {
             a.name: conditions[a.name][worst] if a is axis else _nearest(a, conditions, worst)
             for a in axes
         }
-        along = np.where(failing[:, None], probe(points) ** 2, 0.0).sum(axis=(0, 2))
+        along = np.where(failing[:, None], probe(points), 0.0).sum(axis=(0, 2))
         nodes = np.array(axis.values)
         cell = np.searchsorted(nodes, points[axis.name], side="right") - 1
         cell = np.clip(cell, 0, len(nodes) - 2)

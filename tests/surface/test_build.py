@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from gwm_hazard.noise import Noise
 from gwm_hazard.scenario import Scenarios
 from gwm_hazard.surface import build
 from gwm_hazard.surface.build import build_surface
@@ -59,6 +61,41 @@ def test_errors_are_those_at_scenarios_that_have_put_no_node(tmp_path: Path) -> 
         worst.append(np.abs(surface(at, IMTS).mean - true.mean).max(axis=0))
     same = [np.allclose(w, surface.errors["largest_mean"], rtol=1e-4) for w in worst]
     assert sum(same) == 1 and not same[0]  # the first put the nodes
+
+
+class Erratic(ToyModel):
+    """The toy, times a factor that jumps with the least change of a condition."""
+
+    def draw(self, scenarios, noise):
+        acc = super().draw(scenarios, noise)
+        at = sum(scenarios[name] for name in scenarios)
+        jump = Noise(noise.seed, noise.event, noise.site, (at * 1e6).astype(np.int64))
+        return acc * torch.from_numpy(np.exp(0.6 * jump.normal("jump", 1)))[:, :, None]
+
+
+def test_noise_of_the_draws_puts_no_nodes(tmp_path: Path) -> None:
+    """Interpolation has no error here: all that differs is noise, above the tolerance."""
+    axes = (
+        Axis("mag", (4.0, 5.0, 6.0, 7.0, 8.0), "linear", "linear"),
+        Axis("rrup", (1.0, 5.0, 20.0, 80.0, 300.0), "log", "linear"),
+        Axis("vs30", (150.0, 500.0, 1500.0), "log", "linear"),
+    )
+    options = SMALL | {"imts": ("PGV",), "realizations": 100, "held_out": 60}
+    tolerance = Tolerance(mean=0.055, sigma=0.2)
+    surface = build_surface(
+        Erratic(), tmp_path / "s.h5", axes=axes, tolerance=tolerance, max_nodes=75, **options
+    )
+    assert surface.axes == axes and surface.attrs["rounds"] == 1
+    assert surface.errors["interpolation_mean"] < tolerance.mean
+    # What a build that took noise for interpolation would see.
+    rng = np.random.default_rng([1, 0])
+    at = {a.name: rng.random(60) for a in axes}
+    for a in axes:
+        x = a.transform(np.array(a.values))
+        value = x[0] + at[a.name] * (x[-1] - x[0])
+        at[a.name] = np.exp(value) if a.scale == "log" else value
+    true = estimate(Erratic(), Scenarios(**at), ["PGV"], Ensemble(100, 1))
+    assert np.sqrt(((surface(at, ("PGV",)).mean - true.mean) ** 2).mean()) > tolerance.mean
 
 
 def test_progress_in_a_log(caplog: pytest.LogCaptureFixture, monkeypatch) -> None:
@@ -125,9 +162,11 @@ def test_an_interrupted_build_ends_as_an_undisturbed_one(tmp_path: Path, monkeyp
         build_surface(ToyModel(), tmp_path / "b.h5", progress=stop, **again)
     assert not (tmp_path / "b.h5").exists() and (tmp_path / "b.h5.partial.npz").exists()
     drawn = []
-    estimate = build.estimate
+    original = build.estimate_with_halves
     monkeypatch.setattr(
-        build, "estimate", lambda m, sc, *a: drawn.append(len(sc)) or estimate(m, sc, *a)
+        build,
+        "estimate_with_halves",
+        lambda m, sc, *a: drawn.append(len(sc)) or original(m, sc, *a),
     )
     resumed = build_surface(ToyModel(), tmp_path / "b.h5", **again)
     total = whole.mean[..., 0].size + 2 * SMALL["held_out"]
@@ -142,9 +181,11 @@ def test_nodes_of_another_surface_are_taken_over(tmp_path: Path, monkeypatch) ->
     first = build_surface(ToyModel(), tmp_path / "a.h5", axes=COARSE, **SMALL)
     finer = (COARSE[0], Axis("rrup", (1.0, 20.0, 300.0), "linear", "linear"), COARSE[2])
     drawn = []
-    estimate = build.estimate
+    original = build.estimate_with_halves
     monkeypatch.setattr(
-        build, "estimate", lambda m, sc, *a: drawn.extend(sc["rrup"]) or estimate(m, sc, *a)
+        build,
+        "estimate_with_halves",
+        lambda m, sc, *a: drawn.extend(sc["rrup"]) or original(m, sc, *a),
     )
     got = build_surface(ToyModel(), tmp_path / "b.h5", axes=finer, start_from=first, **SMALL)
     assert drawn.count(20.0) == 4 and not {1.0, 300.0} & set(drawn)
