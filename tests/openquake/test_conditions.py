@@ -63,6 +63,7 @@ def surface(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _gap_model(monkeypatch: pytest.MonkeyPatch) -> None:
     model = GapModel()
     monkeypatch.setattr(module, "load_model", lambda name, device="cpu": model)
+    monkeypatch.setattr(module, "located", lambda name: name)
     module._loaded_model.cache_clear()
 
 
@@ -165,6 +166,7 @@ def test_a_prior_gives_a_model_without_event_terms_a_tau(
     model = GapModel()
     model.card = replace(model.card, between_event=False)
     monkeypatch.setattr(module, "load_model", lambda name, device="cpu": model)
+    monkeypatch.setattr(module, "located", lambda name: name)
     direct = {"model": "gap", "estimator": "direct", "realizations": 8}
     everything = {const.StdDev.TOTAL, const.StdDev.INTER_EVENT, const.StdDev.INTRA_EVENT}
     assert set(GenerativeWaveformGMM(**direct).DEFINED_FOR_STANDARD_DEVIATION_TYPES) == everything

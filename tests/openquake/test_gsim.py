@@ -335,7 +335,7 @@ def test_other_damping_is_refused(gsim: Any) -> None:
 
 def test_logic_tree_names_the_file_of_a_bad_branch(oq: Any, tmp_path: Path) -> None:
     oq.job(tmp_path, {"GWM": '[GenerativeWaveformGMM]\nmodel = "nonesuch"'})
-    with pytest.raises(ValueError, match=r"unknown model 'nonesuch'.*gmm\.xml"):
+    with pytest.raises(ValueError, match=r"model = 'nonesuch': .* is no model folder .*gmm\.xml"):
         GsimLogicTree(str(tmp_path / "gmm.xml"), ["*"])
 
 
@@ -344,6 +344,7 @@ def test_model_without_a_between_event_term_declares_total_only(
 ) -> None:
     toy = ToyModel(between_event=False)
     monkeypatch.setattr(module, "load_model", lambda name, device: toy)
+    monkeypatch.setattr(module, "located", lambda name: name)
     module._loaded_model.cache_clear()
     try:
         gsim = GenerativeWaveformGMM(model="toy", estimator="direct", realizations=100)

@@ -129,7 +129,7 @@ def refused(oq: OpenQuake, ini: Path) -> str:
 
 def test_unknown_model_stops_the_job(oq: OpenQuake, tmp_path: Path) -> None:
     line = refused(oq, oq.job(tmp_path, {"GWM": toml(model="nonesuch")}))
-    assert "model 'nonesuch'" in line and "stochastic" in line and "gmm.xml" in line
+    assert "model = 'nonesuch'" in line and "stochastic" in line and "gmm.xml" in line
 
 
 def test_measure_outside_the_surface_stops_the_job(oq: OpenQuake, tmp_path: Path) -> None:
