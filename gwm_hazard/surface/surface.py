@@ -92,9 +92,10 @@ class Surface:
     imts : measures, spectral ordinates by increasing period
     mean, tau, phi : (*grid, n_imts) float32
     errors : {name: (n_imts,)} measured on held-out scenarios: ``interpolation_mean`` and
-        ``interpolation_sigma`` (rms difference in ln mean and relative in sigma from an
-        estimate with the same random numbers), ``largest_mean`` and ``largest_sigma`` (the
-        largest of these differences), ``sampling_mean`` and ``sampling_sigma`` (rms
+        ``interpolation_sigma`` (rms of what interpolation adds to ln mean and, relative, to
+        sigma: :func:`gwm_hazard.surface.refine.interpolation_errors`), ``largest_mean`` and
+        ``largest_sigma`` (largest difference from an estimate with the same random numbers,
+        noise of its draws and all), ``sampling_mean`` and ``sampling_sigma`` (rms
         standard error, from an estimate with other random numbers).
     model : fingerprint of the model's card
     skewness, kurtosis : (*grid, n_imts) float32, or None where only moments are held
