@@ -17,6 +17,23 @@ device_option = click.option(
 )
 
 
+def sample_options(function: Any) -> Any:
+    """What files of records do not tell themselves: unit, time step, response."""
+    for option in (
+        click.option(
+            "--inventory",
+            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            help="StationXML whose sensitivity turns counts into m/s2.",
+        ),
+        click.option(
+            "--dt", type=float, help="Time step in s of text files without a time column."
+        ),
+        click.option("--unit", help="Of samples in files that do not tell it: m/s2, cm/s2, g ..."),
+    ):
+        function = option(function)
+    return function
+
+
 def output_option(function: Any) -> Any:
     path = click.Path(dir_okay=False, path_type=Path)
     return click.option("--output", "-o", type=path, required=True, help="File to write.")(function)

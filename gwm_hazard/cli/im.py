@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from gwm_hazard.cli._options import progress_bar
+from gwm_hazard.cli._options import progress_bar, sample_options
 from gwm_hazard.data.formats import FORMATS
 
 DEFAULT_IMTS = "PGA,PGV,SA(0.1),SA(0.2),SA(0.3),SA(0.5),SA(1.0),SA(2.0),SA(3.0),RSD595"
@@ -53,13 +53,7 @@ def _list_measures(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
     type=click.Choice(list(FORMATS)),
     help="By default found from the content.",
 )
-@click.option("--unit", help="Of samples in files that do not tell it: m/s2, cm/s2, g ...")
-@click.option("--dt", type=float, help="Time step in s of text files without a time column.")
-@click.option(
-    "--inventory",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="StationXML whose sensitivity turns counts into m/s2.",
-)
+@sample_options
 @click.option(
     "--baseline",
     type=click.Choice(["none", "mean", "linear"]),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gwm_hazard.cli._options import sample_options
 from gwm_hazard.data.formats import FORMATS
 
 if TYPE_CHECKING:
@@ -82,13 +83,7 @@ def _shares(ctx: click.Context, param: click.Parameter, value: str) -> tuple[flo
     "rsn, event_id with station, station, or event_id, whichever it has first. May be repeated.",
 )
 @click.option("--format", "format_", type=click.Choice(sorted(FORMATS)), help="Else by content.")
-@click.option("--unit", help="Of samples in files that do not tell it: m/s2, cm/s2, g ...")
-@click.option("--dt", type=float, help="Time step in s of text files without a time column.")
-@click.option(
-    "--inventory",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="StationXML whose sensitivity turns counts into m/s2.",
-)
+@sample_options
 @click.option(
     "--components",
     default="RTZ",
