@@ -89,6 +89,16 @@ def test_names_of_groups_do_not_matter():
     assert (a.tau, a.phi_s2s, a.phi_ss) == pytest.approx((b.tau, b.phi_s2s, b.phi_ss), rel=1e-4)
 
 
+def test_columns_that_follow_from_others_change_nothing():
+    """Two magnitudes: their squares are a line through them."""
+    y, x, event, site = simulated(n=300, events=25, sites=30)
+    alone = split(y, x, event, site)
+    wide = np.column_stack([x, 3.0 * x[:, 1] - 2.0, x[:, 1]])
+    s = split(y, wide, event, site)
+    np.testing.assert_allclose(s.beta, [*alone.beta, 0.0, 0.0])
+    assert (s.tau, s.phi_s2s, s.phi_ss) == (alone.tau, alone.phi_s2s, alone.phi_ss)
+
+
 def test_regression_recovers_its_coefficients():
     rng = np.random.default_rng(0)
     mag, r, vs30 = rng.uniform(4, 7, 500), rng.uniform(5, 200, 500), rng.uniform(200, 900, 500)

@@ -19,6 +19,8 @@ from scipy.optimize import minimize
 
 #: Groups with two records or more that must be there for a term to be told apart.
 LEAST_GROUPS = 10
+#: Part of a column of the fixed terms, at least, that the columns before it do not explain.
+COLLINEAR = 1e-7
 
 
 @dataclass(frozen=True)
@@ -56,12 +58,16 @@ def split(
 ) -> Split:
     """Fit by REML.
 
-    y : (n,); x : (n, n_columns) with a column of ones; event, site : (n,) of each record.
+    y : (n,); x : (n, n_columns) with a column of ones; event, site : (n,) of each record. Columns
+    that follow from others (the magnitudes of two events and their squares) get coefficient 0.
     Raises ValueError for fewer records than twice the columns.
     """
     n, p = x.shape
     if n < 2 * p + 2:
         raise ValueError(f"{n} records do not tell {p} coefficients and their variability")
+    kept = _independent(x)
+    beta = np.zeros(p)
+    x = x[:, kept]
     has_event, has_site = _repeated(event), _repeated(site)
     problem = _Problem(y, x, event, site)
 
@@ -75,7 +81,7 @@ def split(
         start = min(starts, key=objective)
         best = minimize(objective, start, method="L-BFGS-B", bounds=[(0.0, 30.0)] * n_free).x
     ratio_event, ratio_site = _full(best, has_event, has_site)
-    value, beta, variance = problem.evaluate(ratio_event, ratio_site)
+    value, beta[kept], variance = problem.evaluate(ratio_event, ratio_site)
     phi_ss = float(np.sqrt(variance))
     return Split(
         beta,
@@ -84,6 +90,13 @@ def split(
         phi_ss,
         value,
     )
+
+
+def _independent(x: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Columns of x that do not follow from the ones before them."""
+    unit = x / np.maximum(np.linalg.norm(x, axis=0), 1e-300)
+    # without pivoting a column's own part beside the former ones stands on the diagonal
+    return np.flatnonzero(np.abs(np.diag(np.linalg.qr(unit)[1])) > COLLINEAR)
 
 
 def _repeated(group: NDArray[np.int64]) -> bool:
