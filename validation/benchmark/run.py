@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from gwm_hazard.benchmark.run import run
-from gwm_hazard.models.registry import installed
+from gwm_hazard.models.registry import model_folders
 
 DATA = {
     "newzealand": "flatfiles/newzealand_rotd50.csv.gz",
@@ -28,7 +28,7 @@ OTHERS = ("highfem-small", "highfem", "tfcgan")
 SCORES = ("LLH", "LLH by event", "bias, mean |log10|", "variability, mean |ln ratio|")
 
 #: Of a data set with more, a sample of whole events.
-RECORDS = 5000
+RECORDS = 1000
 
 
 def summary(folder: Path, names: list[str]) -> str:
@@ -49,9 +49,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="folder of the shared data")
     parser.add_argument("--output", type=Path, default=Path("build/benchmark"))
+    parser.add_argument("--records", type=int, default=RECORDS, help="of each data set, at most")
     parser.add_argument("--only", choices=sorted(DATA), action="append", help="repeat for several")
     args = parser.parse_args()
-    models = ["stochastic", *(m for m in OTHERS if m in installed())]
+    models = ["stochastic", *(m for m in OTHERS if m in model_folders())]
     print(f"models: {', '.join(models)}")
     names = args.only or list(DATA)
     for name in names:
@@ -63,8 +64,9 @@ def main() -> None:
                 print(f"{name}: {what}", flush=True)
 
         page = run(
-            models, [args.data / DATA[name]], args.output / name, records=RECORDS, progress=progress
-        )
+            models, [args.data / DATA[name]], args.output / name, records=args.records,
+            progress=progress,
+        )  # fmt: skip
         print(page)
     text = summary(args.output, names)
     print(text)
