@@ -1,28 +1,38 @@
 """Candidate motions: waveforms drawn for the ruptures that control the hazard.
 
-A candidate is an exact draw of the model given that the conditioning measure lies within a narrow
-band about the level. Ruptures are proposed with probability q, a waveform is drawn for each, and
-those in the band are kept; what was kept is thinned by the importance weights rate / q, so that
-each candidate counts alike. Kept motions are never scaled.
+A candidate is a draw of the model given that the conditioning measure lies within a narrow band
+about the level: a pair (rupture, noise) of probability proportional to the rupture's rate times the
+standard normal density of the noise, wherever the motion is in the band. Kept motions are never
+scaled. Two ways lead to the same distribution:
+
+- ``"direct"``: ruptures are proposed with probability q, a waveform is drawn for each, and those in
+  the band are kept; what was kept is thinned by the importance weights rate / q, so that each
+  candidate counts alike. Exact and independent, and slow where the band is narrow or rare.
+- ``"walk"``: a search in the space of the noise, :mod:`gwm_hazard.suite.search`. Many times fewer
+  draws, for any model; some candidates share parts of their noise, and ``family`` says which.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gwm_hazard.intensity import intensity_measures_array
 from gwm_hazard.models.base import WaveformModel
-from gwm_hazard.noise import Noise
+from gwm_hazard.noise import MixedNoise, Noise
 from gwm_hazard.scenario import Scenarios
+from gwm_hazard.suite.search import Found, Reach, walk
 
 Array = NDArray[np.float64]
 
 #: Draws between two looks at how many were kept.
 BLOCK = 2_000
+
+METHODS = ("direct", "walk")
 
 
 class Budget(ValueError):
@@ -39,11 +49,15 @@ class Proposal:
     rate : (n_ruptures,) annual rates
     density : (n_ruptures,) rate density of the conditioning measure at its level, as the model's
         own distribution has it; None without conditioning
+    mean, sigma : (n_ruptures,) of ln of the conditioning measure in that distribution; a walk
+        needs them
     """
 
     conditions: dict[str, Array]
     rate: Array
     density: Array | None
+    mean: Array | None = None
+    sigma: Array | None = None
 
     @property
     def probability(self) -> Array:
@@ -63,28 +77,36 @@ class Candidates:
 
     Attributes
     ----------
-    key : (n,) number of the draw: the event of its noise
     rupture : (n,) row in the proposal
     ln : (n, n_imts) ln of the measures
     draws : how many waveforms it took
     kept : how many lay in the band, before thinning
-    seed, site : the rest of the key
+    seed, site : of the keys
+    source : n keys
+    family : (n,) number of the family: motions of two families have noise that is correlated by
+        less than :data:`SIMILAR`, those of one may be near copies of each other
     """
 
-    key: NDArray[np.int64]
     rupture: NDArray[np.int64]
     ln: Array
     draws: int
     kept: int
     seed: int
     site: int
+    source: Noise | MixedNoise
+    family: NDArray[np.int64]
 
     def __len__(self) -> int:
-        return len(self.key)
+        return len(self.rupture)
 
     def noise(self, rows: NDArray[np.int64]) -> Noise:
-        """The keys of some candidates."""
-        return Noise(self.seed, self.key[rows], self.site, 0)
+        """The noise of some candidates, for a model to draw from."""
+        # MixedNoise has all that a model asks of Noise
+        return cast(Noise, self.source.take(rows))
+
+    def keys(self, rows: NDArray[np.int64]) -> list[str]:
+        """The noise of some candidates as text: :func:`gwm_hazard.noise.noise_from_text`."""
+        return self.source.take(rows).text()
 
 
 def draw(
@@ -101,18 +123,19 @@ def draw(
     budget: int = 400_000,
     component: str = "RotD50",
     progress: Callable[[float], None] | None = None,
+    method: str = "direct",
 ) -> Candidates:
     """Draw until enough motions have the level of the conditioning measure.
 
-    Draw i depends on (seed, site, i) and on the proposal only: not on how many are wanted, on
-    batches or on what came before.
+    Candidates come in an order that depends on (seed, site) and on the proposal only: neither on
+    batches nor on how many are wanted.
 
     Parameters
     ----------
     model : the waveform model
     proposal : ruptures and their rates
     imts : measures of every candidate, the conditioning one among them
-    wanted : candidates to end with
+    wanted : candidates to end with, at least
     seed : of the proposals and of the waveforms
     conditioning, level : measure and level, OpenQuake's unit; "" keeps every draw
     tolerance : half-width of the band about the level, ln units
@@ -120,42 +143,139 @@ def draw(
     budget : waveforms to draw, at most
     component : of the measures
     progress : called with the share of ``wanted`` that is there
+    method : "direct" or "walk"
 
     Raises
     ------
     Budget
         Fewer than ``wanted`` after ``budget`` draws; the message says how near it came.
+    ValueError
+        Another method, or a walk where it cannot be: without conditioning, or with a proposal
+        that has no mean and sigma.
     """
-    column = imts.index(conditioning) if conditioning else -1
-    cumulative = np.cumsum(proposal.probability)
-    kept_key, kept_rupture, kept_ln, kept_u = [], [], [], []
-    draws, found, highest = 0, 0, -np.inf
-    ratio = _ratio(proposal)
-    while draws < budget:
+    if method not in METHODS:
+        raise ValueError(f"method = {method!r}: must be one of {', '.join(METHODS)}")
+    if wanted < 1:
+        raise ValueError(f"wanted = {wanted}: must be at least 1")
+    if not conditioning:
+        found = _all(proposal, wanted, seed, site)
+    else:
+        if conditioning not in imts:
+            raise ValueError(f"conditioning = {conditioning!r}: must be one of {', '.join(imts)}")
+
+        def reach(rupture: NDArray[np.int64], noise: Noise | MixedNoise) -> Array:
+            """How far ln of the conditioning measure is above the level, (n,)."""
+            ln = measured(model, proposal, rupture, noise, (conditioning,), component)
+            return ln[:, 0] - np.log(level)
+
+        if method == "walk":
+            found = _walk(
+                reach, proposal, np.log(level), wanted, seed, tolerance, site, budget, progress
+            )
+        else:
+            found = _direct(reach, proposal, wanted, seed, tolerance, site, budget, progress)
+    if len(found.rupture) < wanted:
+        raise Budget(_message(found, wanted, conditioning, level))
+    ln = measured(model, proposal, found.rupture, found.noise, imts, component)
+    return Candidates(
+        found.rupture, ln, found.draws, found.kept, seed, site, found.noise, found.family
+    )
+
+
+def measured(
+    model: WaveformModel,
+    proposal: Proposal,
+    rupture: NDArray[np.int64],
+    noise: Noise | MixedNoise,
+    imts: tuple[str, ...],
+    component: str,
+) -> Array:
+    """ln of the measures of motions, (n, n_imts), by batches; OpenQuake's units."""
+    scenarios = Scenarios(**{k: v[rupture] for k, v in proposal.conditions.items()})
+    ln = np.empty((len(rupture), len(imts)))
+    # MixedNoise has all that a model asks of Noise
+    for rows, acceleration in model.batches(scenarios, cast(Noise, noise)):
+        measures = intensity_measures_array(acceleration, model.dt_s, list(imts), component)
+        with np.errstate(divide="ignore"):
+            ln[rows] = np.log(measures)
+    return ln
+
+
+def _all(proposal: Proposal, wanted: int, seed: int, site: int) -> Found:
+    """As many draws as are wanted, each of them kept."""
+    index = np.arange(wanted)
+    rupture, _ = _proposed(np.cumsum(proposal.probability), index, seed, site)
+    return Found(rupture, Noise(seed, index, site, 0), index, wanted, wanted, np.inf)
+
+
+def _direct(
+    reach: Reach,
+    proposal: Proposal,
+    wanted: int,
+    seed: int,
+    tolerance: float,
+    site: int,
+    budget: int,
+    progress: Callable[[float], None] | None,
+) -> Found:
+    """Draws of the proposal until enough lie in the band. Draw i has the noise of event i."""
+    cumulative, ratio = np.cumsum(proposal.probability), _ratio(proposal)
+    keys, ruptures = [], []
+    draws, kept, found, highest = 0, 0, 0, -np.inf
+    while draws < budget and found < wanted:
         index = np.arange(draws, min(draws + BLOCK, budget))
         rupture, u = _proposed(cumulative, index, seed, site)
-        ln = _measured(model, proposal, rupture, Noise(seed, index, site, 0), imts, component)
-        inside = np.ones(len(index), dtype=bool)
-        if conditioning:
-            inside = np.abs(ln[:, column] - np.log(level)) <= tolerance
-            highest = max(highest, float(np.exp(ln[:, column].max())))
-        draws += len(index)
-        kept_key.append(index[inside])
-        kept_rupture.append(rupture[inside])
-        kept_ln.append(ln[inside])
-        kept_u.append(u[inside])
+        above = reach(rupture, Noise(seed, index, site, 0))
+        highest = max(highest, float(above.max()))
+        inside = np.abs(above) <= tolerance
         # thinned by a bound of the weights that all draws share, not by what was seen so far
-        found += int((u[inside] < ratio[rupture[inside]]).sum())
+        take = inside & (u < ratio[rupture])
+        keys.append(index[take])
+        ruptures.append(rupture[take])
+        draws, kept, found = draws + len(index), kept + int(inside.sum()), found + int(take.sum())
         if progress is not None:
             progress(min(found / wanted, 1.0))
-        if found >= wanted:
-            break
-    key, rupture = np.concatenate(kept_key), np.concatenate(kept_rupture)
-    thin = np.concatenate(kept_u) < ratio[rupture]
-    if thin.sum() < wanted:
-        raise Budget(_message(int(thin.sum()), wanted, draws, conditioning, level, highest))
-    return Candidates(
-        key[thin], rupture[thin], np.concatenate(kept_ln)[thin], draws, len(key), seed, site
+    key = np.concatenate(keys)
+    return Found(
+        np.concatenate(ruptures),
+        Noise(seed, key, site, 0),
+        np.arange(len(key)),
+        draws,
+        kept,
+        highest,
+    )
+
+
+def _walk(
+    reach: Reach,
+    proposal: Proposal,
+    ln_level: float,
+    wanted: int,
+    seed: int,
+    tolerance: float,
+    site: int,
+    budget: int,
+    progress: Callable[[float], None] | None,
+) -> Found:
+    p = proposal
+    if p.density is None or p.mean is None or p.sigma is None:
+        raise ValueError(
+            "method = 'walk': the proposal must have density, mean and sigma of the conditioning "
+            "measure; give them, or use method = 'direct'"
+        )
+    return walk(
+        reach,
+        p.rate,
+        p.density,
+        p.mean,
+        p.sigma,
+        ln_level,
+        wanted,
+        seed,
+        tolerance=tolerance,
+        site=site,
+        budget=budget,
+        progress=progress,
     )
 
 
@@ -187,30 +307,12 @@ def _proposed(
     return np.minimum(rupture, len(cumulative) - 1), u[:, 1]
 
 
-def _measured(
-    model: WaveformModel,
-    proposal: Proposal,
-    rupture: NDArray[np.int64],
-    noise: Noise,
-    imts: tuple[str, ...],
-    component: str,
-) -> Array:
-    scenarios = Scenarios(**{k: v[rupture] for k, v in proposal.conditions.items()})
-    ln = np.empty((len(rupture), len(imts)))
-    for rows, acceleration in model.batches(scenarios, noise):
-        measures = intensity_measures_array(acceleration, model.dt_s, list(imts), component)
-        with np.errstate(divide="ignore"):
-            ln[rows] = np.log(measures)
-    return ln
-
-
-def _message(
-    got: int, wanted: int, draws: int, conditioning: str, level: float, highest: float
-) -> str:
-    text = f"{got} of {wanted} candidates after {draws} draws"
-    if conditioning and highest < level:
+def _message(found: Found, wanted: int, conditioning: str, level: float) -> str:
+    text = f"{len(found.rupture)} of {wanted} candidates after {found.draws} draws"
+    if found.highest < 0:
         return (
             f"{text}: no motion reached {conditioning} = {level:.4g}, the largest had "
-            f"{highest:.4g}; take a larger poe, another GWM branch, or allow scaling (--max-scale)"
+            f"{level * np.exp(found.highest):.4g}; take a larger poe, another GWM branch, or allow "
+            "scaling (--max-scale)"
         )
     return f"{text}: raise --budget, widen --tolerance, or ask for a smaller pool (--pool)"

@@ -1,14 +1,13 @@
-"""Targets in closed form and by sampling, selection, hazard consistency, candidates."""
+"""Targets in closed form and by sampling, selection, hazard consistency."""
 
 import numpy as np
 import pytest
 from scipy.special import ndtr
 
-from gwm_hazard.suite import candidates, consistency
+from gwm_hazard.suite import consistency
 from gwm_hazard.suite.contributions import Contributions
 from gwm_hazard.suite.selection import match, select
 from gwm_hazard.suite.target import conditional, correlation_matrix, scenario, uniform_hazard
-from tests.toy import ToyModel
 
 IMTS = ("SA(0.2)", "SA(0.5)", "SA(1.0)")
 
@@ -129,35 +128,3 @@ def test_stripes_of_exact_suites_carry_the_hazard() -> None:
         np.testing.assert_allclose(got, [1e-2, 2e-3, 4e-4], rtol=0.2)
     with pytest.raises(ValueError, match="ascending"):
         consistency.stripe_rates(levels[::-1], np.array([1.0, 0.0]), rates[1:])
-
-
-def proposal() -> candidates.Proposal:
-    conditions = {
-        "mag": np.array([5.0, 6.0, 7.0]),
-        "rhypo": np.array([20.0, 30.0, 50.0]),
-        "vs30": np.full(3, 400.0),
-    }
-    return candidates.Proposal(conditions, np.array([0.02, 0.005, 0.001]), np.ones(3))
-
-
-def test_candidates_lie_in_the_band_and_are_drawn_again_from_their_keys() -> None:
-    model, imts = ToyModel(), ("PGA", "SA(0.5)")
-    free = candidates.draw(model, proposal(), imts, 50, 1)
-    level = float(np.exp(np.median(free.ln[:, 0])))
-    asked = dict(conditioning="PGA", level=level, tolerance=0.1, budget=8000)
-    got = candidates.draw(model, proposal(), imts, 10, 7, **asked)
-    assert np.abs(got.ln[:, 0] - np.log(level)).max() <= 0.1
-    rows = np.array([0, len(got) - 1])
-    again = candidates._measured(
-        model, proposal(), got.rupture[rows], got.noise(rows), imts, "RotD50"
-    )
-    np.testing.assert_allclose(again, got.ln[rows], rtol=1e-6)
-    fewer = candidates.draw(model, proposal(), imts, 3, 7, **asked)
-    np.testing.assert_array_equal(fewer.key, got.key[: len(fewer)])
-
-
-def test_a_budget_that_does_not_do_says_what_to_do() -> None:
-    with pytest.raises(candidates.Budget, match=r"no motion reached PGA = 1e\+04.*larger poe"):
-        candidates.draw(
-            ToyModel(), proposal(), ("PGA",), 5, 1, conditioning="PGA", level=1e4, budget=200
-        )

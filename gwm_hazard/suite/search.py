@@ -1,0 +1,324 @@
+"""Search for motions of a given level in the space of the noise.
+
+Every model is a function of a rupture r and of standard normal noise z. What is wanted are pairs
+of probability proportional to rate(r) N(z; 0, I), wherever ln IM(r, z) lies in a band about the
+level. Two things are known that plain sampling leaves unused: how far the noise of a motion lifts
+it above its median, its epsilon, hardly depends on the rupture; and of every rupture it is known
+which epsilon it needs to reach the level, from its mean and sigma. So a population of pairs
+
+1. is drawn from the disaggregation and N(0, I);
+2. walks to the noise that some rupture needs. C(epsilon), the rate of the ruptures that need about
+   this epsilon, weights the pairs, in steps from C^0 to C^1 (sequential Monte Carlo: Del Moral,
+   Doucet and Jasra 2006, J. R. Stat. Soc. B 68(3): 411-436). Between the steps each pair makes
+   moves of the preconditioned Crank-Nicolson kind, z' = sqrt(1 - s^2) z + s xi with fresh xi
+   (Cotter, Roberts, Stuart and White 2013, Stat. Sci. 28(3): 424-446; in subset simulation Au and
+   Beck 2001, Probab. Eng. Mech. 16(4): 263-277 and Papaioannou et al. 2015, ibid. 41: 89-103);
+3. is given new ruptures, each drawn from those that need about the epsilon that its noise has.
+   Motions in the band are kept.
+
+A move leaves N(0, I) as it is in any number of dimensions and takes no gradient, so nothing pulls
+the noise away from what the model was made for: found motions are as likely as those of plain
+sampling that happen to lie in the band. The mean and sigma only steer: what is weighted is the
+motion's own measure, and the weight of every choice is accounted for. Where the noise does not
+tell the epsilon (its correlation between ruptures is measured), this becomes plain sampling.
+
+Populations follow each other, independent, until there are enough motions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import connected_components
+from scipy.special import ndtr
+
+from gwm_hazard.noise import MixedNoise, Noise
+
+Array = NDArray[np.float64]
+Rows = NDArray[np.int64]
+
+#: ln of the conditioning measure less ln of its level, for n ruptures and n noises, (n,).
+Reach = Callable[[Rows, Noise | MixedNoise], Array]
+
+#: Correlation of two noises from which their motions belong to one family.
+SIMILAR = 0.5
+
+#: Pairs of a population.
+PAIRS = 250
+#: Pairs that are drawn a second time with another rupture, for the correlation of their epsilons.
+TWICE = 100
+#: Share of the population that a step leaves effective.
+EFFECTIVE = 0.5
+#: Moves after each step, and s, how much of the noise each makes new.
+MOVES, SINE = 2, 0.6
+#: New ruptures for each pair at the end.
+TRIES = 4
+#: Half-width of the ruptures that are tried, standard deviations of what epsilon leaves open.
+WIDTH = 3.0
+#: Bound of the weights of what is tried; 1.4 % of normal deviations from the forecast exceed it,
+#: and count less than they should.
+BOUND = 1.2
+
+
+@dataclass(frozen=True)
+class Found:
+    """Motions in the band.
+
+    Attributes
+    ----------
+    rupture : (n,) rows of the ruptures
+    noise : n keys
+    family : (n,) those of one number have noise correlated by :data:`SIMILAR` or more with
+        another one of it
+    draws : waveforms that it took
+    kept : how many lay in the band, before thinning
+    highest : the most that ln of the measure of any draw was above the level
+    """
+
+    rupture: Rows
+    noise: Noise | MixedNoise
+    family: Rows
+    draws: int
+    kept: int
+    highest: float
+
+
+class _Spent(Exception):
+    """The budget is."""
+
+
+@dataclass
+class _Draws:
+    """Counts draws; draw i has the noise of event i and uniform numbers of its own."""
+
+    reach: Reach
+    seed: int
+    site: int
+    budget: int
+    done: int = 0
+    highest: float = -np.inf
+
+    def fresh(self, n: int) -> tuple[Noise, Array]:
+        """Noise of the next n draws, and uniform numbers (n, 2)."""
+        if self.done + n > self.budget:
+            raise _Spent
+        noise = Noise(self.seed, np.arange(self.done, self.done + n), self.site, 0)
+        return noise, ndtr(noise.normal("suite walk", 2).astype(np.float64))
+
+    def above(self, rupture: Rows, noise: Noise | MixedNoise) -> Array:
+        """Draw: ln of the measures less ln of the level, (n,)."""
+        self.done += len(rupture)
+        found = self.reach(rupture, noise)
+        self.highest = max(self.highest, float(found.max()))
+        return found
+
+
+@dataclass
+class _Population:
+    """Pairs of a rupture and a noise."""
+
+    noise: MixedNoise
+    #: epsilon that the noise gives its motion, (n,)
+    epsilon: Array
+    #: ln C of it, (n,)
+    ln_c: Array
+
+
+class _Ruptures:
+    """Ruptures by the epsilon that they need to reach the level."""
+
+    def __init__(self, rate: Array, density: Array, mean: Array, sigma: Array, ln_level: float):
+        self.rows = np.flatnonzero(density > 0)
+        self.rate = rate[self.rows] / rate[self.rows].max()
+        self.sigma = sigma[self.rows]
+        self.needed = (ln_level - mean[self.rows]) / self.sigma
+        self._cumulative = np.cumsum(density[self.rows])
+        #: what is known of one rupture's epsilon from another's: slope and half-width
+        self.slope, self.width = 1.0, np.inf
+
+    def drawn(self, uniform: Array) -> Rows:
+        """Ruptures from the disaggregation, as positions here."""
+        at = np.searchsorted(self._cumulative, uniform * self._cumulative[-1], side="right")
+        return np.minimum(at, len(self.rows) - 1)
+
+    def epsilon(self, position: Rows, above: Array) -> Array:
+        """Standard deviations that motions are above the median of their rupture."""
+        return self.needed[position] + above / self.sigma[position]
+
+    def learn(self, first: Array, second: Array, tolerance: float) -> None:
+        """How well the epsilon of a noise in one rupture tells that in another."""
+        self.slope = float(np.clip((first @ second) / (first @ first), 0.0, 1.0))
+        scatter = float(np.sqrt(np.mean((second - self.slope * first) ** 2)))
+        self.width = WIDTH * scatter + 1.5 * tolerance / float(np.median(self.sigma))
+
+    def _off(self, epsilon: Array) -> Array:
+        """By how many half-widths each rupture is off the forecast, (n, n_ruptures)."""
+        return (self.needed - self.slope * epsilon[:, None]) / self.width
+
+    def ln_c(self, epsilon: Array) -> Array:
+        """ln of the rate of the ruptures that need about this epsilon, (n,)."""
+        out = np.empty(len(epsilon))
+        for part in self._parts(len(epsilon)):
+            out[part] = np.log((self.rate / (1.0 + self._off(epsilon[part]) ** 8)).sum(axis=1))
+        return out
+
+    def tried(self, epsilon: Array, uniform: Array) -> tuple[Rows, Array]:
+        """A rupture for each epsilon, as position, and its rate over the chance that it had."""
+        position, weight = np.empty(len(epsilon), dtype=np.int64), np.empty(len(epsilon))
+        for part in self._parts(len(epsilon)):
+            inverse = 1.0 + self._off(epsilon[part]) ** 8
+            cumulative = np.cumsum(self.rate / inverse, axis=1)
+            goal = uniform[part, None] * cumulative[:, -1:]
+            at = np.minimum((cumulative <= goal).sum(axis=1), len(self.rows) - 1)
+            position[part] = at
+            weight[part] = np.take_along_axis(inverse, at[:, None], axis=1)[:, 0]
+        return position, weight
+
+    def _parts(self, n: int) -> Iterator[slice]:
+        size = max(1, 4_000_000 // len(self.rows))
+        return (slice(i, i + size) for i in range(0, n, size))
+
+
+def walk(
+    reach: Reach,
+    rate: Array,
+    density: Array,
+    mean: Array,
+    sigma: Array,
+    ln_level: float,
+    wanted: int,
+    seed: int,
+    *,
+    tolerance: float,
+    site: int,
+    budget: int,
+    progress: Callable[[float], None] | None = None,
+) -> Found:
+    """Populations until enough motions lie in the band.
+
+    Parameters
+    ----------
+    reach : draws
+    rate : (n_ruptures,) annual rates
+    density : (n_ruptures,) rate density at the level; where it is 0 a rupture is left out
+    mean, sigma : (n_ruptures,) of ln of the measure
+    ln_level : ln of the level
+    wanted, seed, tolerance, site, budget, progress : see :func:`gwm_hazard.suite.candidates.draw`
+    """
+    ruptures = _Ruptures(rate, density, mean, sigma, ln_level)
+    draws = _Draws(reach, seed, site, budget)
+    positions: list[Rows] = []
+    noises: list[MixedNoise] = []
+    kept = found = 0
+    try:
+        while found < wanted:
+            population = _walked(draws, ruptures, tolerance)
+            position, noise, inside = _matched(draws, ruptures, population, tolerance)
+            positions.append(position)
+            noises.append(noise)
+            kept, found = kept + inside, found + len(position)
+            if progress is not None:
+                progress(min(found / wanted, 1.0))
+    except _Spent:
+        pass
+    if not found:
+        empty = np.empty(0, dtype=np.int64)
+        return Found(empty, Noise(seed, empty, site, 0), empty, draws.done, kept, draws.highest)
+    noise = MixedNoise.joined(noises)
+    rupture = ruptures.rows[np.concatenate(positions)]
+    return Found(rupture, noise, families(noise), draws.done, kept, draws.highest)
+
+
+def _walked(draws: _Draws, ruptures: _Ruptures, tolerance: float) -> _Population:
+    """A population whose noise is what the ruptures need."""
+    fresh, u = draws.fresh(PAIRS)
+    position = ruptures.drawn(u[:, 0])
+    first = ruptures.epsilon(position, draws.above(ruptures.rows[position], fresh))
+    noise = MixedNoise.of(fresh)
+    if np.isinf(ruptures.width):
+        other = ruptures.drawn(draws.fresh(TWICE)[1][:, 0])
+        again = draws.above(ruptures.rows[other], fresh.take(slice(TWICE)))
+        ruptures.learn(first[:TWICE], ruptures.epsilon(other, again), tolerance)
+    now = _Population(noise, first, ruptures.ln_c(first))
+    power = 0.0
+    while power < 1.0:
+        step = _step(now.ln_c, 1.0 - power)
+        power += step
+        weight = np.exp(step * (now.ln_c - now.ln_c.max()))
+        rows = _resampled(weight, float(ndtr(fresh.take([0]).normal(f"step {power}", 1)[0, 0])))
+        now = _Population(now.noise.take(rows), now.epsilon[rows], now.ln_c[rows])
+        for _ in range(MOVES):
+            now = _moved(draws, ruptures, now, power)
+    return now
+
+
+def _step(ln_c: Array, most: float) -> float:
+    """Largest step of the power of C that leaves enough of the population effective."""
+
+    def effective(step: float) -> float:
+        weight = np.exp(step * (ln_c - ln_c.max()))
+        return float(weight.sum() ** 2 / (weight**2).sum() / len(weight))
+
+    if effective(most) >= EFFECTIVE:
+        return most
+    low, high = 0.0, most
+    for _ in range(40):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if effective(middle) >= EFFECTIVE else (low, middle)
+    return low
+
+
+def _resampled(weight: Array, uniform: float) -> Rows:
+    """Systematic resampling: rows in proportion to their weights, as many as there are."""
+    n = len(weight)
+    cumulative = np.cumsum(weight)
+    at = np.searchsorted(cumulative, (np.arange(n) + uniform) / n * cumulative[-1], side="right")
+    return np.minimum(at, n - 1)
+
+
+def _moved(draws: _Draws, ruptures: _Ruptures, now: _Population, power: float) -> _Population:
+    """One move of each pair, accepted after Metropolis and Hastings; its rupture is drawn anew."""
+    fresh, u = draws.fresh(len(now.epsilon))
+    position = ruptures.drawn(u[:, 0])
+    above = draws.above(ruptures.rows[position], now.noise.turned(SINE, fresh))
+    epsilon = ruptures.epsilon(position, above)
+    ln_c = ruptures.ln_c(epsilon)
+    accepted = np.log(u[:, 1]) < power * (ln_c - now.ln_c)
+    return _Population(
+        now.noise.turned(np.where(accepted, SINE, 0.0), fresh),
+        np.where(accepted, epsilon, now.epsilon),
+        np.where(accepted, ln_c, now.ln_c),
+    )
+
+
+def _matched(
+    draws: _Draws, ruptures: _Ruptures, now: _Population, tolerance: float
+) -> tuple[Rows, MixedNoise, int]:
+    """Motions in the band: their ruptures, noises, and how many there were before thinning."""
+    pair = np.repeat(np.arange(len(now.epsilon)), TRIES)
+    _, u = draws.fresh(len(pair))
+    position, weight = ruptures.tried(now.epsilon[pair], u[:, 0])
+    above = draws.above(ruptures.rows[position], now.noise.take(pair))
+    inside = np.abs(above) <= tolerance
+    take = inside & (u[:, 1] < weight / BOUND)
+    return position[take], now.noise.take(pair[take]), int(inside.sum())
+
+
+def families(noise: MixedNoise) -> Rows:
+    """Numbers of the families of noises: see :class:`Found`.
+
+    The correlation of two noises is the sum of the products of their coefficients over the keys
+    that they share.
+    """
+    events = np.array([part.event for part in noise.parts])
+    _, column = np.unique(events, return_inverse=True)
+    row = np.tile(np.arange(len(noise)), len(noise.parts))
+    table = csr_matrix(
+        (noise.coefficient.T.ravel(), (row, column.ravel())), shape=(len(noise), column.max() + 1)
+    )
+    correlation = table @ table.T
+    return connected_components(abs(correlation) >= SIMILAR, directed=False)[1].astype(np.int64)
