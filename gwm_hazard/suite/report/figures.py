@@ -1,0 +1,252 @@
+"""Figures of a suite: spectra, errors, measures, correlations; and of the hazard of all suites."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+from gwm_hazard.benchmark.style import RC, grid_of_axes, label_outer, legend_above
+from gwm_hazard.intensity import parse_imt
+from gwm_hazard.suite.study import Study, Suite
+from gwm_hazard.suite.tables import period
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Array = NDArray[np.float64]
+
+#: Colours of what stands on every figure.
+TARGET, SUITE, MOTION, CHOSEN = "black", "#0072B2", "0.72", "#D55E00"
+
+#: Limits on the errors of the median and of sigma that the figures mark.
+MEDIAN_LIMIT, SIGMA_LIMIT = 0.10, 0.20
+
+#: Shown of a spectrum beyond the periods of the target, as a factor.
+BEYOND = 2.0
+
+#: Panels of the figure of hazard consistency.
+MOST_PANELS = 8
+
+
+def shown_periods(suite: Suite) -> Array:
+    """Periods at which the spectra of single motions are drawn, s: the target's and between."""
+    of_target = spectral(suite)[1]
+    if len(of_target) == 0:
+        return np.geomspace(0.05, 5.0, 60)
+    low, high = of_target.min() / BEYOND, of_target.max() * BEYOND
+    count = max(30, round(28 * np.log10(high / low)))
+    between = np.geomspace(max(low, 0.02), min(high, 10.0), count)
+    return np.unique(np.round(np.concatenate([between, of_target]), 4))
+
+
+def spectral(suite: Suite) -> tuple[NDArray[np.int64], Array]:
+    """Columns of the target's spectral ordinates and their periods, s, ascending."""
+    periods = np.array([period(imt) for imt in suite.target.imts])
+    columns = np.flatnonzero(np.isfinite(periods))
+    columns = columns[np.argsort(periods[columns])]
+    return columns, periods[columns]
+
+
+def _figure(width: float, height: float) -> Figure:
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def spectra(suite: Suite, periods: Array, sa: Array, component: str) -> Figure:
+    """Spectra of all motions (n, n_periods) in g, of the suite and of the target, logarithmic."""
+    import matplotlib as mpl
+
+    columns, at = spectral(suite)
+    mean, sigma = suite.target.mean[columns], suite.target.sigma[columns]
+    ln = np.log(sa)
+    median, spread = ln.mean(axis=0), ln.std(axis=0, ddof=1) if len(ln) > 1 else 0.0
+    with mpl.rc_context(RC):
+        figure = _figure(8.2, 5.2)
+        ax = figure.subplots()
+        ax.plot(periods, sa[0], color=MOTION, lw=0.6, label=f"motions ({len(sa)})")
+        ax.plot(periods, sa[1:].T, color=MOTION, lw=0.6)
+        band = (np.exp(median - spread), np.exp(median + spread))
+        ax.fill_between(periods, *band, color=SUITE, alpha=0.18, lw=0, label="suite, 16 to 84 %")
+        ax.plot(periods, np.exp(median), color=SUITE, lw=2.2, label="suite, median")
+        ax.plot(at, np.exp(mean), "o-", ms=3.5, color=TARGET, lw=1.5, label="target, median")
+        if sigma.max(initial=0.0) > 0:
+            ax.plot(at, np.exp(mean + sigma), "--", color=TARGET, lw=1.1, label="target, ± sigma")
+            ax.plot(at, np.exp(mean - sigma), "--", color=TARGET, lw=1.1)
+        if suite.target.conditioning.startswith("SA("):
+            ax.axvline(period(suite.target.conditioning), color="0.45", lw=0.8, ls=":")
+        ax.set_xscale("log")
+        ax.set_yscale("log")
+        ax.set_xlim(periods[0], periods[-1])
+        _plain_ticks(ax, periods)
+        ax.set_xlabel("period (s)")
+        ax.set_ylabel(f"SA, 5 % damping, {component} (g)")
+        ax.legend(loc="lower left")
+    return figure
+
+
+def _plain_ticks(ax: Axes, periods: Array) -> None:
+    """Periods as plain numbers."""
+    marks = [t for t in (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10) if periods[0] <= t <= periods[-1]]
+    ax.set_xticks(marks, [f"{t:g}" for t in marks])
+    ax.minorticks_off()
+
+
+def errors(suite: Suite) -> Figure | None:
+    """Errors of the suite's median and sigma by period; None for fewer than 2 periods."""
+    columns, at = spectral(suite)
+    if len(at) < 2:
+        return None
+    got = suite.match
+    parts = [("median", 100 * got.mean_error[columns], 100 * MEDIAN_LIMIT)]
+    of_sigma = 100 * got.sigma_error[columns]
+    if np.isfinite(of_sigma).any():
+        parts.append(("standard deviation of ln", of_sigma, 100 * SIGMA_LIMIT))
+    figure, axes = grid_of_axes(len(parts), columns=2, width=4.6, height=2.7)
+    for ax, (name, error, limit) in zip(axes, parts, strict=True):
+        ax.axhspan(-limit, limit, color="0.93", lw=0)
+        ax.axhline(0.0, color="0.5", lw=0.8)
+        ax.plot(at, error, "o-", ms=3.5, color=SUITE)
+        largest = max(1.5 * limit, 1.15 * float(np.nanmax(np.abs(error))))
+        ax.set_ylim(-largest, largest)
+        ax.set_xscale("log")
+        _plain_ticks(ax, at)
+        ax.set_title(f"{name}: within ±{limit:g} % is shaded")
+        ax.set_xlabel("period (s)")
+        ax.set_ylabel("suite over target − 1 (%)")
+    return figure
+
+
+def measures(suite: Suite, imts: tuple[str, ...], values: Array) -> Figure:
+    """Distributions of what is no spectral ordinate, beside the target's where it has one."""
+    target = suite.target
+    shown = [imt for imt in imts if not np.isfinite(period(imt))]
+    figure, axes = grid_of_axes(len(shown), columns=3, width=3.3, height=2.6)
+    for ax, imt in zip(axes, shown, strict=True):
+        x = np.sort(values[:, imts.index(imt)])
+        n = len(x)
+        if imt in target.imts:
+            m = target.imts.index(imt)
+            mean, sigma = target.mean[m], target.sigma[m]
+            ends = np.log([x[0], x[-1]]) + np.array([-1.0, 1.0]) * max(sigma, 0.1)
+            grid = np.linspace(*ends, 200)
+            if sigma > 0:
+                cdf = ndtr((grid - mean) / sigma)
+                bound = kolmogorov(n)
+                band = np.clip([cdf - bound, cdf + bound], 0.0, 1.0)
+                ax.fill_between(np.exp(grid), *band, color="0.9", lw=0)
+                ax.plot(np.exp(grid), cdf, color=TARGET, label="target")
+            else:
+                ax.axvline(np.exp(mean), color=TARGET, label="target")
+        share = np.arange(n + 1) / n
+        ax.step(np.r_[x[0], x], share, where="post", color=SUITE, lw=1.8, label="suite")
+        _log_axis(ax)
+        unit = parse_imt(imt).measure.unit
+        ax.set_title(imt if imt in target.imts else f"{imt} (not in the target)")
+        ax.set_xlabel(f"{imt} ({unit})")
+        ax.set_ylim(0, 1)
+    label_outer(axes, y="share of motions below")
+    for ax in axes:
+        if len(ax.get_legend_handles_labels()[1]) > 1:
+            legend_above(figure, ax)
+            break
+    return figure
+
+
+def _log_axis(ax: Axes) -> None:
+    """A logarithmic axis that tells a few plain numbers, however short it is."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    ax.set_xscale("log")
+    low, high = ax.get_xlim()
+    subs = (1.0,) if high / low > 300 else (1.0, 3.0) if high / low > 30 else (1.0, 2.0, 5.0)
+    if high / low < 5:
+        subs = tuple(float(s) for s in range(1, 10))
+    ax.xaxis.set_major_locator(LogLocator(subs=subs))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+    ax.xaxis.set_minor_formatter(NullFormatter())
+
+
+def kolmogorov(n: int, significance: float = 0.10) -> float:
+    """Largest distance of n draws from their own distribution, but for a share of the cases.
+
+    Kolmogorov and Smirnov, exact; the bounds of Bradley (2010, 2012).
+    """
+    from scipy.stats import kstwo
+
+    return float(kstwo.ppf(1.0 - significance, n))
+
+
+def correlations(suite: Suite) -> Figure:
+    """Correlations of ln IM in the target and in the suite; blank where a measure is constant."""
+    import matplotlib as mpl
+
+    target = suite.target
+    both = (
+        ("target", correlation_of(target.covariance)),
+        (f"suite of {len(suite)}", correlation_of(np.cov(suite.ln.T))),
+    )
+    free = target.sigma > 1e-3
+    labels = [imt.removeprefix("SA(").removesuffix(")") + " s" if imt.startswith("SA(") else imt
+              for imt in target.imts]  # fmt: skip
+    n = len(labels)
+    with mpl.rc_context(RC | {"axes.grid": False}):
+        figure = _figure(9.4, 4.7)
+        axes = figure.subplots(1, 2)
+        for ax, (title, matrix) in zip(axes, both, strict=True):
+            matrix = np.where(np.outer(free, free), matrix, np.nan)
+            image = ax.imshow(matrix, vmin=-1, vmax=1, cmap="RdBu_r")
+            ax.set_title(title)
+            ax.set_facecolor("0.92")
+            size = 7 if n <= 24 else 5
+            ax.set_xticks(range(n), labels, rotation=90, fontsize=size)
+            ax.set_yticks(range(n), labels, fontsize=size)
+        figure.colorbar(image, ax=axes, shrink=0.8, label="correlation of ln IM")
+    return figure
+
+
+def correlation_of(covariance: Array) -> Array:
+    """Correlation matrix; NaN where a variance is 0."""
+    sigma = np.sqrt(np.clip(np.diag(covariance), 0.0, None))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(np.outer(sigma, sigma) > 0, covariance / np.outer(sigma, sigma), np.nan)
+
+
+def spread(imts: list[str], most: int) -> list[str]:
+    """At most so many: all that are no spectral ordinates, and periods spread evenly."""
+    others = [imt for imt in imts if not np.isfinite(period(imt))][:most]
+    ordinates = sorted((imt for imt in imts if imt not in others), key=period)
+    take = np.linspace(0, len(ordinates) - 1, min(most - len(others), len(ordinates)))
+    return [ordinates[round(i)] for i in take] + others
+
+
+def consistency(study: Study) -> Figure:
+    """Rates implied by the suites beside the mean hazard curves, by measure."""
+    table = study.consistency
+    imts = spread(list(dict.fromkeys(table["imt"])), MOST_PANELS)
+    figure, axes = grid_of_axes(len(imts), columns=4, width=3.0, height=3.0, sharey=True)
+    rates = table["rate"]
+    low, high = 0.5 * rates.min(), 2.0 * rates.max()
+    for ax, imt in zip(axes, imts, strict=True):
+        part = table[table["imt"] == imt]
+        levels, hazard = study.curves[imt]
+        ax.fill_between(levels, 0.8 * hazard, 1.2 * hazard, color="0.88", lw=0, label="±20 %")
+        ax.plot(levels, hazard, color=TARGET, label="mean hazard curve")
+        ax.plot(
+            part["level"], part["suites"], "o", ms=5, color=SUITE, label="implied by the suites"
+        )
+        ax.set_yscale("log")
+        inside = levels[(hazard > low) & (hazard < high)]
+        if len(inside) > 1:
+            ax.set_xlim(0.8 * inside[0], 1.25 * inside[-1])
+        _log_axis(ax)
+        ax.set_ylim(low, high)
+        ax.set_title(imt)
+        ax.set_xlabel(f"{imt} ({parse_imt(imt).measure.unit})")
+    label_outer(axes, y="annual rate of exceedance", columns=4)
+    legend_above(figure, axes[0])
+    return figure

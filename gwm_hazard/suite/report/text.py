@@ -1,0 +1,213 @@
+"""What the page says of how a study was made, from the study itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gwm_hazard.intensity import parse_imt
+from gwm_hazard.suite.motions import STANDARD_MEASURES
+from gwm_hazard.suite.study import Study, Suite
+from gwm_hazard.suite.tables import poe, return_period, years_text
+
+KINDS = {
+    "cs": "conditional spectrum",
+    "gcim": "generalised conditional intensity measures",
+    "uhs": "uniform hazard spectrum",
+    "scenario": "scenario spectrum",
+}
+
+#: Entries of ``Study.about`` that have their own place on the page.
+TOLD = ("command", "remarks", "software")
+
+MATCHING = (
+    "The motions are not matched to the target spectrum one by one, and this program does not do "
+    "so. Spectral matching changes amplitudes and phases until each motion has the target's "
+    "spectrum: it takes away the scatter between motions that a conditional target prescribes, "
+    "and with it the scatter of the response. A motion drawn for its scenario needs no such "
+    "change to fit. Where a project asks for matched motions all the same (a code that demands "
+    "it, few motions for a mean response), take the exported accelerograms to a program made for "
+    "it, such as those of the time-domain method of Al Atik and Abrahamson (2010), and check "
+    "velocity, displacement and Arias build-up after it."
+)
+
+SOURCES = {
+    "cs": (
+        "Baker (2011), J. Struct. Eng. 137(3): 322-331 (conditional mean spectrum)",
+        "Lin, Harmsen, Baker and Luco (2013), BSSA 103(2A): 1103-1116 (conditional spectrum over "
+        "several ruptures and ground-motion models)",
+    ),
+    "gcim": (
+        "Bradley (2010), Earthquake Eng. Struct. Dyn. 39(12): 1321-1342 (generalised conditional "
+        "intensity measure)",
+    ),
+    "choice": (
+        "Jayaram, Lin and Baker (2011), Earthquake Spectra 27(3): 797-815; Baker and Lee (2018), "
+        "J. Earthquake Eng. 22(3): 438-451 (selection for mean and variance)",
+        "Al Atik and Abrahamson (2010), Earthquake Spectra 26(3): 601-617 (spectral matching)",
+    ),
+    "consistency": (
+        "Lin, Haselton and Baker (2013), Earthquake Eng. Struct. Dyn. 42(12): 1847-1865 (hazard "
+        "consistency of suites)",
+    ),
+}  # fmt: skip
+
+
+def level_text(suite: Suite) -> str:
+    """The level that all motions share, in words; "" without one."""
+    target = suite.target
+    if not target.conditioning:
+        return ""
+    unit = parse_imt(target.conditioning).measure.unit
+    return f"{target.conditioning} = {target.level:.3g} {unit}"
+
+
+def hazard_text(study: Study, suite: Suite) -> str:
+    """How rare the level of a suite is."""
+    years = return_period(suite.target)
+    if np.isnan(years):
+        return "given that one of the earthquakes of the calculation occurs"
+    time, chance = study.investigation_time, poe(suite.target, study.investigation_time)
+    return f"return period {years_text(years)} years ({100 * chance:.3g} % in {time:g} years)"
+
+
+def paragraphs(study: Study) -> list[tuple[str, str]]:
+    """How it was made: (heading, text)."""
+    return [
+        ("Target", _target(study)),
+        ("Candidates", _candidates(study)),
+        ("Selection and scaling", _selection(study)),
+        ("Spectral matching", MATCHING),
+        ("Measures", _measures(study)),
+    ]
+
+
+def _target(study: Study) -> str:
+    target, c = study.suites[0].target, study.contributions
+    n = f"{len(target.weight):,}"
+    where = f"{n} pairs of a rupture and a ground-motion branch ({', '.join(c.branches)})"
+    text = {
+        "cs": f"For each of {where} the spectrum given the level of `{target.conditioning}` is "
+        "multivariate lognormal (Baker 2011). The target is their mixture, weighted by the "
+        "disaggregation of that level: mean and covariance are exact over all ruptures and "
+        "branches (method 4 of Lin et al. 2013), not those of one mean scenario.",
+        "gcim": f"For each of {where} the measures given the level of `{target.conditioning}` are "
+        "multivariate lognormal (Bradley 2010). The target is their mixture, weighted by the "
+        "disaggregation of that level: mean and covariance are exact over all ruptures and "
+        "branches.",
+        "uhs": f"The uniform hazard spectrum, over {where}: each ordinate is exceeded at the same "
+        "rate on its own. No single earthquake has this spectrum, and it states no scatter: only "
+        "the median of the suite is matched.",
+        "scenario": f"The distribution of the measures given that one of the ruptures occurs, "
+        f"over {where}.",
+    }[target.kind]  # fmt: skip
+    if len(c.branches) > 1:
+        share = np.bincount(c.branch, target.weight, len(c.branches))
+        parts = [f"{name} {100 * s:.0f} %" for name, s in zip(c.branches, share, strict=True)]
+        at = f" at {hazard_text(study, study.suites[0])}" if len(study.suites) > 1 else ""
+        text += f" Shares of the branches in the target{at}: {', '.join(parts)}."
+    return text
+
+
+def _candidates(study: Study) -> str:
+    suites = study.suites
+    first, card = suites[0], study.model.card
+    draws = sum(s.candidates.draws for s in suites)
+    kept = sum(s.candidates.kept for s in suites)
+    pool = sum(len(s.candidates) for s in suites)
+    n = len(next(iter(first.conditions.values())))
+    text = (
+        f"All motions are drawn by the generative model `{card.name}` {card.version} (branch "
+        f"{first.branch}), three components at once, for the {n:,} ruptures of the calculation. "
+        f"It took {draws:,} waveforms to find {kept:,} "
+    )
+    text += (
+        "motions at the level of the conditioning measure"
+        if first.target.conditioning
+        else "motions"
+    )
+    text += (
+        f"; {pool:,} of them, thinned by their importance weights so that each counts alike, are "
+        f"the pool that {sum(len(s) for s in suites):,} were chosen from. The target may rest on "
+        "several branches; the motions are those of this one."
+    )
+    return text
+
+
+def _selection(study: Study) -> str:
+    scale = np.concatenate([s.scale for s in study.suites])
+    text = (
+        "The suite is the set of candidates whose mean and standard deviation of ln are together "
+        "closest to the target's at all measures: realizations of the target first, each motion "
+        "then replaced by the candidate that lowers the misfit most until none does (Jayaram et "
+        "al. 2011; Baker and Lee 2018). "
+    )
+    if (scale == 1).all():
+        return text + "No motion is scaled."
+    return text + (
+        f"Motions are scaled by factors from {scale.min():.3g} to {scale.max():.3g}; files, tables "
+        "and figures show them scaled."
+    )
+
+
+def _measures(study: Study) -> str:
+    extra = [m for m in STANDARD_MEASURES if m not in study.suites[0].target.imts]
+    said = f"Measures are {study.component} of the two horizontal components, 5 % damping. "
+    if extra:
+        said += f"{', '.join(extra)} are not in the target: they follow from the motions. "
+    return said + (
+        "Velocity and displacement are integrated from rest, in double precision, without any "
+        "baseline correction or filter: an offset at the end is the motion's own, so check the "
+        "displacement of long-period or multi-support models."
+    )
+
+
+def limits(study: Study) -> list[str]:
+    """What a user must know before relying on the motions."""
+    out = [
+        "Synthetic motions: they are no records of earthquakes. Codes and reviewers may ask for "
+        "recorded motions beside them."
+    ]
+    outside = sum(int(study.model.card.outside(s.scenarios).sum()) for s in study.suites)
+    if outside:
+        total = sum(len(s) for s in study.suites)
+        out.append(f"{outside} of {total} motions lie outside the model's range of validity.")
+    n = min(len(s) for s in study.suites)
+    error = 1.0 / np.sqrt(max(n - 1, 1))
+    out.append(
+        f"{n} motions fix a correlation to about ±{error:.2f} (one standard error, where it is "
+        "0): the selection looks at means and standard deviations, not at correlations."
+    )
+    return out + list(study.model.card.limitations)
+
+
+def sources(study: Study) -> list[str]:
+    """What the methods are from."""
+    kind = study.suites[0].target.kind
+    topics = ["cs", "gcim"] if kind == "gcim" else [kind]
+    topics += ["choice"] if study.consistency.empty else ["choice", "consistency"]
+    return [line for t in topics for line in SOURCES.get(t, ())] + list(study.model.card.citation)
+
+
+def entries(about: dict[str, Any]) -> list[tuple[str, str]]:
+    """The rest of ``Study.about`` as names and values, groups one level deep."""
+    out = []
+    for name, value in about.items():
+        if name in TOLD:
+            continue
+        if isinstance(value, dict):
+            out.extend((str(k).replace("_", " "), _text(v)) for k, v in value.items())
+        else:
+            out.append((str(name).replace("_", " "), _text(value)))
+    return [(name, text) for name, text in out if text]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, list | tuple):
+        return ", ".join(_text(v) for v in value)
+    return "" if value is None else str(value)
