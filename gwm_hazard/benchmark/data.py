@@ -18,6 +18,8 @@ from gwm_hazard.benchmark.predictions import Prediction
 from gwm_hazard.benchmark.style import LINES, colour
 
 if TYPE_CHECKING:
+    from gwm_hazard.benchmark.classifiers import Classifier
+    from gwm_hazard.data.training_set import TrainingSet
     from gwm_hazard.models.base import WaveformModel
 
 
@@ -75,6 +77,8 @@ class BenchmarkData:
     seed : of the draws and of the bootstrap
     work : folder of what is kept between runs; a section may keep files of its own in
         ``work / key``
+    classifier : whose embeddings are compared, where there is one
+    training_sets : {prediction's name: records that trained the model}, where at hand
     """
 
     observations: Observations
@@ -85,6 +89,8 @@ class BenchmarkData:
     seed: int
     work: Path
     settings: Settings = field(default_factory=Settings)
+    classifier: Classifier | None = None
+    training_sets: dict[str, TrainingSet] = field(default_factory=dict)
 
     def prediction(self, name: str) -> Prediction:
         """The prediction of this name."""

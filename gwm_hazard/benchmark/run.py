@@ -19,7 +19,7 @@ import hashlib
 import importlib
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gwm_hazard.benchmark import draws
+from gwm_hazard.benchmark import classifiers, draws
 from gwm_hazard.benchmark.conditions import complete
 from gwm_hazard.benchmark.data import BenchmarkData, Settings
 from gwm_hazard.benchmark.observations import (
@@ -40,6 +40,7 @@ from gwm_hazard.benchmark.observations import (
 from gwm_hazard.benchmark.predictions import Prediction, keys, sample
 from gwm_hazard.benchmark.section import Section, Skipped, load, save, stamp_of
 from gwm_hazard.benchmark.sections import SECTIONS
+from gwm_hazard.data.training_set import TrainingSet
 from gwm_hazard.models.base import WaveformModel
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.provenance import replacing, software_versions
@@ -64,6 +65,8 @@ def run(
     seed: int = 1,
     device: str = "auto",
     records: int | None = None,
+    classifier: str = classifiers.DEFAULT,
+    training_sets: Mapping[str, str | Path] | None = None,
     progress: Progress = lambda what, share: None,
 ) -> Path:
     """Compare models with observed records and write a results folder; returns its page.
@@ -76,16 +79,21 @@ def run(
     imts : measures
     sections : keys of the sections to make; by default all
     records : take a sample of so many records at random, by events
+    classifier : whose embeddings are compared: a folder, a name, or "none"
+    training_sets : {one of ``models``: the training file that it was trained on}, which its draws
+        are looked up in
 
     Raises
     ------
     ValueError, OSError
-        Unknown models, GMMs, sections or measures; data that cannot be read.
+        Unknown models, GMMs, sections, measures or classifiers; data that cannot be read.
     """
     output, chosen = Path(output), settings or Settings()
     wanted = _sections(sections)
     names = tuple(dict.fromkeys(canonical(i) for i in imts))
     loaded = load_models(models, device)
+    trained_on = open_training_sets(training_sets or {}, models, list(loaded))
+    embedding = classifiers.find_classifier(classifier)
     from gwm_hazard.openquake import gmm
 
     for text in gmms:
@@ -98,6 +106,7 @@ def run(
         observations, loaded, gmms, tuple(i for i in names if i in observations.ims),
         seed=seed, settings=chosen, work=output / "work", progress=progress,
     )  # fmt: skip
+    made.classifier, made.training_sets = embedding, trained_on
     about = describe(made, gmms)
     with replacing(output / "run.json") as temporary:
         temporary.write_text(json.dumps(about, indent=1, default=str) + "\n", encoding="utf-8")
@@ -123,6 +132,26 @@ def load_models(names: Sequence[str], device: str = "auto") -> dict[str, Wavefor
         while key in found:
             key, number = f"{model.card.name} ({number})", number + 1
         found[key] = model
+    return found
+
+
+def open_training_sets(
+    given: Mapping[str, str | Path], models: Sequence[str], names: Sequence[str]
+) -> dict[str, TrainingSet]:
+    """Training files by the name that the page calls their model.
+
+    Raises ValueError or OSError for a model that is not compared, or a file that is none.
+    """
+    found = {}
+    for model, folder in given.items():
+        places = [i for i, pair in enumerate(zip(models, names, strict=True)) if model in pair]
+        if not places:
+            raise ValueError(
+                f"training set of {model!r}: not among the models that are compared "
+                f"({', '.join(models)})"
+            )
+        for i in places:
+            found[names[i]] = TrainingSet.open(folder)
     return found
 
 
@@ -261,6 +290,15 @@ def describe(data: BenchmarkData, gmms: Sequence[str]) -> dict[str, Any]:
             for p in data.predictions
         ],
         "sections": list(SECTIONS),
+        "classifier": None if data.classifier is None else dict(data.classifier.about),
+        "training_sets": {
+            name: {
+                "name": held.folder.name,
+                "records": len(held),
+                "sha256 of metadata.csv": _digest((held.folder / "metadata.csv").read_bytes()),
+            }
+            for name, held in data.training_sets.items()
+        },
     }
 
 

@@ -29,6 +29,11 @@ from gwm_hazard.cli._options import device_option
               help="Draws of one scenario, for convergence and normality.")  # fmt: skip
 @click.option("--records", default=None, type=click.IntRange(1),
               help="Take a sample of so many records.")  # fmt: skip
+@click.option("--classifier", default=None, metavar="FOLDER",
+              help="Whose embeddings are compared: a folder that `train` wrote, a name, or none. "
+              "By default one that ships with the package.")  # fmt: skip
+@click.option("--training-set", "training_sets", multiple=True, metavar="MODEL=FOLDER",
+              help="Look up the draws of a model in the records that trained it.")  # fmt: skip
 @click.option("--seed", default=1, show_default=True)
 @device_option
 def benchmark(
@@ -42,11 +47,13 @@ def benchmark(
     waveforms: int | None,
     convergence: int | None,
     records: int | None,
+    classifier: str | None,
+    training_sets: tuple[str, ...],
     seed: int,
     device: str,
 ) -> None:
     """Compare generative models with GMMs and observed records: one page, all numbers."""
-    from gwm_hazard.benchmark import run
+    from gwm_hazard.benchmark import classifiers, run
     from gwm_hazard.benchmark.data import Settings
     from gwm_hazard.benchmark.observations import DEFAULT_IMTS
 
@@ -70,6 +77,8 @@ def benchmark(
             seed=seed,
             device=device,
             records=records,
+            classifier=classifier or classifiers.DEFAULT,
+            training_sets=_pairs(training_sets),
             progress=progress,
         )
     table = run.scores(output)
@@ -81,6 +90,17 @@ def benchmark(
 def _listed(text: str | None) -> tuple[str, ...]:
     """The parts of a list that commas separate."""
     return tuple(t.strip() for t in text.split(",") if t.strip()) if text else ()
+
+
+def _pairs(given: tuple[str, ...]) -> dict[str, Path]:
+    """The parts of MODEL=FOLDER; a name of a model may hold no equals sign, a folder may."""
+    found = {}
+    for text in given:
+        model, equals, folder = text.partition("=")
+        if not (model and equals and folder):
+            raise click.BadParameter(f"--training-set {text!r}: give MODEL=FOLDER")
+        found[model] = Path(folder)
+    return found
 
 
 class _Bars:

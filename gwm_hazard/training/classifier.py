@@ -1,68 +1,41 @@
-"""A classifier of magnitude and distance, whose inner layer tells how alike two sets look.
+"""Fitting the classifier of magnitude and distance that tells how alike two sets of records look.
 
-The classifier of Palgunadi et al. (2025): an encoder of log-spectrograms, then a class for each
-bin of magnitude and distance. The Frechet distance of the embeddings of drawn and of observed
-records is their counterpart of the Frechet inception distance of images.
+What it is and how it is kept: :mod:`gwm_hazard.models.highfem.classifier`.
 """
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
-from gwm_hazard.benchmark.metrics.frechet import frechet_samples
+from gwm_hazard.frechet import frechet_samples
 from gwm_hazard.models.base import WaveformModel
-from gwm_hazard.models.highfem.autoencoder import Encoder
+from gwm_hazard.models.highfem.classifier import (
+    Classes,
+    Classifier,
+    ClassifierCard,
+    RecordClassifier,
+    weights_of,
+)
 from gwm_hazard.models.highfem.config import AutoencoderConfig
 from gwm_hazard.noise import Noise
-from gwm_hazard.scenario import Scenarios
+from gwm_hazard.provenance import software_versions
 from gwm_hazard.training import loop
-from gwm_hazard.training.config import Optimisation
+from gwm_hazard.training.config import ClassifierStage, Data
+from gwm_hazard.training.heldout import drawn_waveforms
 from gwm_hazard.training.objectives import Parts
 from gwm_hazard.training.records import Records
 
-#: Bins of the published classifier, left-closed; what lies beyond belongs to the outer bins.
-MAG = (4.0, 4.75, 5.0, 5.5, 6.5, 7.5, 9.1)
-RHYPO = (0.0, 75.0, 100.0, 125.0, 150.0, 175.0, 200.0)
-CLASSES = (len(MAG) - 1) * (len(RHYPO) - 1)
-EMBEDDING = 256
-
-
-def labels(table: pd.DataFrame) -> NDArray[np.int64]:
-    """Class of each record: 6 x distance bin + magnitude bin."""
-    mag = np.clip(np.digitize(table["mag"], MAG) - 1, 0, len(MAG) - 2)
-    rhypo = np.clip(np.digitize(table["rhypo"], RHYPO) - 1, 0, len(RHYPO) - 2)
-    return (rhypo * (len(MAG) - 1) + mag).astype(np.int64)
-
-
-class Classifier(nn.Module):
-    """Encoder, mean over the image, two linear layers (the embedding), one to the classes."""
-
-    def __init__(self, config: AutoencoderConfig) -> None:
-        super().__init__()
-        self.encoder = Encoder(config)
-        self.embedding = nn.Sequential(
-            nn.SiLU(),
-            nn.Linear(2 * config.latent_channels, EMBEDDING),
-            nn.SiLU(),
-            nn.Linear(EMBEDDING, EMBEDDING),
-        )
-        self.output = nn.Linear(EMBEDDING, CLASSES)
-
-    def embed(self, image: torch.Tensor) -> torch.Tensor:
-        """Log-spectrograms (n, 3, 128, 128) -> (n, 256)."""
-        return self.embedding(self.encoder(image).mean(dim=(2, 3)))
-
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """Log-spectrograms (n, 3, 128, 128) -> logits (n, 36)."""
-        return self.output(self.embed(image))
+#: Held-out records, at most, of which the accuracy is taken.
+HELD_OUT = 4096
+_BLOCK = 256
 
 
 class _Objective(nn.Module):
@@ -84,8 +57,8 @@ class _Objective(nn.Module):
 
 
 class _Labelled:
-    def __init__(self, records: Records) -> None:
-        self.records, self.labels = records, labels(records.table)
+    def __init__(self, records: Records, labels: NDArray[np.int64]) -> None:
+        self.records, self.labels = records, labels
         self.train, self.dev = records.train, records.dev
 
     def batch(self, rows: NDArray[np.int64], noise: Noise) -> tuple[torch.Tensor, ...]:
@@ -93,59 +66,77 @@ class _Labelled:
         return image, torch.from_numpy(self.labels[rows])
 
 
-@torch.inference_mode()
+def train_classifier(
+    records: Records, data: Data, stage: ClassifierStage, folder: Path, fabric: Fabric, *,
+    seed: int = 0,
+) -> RecordClassifier:  # fmt: skip
+    """Fit a classifier to a training set and write its folder, beside the checkpoint of the fit.
+
+    Goes on where an interrupted fit stopped. Its card holds the accuracy on the test split (events
+    that the fit never sees), or on the dev split where that is empty.
+    """
+    torch.manual_seed(seed)
+    coder = AutoencoderConfig(
+        **{k: v for k, v in asdict(stage).items() if k in AutoencoderConfig.__dataclass_fields__}
+    )
+    classes = Classes(stage.mag, stage.rhypo)
+    network = Classifier(coder, len(classes), stage.embedding)
+    labels = classes.labels(records.table["mag"], records.table["rhypo"])
+    objective = _Objective(network, np.bincount(labels[records.train], minlength=len(classes)))
+    folder.mkdir(parents=True, exist_ok=True)
+    source = _Labelled(records, labels)
+    best = loop.fit(objective, source, stage.fit, folder, fabric, seed=seed, stream="classifier")
+    loop.assign(loop.trained(objective), best)
+    network = network.cpu().float()
+    card = ClassifierCard(
+        name=folder.parent.name,
+        encoder=asdict(coder),
+        classes=asdict(classes),
+        embedding=stage.embedding,
+        distance=data.distance,
+        clip=data.clip,
+        ln_top=data.ln_top,
+        highpass_hz=data.highpass_hz,
+        weights_sha256=weights_of(network).sha256,
+        training_data=f"{len(records.train)} records of {data.folder}",
+        software=software_versions(),
+    )
+    made = RecordClassifier(card, network)
+    made.card = replace(card, held_out=held_out_accuracy(made, records))
+    if fabric.global_rank == 0:
+        made.write(folder)
+    return made
+
+
+def held_out_accuracy(classifier: RecordClassifier, records: Records) -> dict[str, float]:
+    """How often a classifier is right on events that did not train it; the card's ``held_out``."""
+    rows = (records.test if len(records.test) else records.dev)[:HELD_OUT]
+    if not len(rows):
+        return {}
+    blocks = [rows[start : start + _BLOCK] for start in range(0, len(rows), _BLOCK)]
+    found = np.concatenate([classifier.embed(records.acceleration(part)) for part in blocks])
+    table = records.table.iloc[rows]
+    return {
+        "records": len(rows),
+        "events": int(table["event_id"].nunique()),
+        "accuracy": classifier.accuracy(found, table),
+        "chance": float(np.bincount(classifier.right(table)).max() / len(rows)),
+    }
+
+
 def embedding_distances(
-    classifier: Classifier, model: WaveformModel, records: Records, rows: NDArray[np.int64]
+    classifier: RecordClassifier, model: WaveformModel, records: Records, rows: NDArray[np.int64]
 ) -> dict[str, float]:
     """Frechet distances of embeddings between two halves of some records.
 
     "records": of the records of both halves, what sampling alone makes; "draws": of the records of
     one half and one draw for the conditions of each record of the other.
     """
-    first, second = rows[::2], rows[1::2][: len(rows[::2])]
-    first = first[: len(second)]
-    table = records.table.iloc[second]
-    conditions = {
-        r.name: np.clip(table[r.name].to_numpy(dtype=float), r.low, r.high)
-        for r in model.card.conditions
-    }
-    drawn = np.empty((len(second), 3, records.samples), dtype=np.float32)
-    noise = Noise(0, np.arange(len(second)), 1, 0)
-    for part, acceleration in model.batches(Scenarios(**conditions), noise):
-        drawn[part] = acceleration
-    image = records.representation.forward(torch.from_numpy(drawn), torch.float32)
-    classifier = classifier.cpu().float()
-
-    def embedded(images: torch.Tensor) -> NDArray[np.float32]:
-        return torch.cat([classifier.embed(part) for part in torch.split(images, 32)]).numpy()
-
-    here = embedded(records.images(first))
+    second = rows[1::2]
+    first = rows[::2][: len(second)]
+    drawn = drawn_waveforms(model, records.table.iloc[second], records.samples)
+    here, there = (classifier.embed(records.acceleration(part)) for part in (first, second))
     return {
-        "records": frechet_samples(here, embedded(records.images(second))),
-        "draws": frechet_samples(here, embedded(image)),
+        "records": frechet_samples(here, there),
+        "draws": frechet_samples(here, classifier.embed(drawn)),
     }
-
-
-def train_classifier(
-    records: Records,
-    config: AutoencoderConfig,
-    settings: Optimisation,
-    folder: Path,
-    fabric: Fabric,
-    *,
-    seed: int = 0,
-) -> Classifier:
-    """Fit a classifier to a training set; goes on where an interrupted fit stopped.
-
-    ``config`` gives the sizes of its encoder (``latent_channels`` twice is the width of the image
-    that is averaged).
-    """
-    torch.manual_seed(seed)
-    classifier = Classifier(config)
-    source = _Labelled(records)
-    counts = np.bincount(source.labels[records.train], minlength=CLASSES)
-    objective = _Objective(classifier, counts)
-    folder.mkdir(parents=True, exist_ok=True)
-    best = loop.fit(objective, source, settings, folder, fabric, seed=seed, stream="classifier")
-    loop.assign(loop.trained(objective), best)
-    return classifier.eval()

@@ -118,7 +118,9 @@ class DenoiserStage:
 class ClassifierStage:
     """Sizes of the classifier behind the Frechet distance, and its fit; 0 steps: none.
 
-    ``latent_channels`` is half the number of features that are averaged over the image.
+    ``latent_channels`` is half the number of features that are averaged over the image,
+    ``embedding`` the numbers that a record is embedded in; ``mag`` and ``rhypo`` (km) are the edges
+    of the classes, by default those of Palgunadi et al. (2025).
     """
 
     latent_channels: int = 128
@@ -127,6 +129,9 @@ class ClassifierStage:
     num_res_blocks: int = 1
     groups: int = 32
     patch: int = 1
+    embedding: int = 256
+    mag: tuple[float, ...] = (4.0, 4.75, 5.0, 5.5, 6.5, 7.5, 9.1)
+    rhypo: tuple[float, ...] = (0.0, 75.0, 100.0, 125.0, 150.0, 175.0, 200.0)
     fit: Optimisation = field(default_factory=lambda: Optimisation(steps=0))
 
 

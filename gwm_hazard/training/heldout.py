@@ -44,6 +44,22 @@ def drawn_measures(
     return out.reshape(len(table), n, len(imts))
 
 
+def drawn_waveforms(model: WaveformModel, table: pd.DataFrame, samples: int) -> NDArray[np.float32]:
+    """One draw for the conditions of each row of a table, (rows, 3, samples), m/s2.
+
+    Rows outside the model's ranges are moved to the nearest bound.
+    """
+    conditions = {
+        r.name: np.clip(_column(table, r.name), r.low, r.high) for r in model.card.conditions
+    }
+    drawn = np.zeros((len(table), 3, samples), dtype=np.float32)
+    noise = Noise(0, np.arange(len(table)), 0, 0)
+    for part, acceleration in model.batches(Scenarios(**conditions), noise):
+        cut = acceleration[:, :, :samples]
+        drawn[part, :, : cut.shape[2]] = cut
+    return drawn
+
+
 def _column(table: pd.DataFrame, name: str) -> NDArray[np.float64]:
     """Values of a condition; one distance stands in where the other is not known."""
     other = DISTANCE_FALLBACK.get(name, name)

@@ -10,10 +10,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gwm_hazard.models.highfem.model import HighFEMModel
-from gwm_hazard.noise import Noise
 from gwm_hazard.provenance import replacing
-from gwm_hazard.scenario import Scenarios
-from gwm_hazard.training.heldout import drawn_measures, ln_measures, residual_table
+from gwm_hazard.training.heldout import (
+    drawn_measures,
+    drawn_waveforms,
+    ln_measures,
+    residual_table,
+)
 from gwm_hazard.training.records import Records
 
 #: Held-out records in the residuals, and draws of each.
@@ -73,14 +76,7 @@ def plot_samples(
     from matplotlib.figure import Figure
 
     table = records.table.iloc[rows]
-    conditions = {
-        r.name: np.clip(table[r.name].to_numpy(dtype=float), r.low, r.high)
-        for r in model.card.conditions
-    }
-    drawn = np.empty((len(rows), 3, records.samples), dtype=np.float32)
-    noise = Noise(0, np.arange(len(rows)), 0, 0)
-    for part, acceleration in model.batches(Scenarios(**conditions), noise):
-        drawn[part] = acceleration
+    drawn = drawn_waveforms(model, table, records.samples)
     true = records.acceleration(rows)
     time_s = np.arange(records.samples) * records.set.dt_s
 

@@ -41,6 +41,7 @@ EXAMPLES = 512
 
 STAGES = ("autoencoder", "baseline", "denoiser")
 MODEL = "model"
+CLASSIFIER = "classifier"
 SETTINGS = "config.json"
 
 
@@ -112,10 +113,8 @@ def train(
     stage.fit("denoiser", diffusion, source, config.denoiser.fit)
     classifier = None
     if config.classifier.fit.steps and not snapshot:
-        coder_sizes = AutoencoderConfig(**_coder(asdict(config.classifier)))
-        settings = config.classifier.fit
         classifier = train_classifier(
-            records, coder_sizes, settings, folder / "classifier", fabric, seed=config.seed
+            records, config.data, config.classifier, folder / CLASSIFIER, fabric, seed=config.seed
         )
     if fabric.global_rank == 0:
         model = write_model(network, config, conditions, folder / MODEL)

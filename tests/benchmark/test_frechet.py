@@ -6,13 +6,9 @@ import numpy as np
 import pytest
 import scipy.linalg
 
-from gwm_hazard.benchmark.metrics.frechet import (
-    discriminant_accuracy,
-    frechet_diagonal,
-    frechet_gaussian,
-    frechet_samples,
-)
 from gwm_hazard.benchmark.metrics.splits import halves_by_event
+from gwm_hazard.benchmark.metrics.two_samples import discriminant_accuracy
+from gwm_hazard.frechet import frechet_diagonal, frechet_gaussian, frechet_samples
 
 
 def test_one_dimension_in_closed_form() -> None:

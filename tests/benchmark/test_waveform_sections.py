@@ -6,9 +6,10 @@ from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from gwm_hazard.benchmark import comparable
+from gwm_hazard.benchmark import classifiers, comparable
 from gwm_hazard.benchmark.section import Section, Skipped
 from gwm_hazard.benchmark.sections import (
     envelopes,
@@ -18,7 +19,8 @@ from gwm_hazard.benchmark.sections import (
     memorisation,
     physics,
 )
-from tests.benchmark.waves import EVENTS, Data, made_up
+from gwm_hazard.data.training_set import TrainingSet, TrainingSetWriter
+from tests.benchmark.waves import DT, EVENTS, Data, made_up, waves
 
 
 @pytest.fixture(autouse=True)
@@ -87,6 +89,32 @@ def test_memorisation_catches_a_copy_of_the_training_set(tmp_path, monkeypatch) 
     assert table.loc["single", "components"] == 1
 
 
+@pytest.mark.parametrize("held_out", [True, False])
+def test_memorisation_looks_into_the_training_set(tmp_path, held_out) -> None:  # type: ignore[no-untyped-def]
+    """A model whose draws repeat its training records, which are not in the benchmark."""
+    data = made_up(tmp_path, ("good", "trained", "single"))
+    # the observed records are the training set of "trained", and the benchmark has none of them
+    table, truth = data.observations.table, waves(data.observations.table, 1)
+    split = np.where(data.observations.event % 3 == 0, "test", "train") if held_out else "train"
+    with TrainingSetWriter(tmp_path / "set", "RTZ", DT, truth.shape[2]) as writer:
+        writer.append(truth, table.assign(split=split))
+    held = TrainingSet.open(tmp_path / "set")
+    data.observations.traces.clear()
+    data.training_sets = dict.fromkeys(("good", "trained", "single"), held)
+    found = of(data, memorisation)
+    (table,) = found.tables.values()
+    trained = (held.table["split"] == "train").mean()
+    assert table.loc["trained", "share above 0.9"] == pytest.approx(trained)
+    assert table.loc["trained", "z"] < -5.0 < -3.0 < table.loc["good", "z"] < 3.0
+    for name in ("good", "single"):
+        assert table.loc[name, "share above 0.9"] == 0.0
+    assert (table["share above 0.9 beside"] == 0.0).all()
+    assert table.loc["single", "components"] == 1
+    assert table["training records"].eq(trained * len(truth)).all()
+    (scores,) = found.scores.values()
+    assert scores["trained"] == pytest.approx(trained)
+
+
 def test_goodness_of_fit_of_a_copy_and_of_a_reconstruction(tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setattr(goodness_of_fit, "MOST", 20)
     monkeypatch.setattr(goodness_of_fit, "MOST_TIME_FREQUENCY", 3)
@@ -109,27 +137,40 @@ def test_goodness_of_fit_of_a_copy_and_of_a_reconstruction(tmp_path, monkeypatch
 class Bands:
     """A classifier that knows levels of bands, and magnitude from the lowest of them."""
 
+    @property
+    def about(self) -> dict[str, object]:
+        return {"name": "bands", "training_data": "nothing", "limitations": ["Knows little."]}
+
     def embed(self, waveforms: np.ndarray) -> np.ndarray:
         assert waveforms.shape[1:] == (3, 4096)
         power = np.abs(np.fft.rfft(waveforms[:, 0])) ** 2
         edges = np.geomspace(4, 1000, 6).astype(int)
         return np.log(np.stack([power[:, a:b].mean(1) for a, b in pairwise(edges)], 1))
 
-    def accuracy(self, embeddings: np.ndarray, mag: np.ndarray, rhypo: np.ndarray) -> float:
+    def accuracy(self, embeddings: np.ndarray, conditions: pd.DataFrame) -> float:
         said = embeddings[:, 0] > np.median(embeddings[:, 0])
-        return float((said == (mag > np.median(mag))).mean())
+        return float((said == (conditions["mag"] > conditions["mag"].median())).mean())
 
 
 def test_embeddings_of_an_installed_classifier(tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     data = made_up(tmp_path, ("good", "loud"))
-    assert frechet.find_classifier()[0] is None
+    assert classifiers.find_classifier("none") is None
     entry = SimpleNamespace(name="bands", load=lambda: Bands)
-    monkeypatch.setattr(frechet, "entry_points", lambda group: [entry])
+    monkeypatch.setattr(classifiers, "entry_points", lambda group: [entry])
+    data.classifier = classifiers.find_classifier("bands")
     found = of(data, frechet)
     table = found.tables["Fréchet distances of embeddings"]
     assert table.loc["loud", "multiple"] > 1.3 * table.loc["good", "multiple"]
     assert 0.5 < table.loc["good", "accuracy, draws"] <= 1.0
     assert table["records"].min() > 100
+    assert "Knows little." in found.limits
+
+
+def test_no_embeddings_without_a_classifier(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    found = of(made_up(tmp_path), frechet)
+    assert len(found.tables) == 1 and any("equation 15" in line for line in found.limits)
+    with pytest.raises(ValueError, match="unknown classifier 'nonsense'"):
+        classifiers.find_classifier("nonsense")
 
 
 def test_without_waveforms_there_is_a_reason(tmp_path) -> None:  # type: ignore[no-untyped-def]

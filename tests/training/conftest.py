@@ -11,6 +11,8 @@ pytest.importorskip("lightning_fabric")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 from gwm_hazard.data.simulation import Simulation, simulate
+from gwm_hazard.training.config import TrainingConfig
+from gwm_hazard.training.run import train
 
 TINY = """
 seed = 1
@@ -49,6 +51,16 @@ griffin_lim = 2
 card = {{name = "tiny"}}
 """
 
+CLASSIFIER = """
+[classifier]
+latent_channels = 8
+model_channels = 8
+channel_mult = [1]
+groups = 4
+patch = 8
+fit = {steps = 30, batch = 8, rate = 3e-3, warmup = 2, check = 10, average = 0.9}
+"""
+
 
 @pytest.fixture(autouse=True)
 def one_thread():
@@ -73,12 +85,13 @@ def config_file(tmp_path, training_set):
     return path
 
 
-CLASSIFIER = """
-[classifier]
-latent_channels = 8
-model_channels = 8
-channel_mult = [1]
-groups = 4
-patch = 8
-fit = {steps = 30, batch = 8, rate = 3e-3, warmup = 2, check = 10, average = 0.9}
-"""
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory, training_set):
+    """The folder of a run, classifier and all."""
+    folder = tmp_path_factory.mktemp("tiny")
+    (folder / "train.toml").write_text(TINY.format(folder=training_set) + CLASSIFIER)
+    told = []
+    config = TrainingConfig.read(folder / "train.toml")
+    train(config, folder / "run", progress=lambda *a: told.append(a[0]))
+    assert {"autoencoder", "latents", "baseline", "denoiser"} <= set(told)
+    return folder / "run"

@@ -23,7 +23,6 @@ from gwm_hazard.models.highfem.denoiser import LatentDiffusion
 from gwm_hazard.models.registry import verify_model
 from gwm_hazard.training import loop, lowrank
 from gwm_hazard.training.checkpoint import load_state, save_state
-from gwm_hazard.training.classifier import labels
 from gwm_hazard.training.config import Data, Optimisation, TrainingConfig
 from gwm_hazard.training.heldout import residual_table
 from gwm_hazard.training.objectives import DiffusionObjective
@@ -208,19 +207,6 @@ def test_the_weighted_loss_of_a_silent_denoiser_is_one():
     assert loss.item() == pytest.approx(1.0, abs=0.03)
 
 
-@pytest.fixture(scope="session")
-def tiny(tmp_path_factory, training_set):
-    from tests.training.conftest import TINY
-
-    folder = tmp_path_factory.mktemp("tiny")
-    (folder / "train.toml").write_text(TINY.format(folder=training_set) + CLASSIFIER)
-    config = TrainingConfig.read(folder / "train.toml")
-    told = []
-    train(config, folder / "run", progress=lambda *a: told.append(a[0]))
-    assert {"autoencoder", "latents", "baseline", "denoiser"} <= set(told)
-    return folder / "run"
-
-
 def test_a_training_leaves_a_model_and_a_report(tiny):
     assert "tiny" in verify_model(tiny / "model") or verify_model(tiny / "model")
     model = load_model(tiny / "model", "cpu")
@@ -312,11 +298,6 @@ def test_records_without_a_condition_are_left_out(training_set, monkeypatch):
     assert moments["vs30"].log and moments["vs30"].mean == pytest.approx(ln.mean())
     with pytest.raises(ValueError, match="azimuthal_gap"):
         Records(Data(str(training_set), conditions=("mag", "azimuthal_gap")))
-
-
-def test_classes_are_the_published_bins():
-    table = pd.DataFrame({"mag": [4.0, 4.75, 9.5, 5.2], "rhypo": [10.0, 75.0, 300.0, 130.0]})
-    assert labels(table).tolist() == [0, 7, 35, 20]
 
 
 def test_standard_error_counts_events_not_records():

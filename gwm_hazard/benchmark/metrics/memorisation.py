@@ -7,7 +7,7 @@ draw and candidate over all lags, which is 1 for a copy.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import scipy.fft
@@ -19,6 +19,21 @@ from gwm_hazard.benchmark.metrics.envelope import moving_average
 BANDS, TIMES = 24, 32
 CANDIDATES = 20
 _BLOCK_ROWS = 256
+_BLOCK_PAIRS = 128
+
+
+class Cuts(Protocol):
+    """Records (n, n_components, nt), m/s2, aligned and of equal length: an array, or a file's.
+
+    Asked for slices and for arrays of row numbers along the first axis.
+    """
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...  # noqa: D102
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: slice | NDArray[np.int64], /) -> NDArray[np.floating]: ...
 
 
 class Nearest(NamedTuple):
@@ -34,11 +49,8 @@ class Nearest(NamedTuple):
     distance: NDArray[np.float64]
 
 
-def features(cut: NDArray[np.floating], dt_s: float) -> NDArray[np.float64]:
-    """Log spectrum and log envelope without their level, (n, n_features).
-
-    cut : (n, n_components, nt) m/s2, all aligned and of equal length.
-    """
+def features(cut: Cuts, dt_s: float) -> NDArray[np.float64]:
+    """Log spectrum and log envelope without their level, (n, n_features)."""
     n, components, nt = cut.shape
     edges = np.geomspace(0.2, 25.0, BANDS + 1)
     band = np.digitize(scipy.fft.rfftfreq(nt, dt_s), edges) - 1
@@ -60,7 +72,7 @@ def features(cut: NDArray[np.floating], dt_s: float) -> NDArray[np.float64]:
 
 def nearest(
     cut: NDArray[np.floating],
-    references: NDArray[np.floating],
+    references: Cuts,
     dt_s: float,
     excluded: NDArray[np.bool_] | None = None,
     candidates: int = CANDIDATES,
@@ -70,8 +82,8 @@ def nearest(
     cut, references : (n, n_components, nt) and (m, n_components, nt), m/s2, aligned.
     excluded : (n, m) pairs that are not to be compared, as a record with others of its event.
 
-    Memory: the transforms of the references, 8 bytes for each of their padded samples. Raises
-    ValueError where no reference is left for a record.
+    Memory: the transforms of the records, 8 bytes for each of their padded samples, and the
+    features of the references. Raises ValueError where no reference is left for a record.
     """
     chosen, apart = _candidates(cut, references, dt_s, excluded, candidates)
     correlation = _correlations(cut, references, chosen)
@@ -86,7 +98,7 @@ def nearest(
 
 def nearest_distance(
     cut: NDArray[np.floating],
-    references: NDArray[np.floating],
+    references: Cuts,
     dt_s: float,
     excluded: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.float64]:
@@ -96,7 +108,7 @@ def nearest_distance(
 
 def _candidates(
     cut: NDArray[np.floating],
-    references: NDArray[np.floating],
+    references: Cuts,
     dt_s: float,
     excluded: NDArray[np.bool_] | None,
     candidates: int,
@@ -123,18 +135,24 @@ def _candidates(
 
 
 def _correlations(
-    cut: NDArray[np.floating], references: NDArray[np.floating], chosen: NDArray[np.int64]
+    cut: NDArray[np.floating], references: Cuts, chosen: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """Largest |correlation| over lags with each chosen reference, components together."""
     size = scipy.fft.next_fast_len(2 * cut.shape[-1], real=True)
-    spectra, lengths = _transformed(references, size)
+    own, length = _transformed(cut, size)
     out = np.zeros(chosen.shape)
-    for i, rows in enumerate(chosen):
-        own, length = _transformed(cut[i : i + 1], size)
-        cross = (own * spectra[rows].conj()).sum(axis=1)
-        peak = np.abs(scipy.fft.irfft(cross, size, axis=-1)).max(axis=-1)
-        product = length * lengths[rows]
-        np.divide(peak, product, out=out[i], where=product > 0)
+    wanted = np.unique(chosen)
+    for start in range(0, len(wanted), _BLOCK_ROWS):
+        rows = wanted[start : start + _BLOCK_ROWS]
+        theirs, lengths = _transformed(references[rows], size)
+        first, second = np.nonzero((chosen >= rows[0]) & (chosen <= rows[-1]))
+        place = np.searchsorted(rows, chosen[first, second])
+        for at in range(0, len(first), _BLOCK_PAIRS):
+            i, j, k = (v[at : at + _BLOCK_PAIRS] for v in (first, second, place))
+            cross = (own[i] * theirs[k].conj()).sum(axis=1)
+            peak = np.abs(scipy.fft.irfft(cross, size, axis=-1)).max(axis=-1)
+            product = length[i] * lengths[k]
+            out[i, j] = np.divide(peak, product, out=np.zeros(len(i)), where=product > 0)
     return out
 
 
