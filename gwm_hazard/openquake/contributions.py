@@ -7,19 +7,21 @@ import numpy as np
 from numpy.typing import NDArray
 from openquake.hazardlib import map_array
 from openquake.hazardlib.contexts import simple_cmaker
+from openquake.hazardlib.imt import from_string
 
+from gwm_hazard.openquake.branch_names import branch_names
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM, conditions_of
 from gwm_hazard.openquake.rates import pairs
 from gwm_hazard.suite.contributions import Contributions
 from gwm_hazard.units import CONDITIONS
 
-#: Share of the rate of exceedance that ruptures may be left out for.
-NEGLIGIBLE = 1e-6
-
 
 @dataclass(frozen=True)
 class WaveformBranch:
-    """A GWM branch: rows of the contributions, and the conditions of its model there."""
+    """A GWM branch: rows of the contributions, and the conditions of its model there.
+
+    The same GSIM in several tectonic regions is one, of all their ruptures.
+    """
 
     name: str
     gsim: GenerativeWaveformGMM
@@ -39,8 +41,20 @@ class SiteHazard:
     investigation_time: float
 
 
+@dataclass(frozen=True)
+class _Part:
+    """A piece of a GWM branch: its first row and the conditions of the model."""
+
+    name: str
+    start: int
+    conditions: dict[str, NDArray[np.float64]]
+
+
 def site_hazard(dstore: Any, imts: tuple[str, ...], site: int = 0) -> SiteHazard:
     """All ruptures of a classical or disaggregation calculation that reach a site.
+
+    Branches are lognormal, as in OpenQuake's disaggregation, also one with ``distribution =
+    "empirical"``. Two arrays (rows, measures) are held at once, rows being ruptures times branches.
 
     Parameters
     ----------
@@ -67,32 +81,32 @@ def site_hazard(dstore: Any, imts: tuple[str, ...], site: int = 0) -> SiteHazard
     full_lt = source["full_lt"].init()
     weights = np.asarray(source["weights"][:], dtype=np.float64)
     weights = weights.reshape(len(weights), -1)[:, -1]
-    names = {b.gsim: b.id for b in full_lt.gsim_lt.branches}
+    names = branch_names(full_lt.gsim_lt)
     branches = tuple(dict.fromkeys(names.values()))
 
     rates, means, sigmas, rows, ids, found = [], [], [], [], [], []
-    waveforms: dict[str, list[tuple[Any, int, dict[str, NDArray[np.float64]]]]] = {}
+    waveforms: dict[GenerativeWaveformGMM, list[_Part]] = {}
     ruptures, start = 0, 0
-    for cmaker, group in pairs(source):
-        ctx = group[group["sids"] == site].view(np.recarray)
+    for cmaker, pair in pairs(source, site):
+        ctx = _possible(cmaker, pair)
         if not len(ctx):
             continue
-        mean, sigma = _moments(cmaker, ctx, imts)
+        mean, sigma = _moments(cmaker, ctx, imts, names)
         occurrence = np.asarray(cmaker.get_occ_rates(ctx), dtype=np.float64)
-        found.append(ctx)
+        found.append(_conditions(ctx))
         for g, (gsim, realizations) in enumerate(cmaker.gsims.items()):
             weight = weights[np.asarray(realizations, dtype=np.int64)].sum()
             if weight == 0:
                 continue
-            name = names.get(gsim, str(gsim).strip())
+            name = names[cmaker.trt, gsim]
             rates.append(weight * occurrence)
             means.append(mean[g])
             sigmas.append(sigma[g])
             rows.append(ruptures + np.arange(len(ctx)))
             ids.append(np.full(len(ctx), branches.index(name)))
             if isinstance(gsim, GenerativeWaveformGMM):
-                part = (gsim, start, conditions_of(gsim, ctx))
-                waveforms.setdefault(name, []).append(part)
+                part = _Part(name, start, conditions_of(gsim, ctx))
+                waveforms.setdefault(gsim, []).append(part)
             start += len(ctx)
         ruptures += len(ctx)
     if not rates:
@@ -110,7 +124,7 @@ def site_hazard(dstore: Any, imts: tuple[str, ...], site: int = 0) -> SiteHazard
     )
     return SiteHazard(
         contributions,
-        tuple(_branch(name, parts) for name, parts in waveforms.items()),
+        tuple(_branch(gsim, parts) for gsim, parts in waveforms.items()),
         site,
         float(sites.lons[site]),
         float(sites.lats[site]),
@@ -130,8 +144,14 @@ def mean_level(dstore: Any, imt: str, poe: float, site: int = 0) -> float:
     oq = dstore["oqparam"]
     if imt not in oq.imtls:
         raise ValueError(f"imt = {imt!r}: the job has curves of {', '.join(oq.imtls)}")
-    key = "hcurves-stats" if "hcurves-stats" in source else "hcurves-rlzs"
-    curve = source[key][site, 0, list(oq.imtls).index(imt)]
+    statistics = list(oq.hazard_stats())
+    if "hcurves-stats" in source and "mean" in statistics:
+        curves = source["hcurves-stats"][site, statistics.index("mean")]
+    elif "hcurves-rlzs" in source and source["hcurves-rlzs"].shape[1] == 1:
+        curves = source["hcurves-rlzs"][site, 0]
+    else:
+        raise ValueError("the calculation has no mean hazard curves: set mean = true in the job")
+    curve = curves[list(oq.imtls).index(imt)]
     if not curve[-1] < poe < curve[0]:
         raise ValueError(
             f"poe = {poe:g}: the curve of {imt} goes from {curve[0]:.3g} to {curve[-1]:.3g} in "
@@ -140,36 +160,66 @@ def mean_level(dstore: Any, imt: str, poe: float, site: int = 0) -> float:
     return float(map_array.compute_hazard_maps(curve[None, :], oq.imtls[imt], [poe])[0, 0])
 
 
+def _possible(cmaker: Any, ctx: np.recarray) -> np.recarray:
+    """The ruptures that occur at all, by magnitude: the order in which OpenQuake gives moments."""
+    if not len(ctx):
+        return ctx
+    occurring = ctx[np.asarray(cmaker.get_occ_rates(ctx)) > 0]
+    return occurring[np.argsort(occurring["mag"], kind="stable")].view(np.recarray)
+
+
 def _moments(
-    cmaker: Any, ctx: np.recarray, imts: tuple[str, ...]
+    cmaker: Any, ctx: np.recarray, imts: tuple[str, ...], names: dict[tuple[str, Any], str]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean and total sigma of ln IM by GSIM, (n_gsims, n_ruptures, n_imts)."""
-    asked = simple_cmaker(list(cmaker.gsims), imts, truncation_level=cmaker.truncation_level)
-    try:
-        moments = asked.get_mean_stds([ctx])  # (4, G, M, U)
-    except (KeyError, ValueError, NotImplementedError) as exc:
-        raise ValueError(
-            f"a branch of {', '.join(str(g).splitlines()[0] for g in cmaker.gsims)} does not give "
-            f"all of {', '.join(imts)} ({exc}): leave the measure out (--imts, --periods)"
-        ) from exc
+    options = {
+        "truncation_level": cmaker.truncation_level,
+        "horiz_comp_to_geom_mean": cmaker.horiz_comp,
+    }
+    for gsim in cmaker.gsims:
+        for imt in imts:
+            if not _gives(gsim, imt, ctx[:1], options):
+                raise ValueError(
+                    f"imt = {imt!r}: branch {names[cmaker.trt, gsim]!r} "
+                    f"({type(gsim).__name__}) does not give it; leave it out (--imts, --periods), "
+                    "or take the branch out of the logic tree"
+                )
+    asked = simple_cmaker(list(cmaker.gsims), imts, **options)
+    moments = asked.get_mean_stds([ctx])  # (4, G, M, U)
     return moments[0].transpose(0, 2, 1), moments[1].transpose(0, 2, 1)
 
 
-def _table(found: list[np.recarray]) -> dict[str, NDArray[np.float64]]:
+def _gives(gsim: Any, imt: str, ctx: NDArray[Any], options: dict[str, Any]) -> bool:
+    """Whether a GSIM gives a measure at this rupture."""
+    kinds = {kind.__name__ for kind in gsim.DEFINED_FOR_INTENSITY_MEASURE_TYPES}
+    try:
+        if kinds and from_string(imt).string.split("(")[0] not in kinds:
+            return False
+        simple_cmaker([gsim], [imt], **options).get_mean_stds([ctx])
+    except (KeyError, ValueError, NotImplementedError):
+        return False
+    return True
+
+
+def _conditions(ctx: np.recarray) -> dict[str, NDArray[np.float64]]:
+    """The conditions that the ruptures have."""
+    names = [name for name in CONDITIONS if name in (ctx.dtype.names or ())]
+    return {name: np.asarray(ctx[name], dtype=np.float64) for name in names}
+
+
+def _table(found: list[dict[str, NDArray[np.float64]]]) -> dict[str, NDArray[np.float64]]:
     """The conditions of all ruptures that every group has."""
-    common = set.intersection(*(set(ctx.dtype.names or ()) for ctx in found))
+    common = set.intersection(*(set(part) for part in found))
     return {
-        name: np.concatenate([np.asarray(ctx[name], dtype=np.float64) for ctx in found])
+        name: np.concatenate([part[name] for part in found])
         for name in CONDITIONS
         if name in common
     }
 
 
-def _branch(
-    name: str, parts: list[tuple[Any, int, dict[str, NDArray[np.float64]]]]
-) -> WaveformBranch:
-    """A GWM branch whose ruptures came in several groups."""
-    gsim = parts[0][0]
-    rows = [start + np.arange(len(next(iter(c.values())))) for _, start, c in parts]
-    conditions = {k: np.concatenate([c[k] for _, _, c in parts]) for k in parts[0][2]}
-    return WaveformBranch(name, gsim, np.concatenate(rows), conditions)
+def _branch(gsim: GenerativeWaveformGMM, parts: list[_Part]) -> WaveformBranch:
+    """A GWM branch whose ruptures came in several pieces, maybe of several tectonic regions."""
+    names = dict.fromkeys(part.name for part in parts)
+    rows = [p.start + np.arange(len(next(iter(p.conditions.values())))) for p in parts]
+    conditions = {k: np.concatenate([p.conditions[k] for p in parts]) for k in parts[0].conditions}
+    return WaveformBranch(", ".join(names), gsim, np.concatenate(rows), conditions)

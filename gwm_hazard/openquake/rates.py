@@ -11,6 +11,7 @@ from openquake.hazardlib import map_array
 from openquake.hazardlib.contexts import read_cmakers, read_ctx_by_grp
 from openquake.hazardlib.source_group import read_src_group
 
+from gwm_hazard.openquake.branch_names import branch_names
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM, exceedance_of
 
 log = logging.getLogger(__name__)
@@ -21,7 +22,7 @@ CHUNK = 20_000
 
 @dataclass(frozen=True)
 class Branch:
-    """A branch with ``GenerativeWaveformGMM``: its id and the realizations that use it."""
+    """A branch with ``GenerativeWaveformGMM``: its name and the realizations that use it."""
 
     id: str
     gsim: GenerativeWaveformGMM
@@ -32,11 +33,12 @@ class Branch:
 def branches(dstore: Any) -> list[Branch]:
     """The GWM branches of a calculation with the realizations that use them."""
     full_lt = dstore["full_lt"].init()
-    ids = {
-        b.gsim: b.id for b in full_lt.gsim_lt.branches if isinstance(b.gsim, GenerativeWaveformGMM)
-    }
+    names: dict[GenerativeWaveformGMM, str] = {}
+    for (_, gsim), name in branch_names(full_lt.gsim_lt).items():
+        if isinstance(gsim, GenerativeWaveformGMM):
+            names.setdefault(gsim, name)
     found = []
-    for gsim, name in ids.items():
+    for gsim, name in names.items():
         using = [
             (int(rlz.ordinal), float(np.ravel(rlz.weight)[-1]))
             for rlz in full_lt.get_realizations()
@@ -68,8 +70,8 @@ def hazard_levels(dstore: Any, rlz: int, poes: list[float]) -> NDArray[np.float6
     return np.stack(levels, axis=1)
 
 
-def pairs(dstore: Any) -> Iterator[tuple[Any, np.recarray]]:
-    """ContextMaker and rupture-site pairs of each group, in pieces.
+def pairs(dstore: Any, site: int | None = None) -> Iterator[tuple[Any, np.recarray]]:
+    """ContextMaker and rupture-site pairs of each group, of all sites or one, in pieces.
 
     OpenQuake stores the pairs of calculations with few sites (``max_sites_disagg``); for others
     they are made again from the sources that it stored.
@@ -86,7 +88,9 @@ def pairs(dstore: Any) -> Iterator[tuple[Any, np.recarray]]:
         by_group = {}
     if by_group:
         for group, ctx in by_group.items():
-            yield cmakers[group], ctx
+            here = ctx if site is None else ctx[ctx["sids"] == site].view(np.recarray)
+            for start in range(0, len(here), CHUNK):
+                yield cmakers[group], here[start : start + CHUNK].view(np.recarray)
         return
     if "_csm" not in dstore:
         raise ValueError(
@@ -95,6 +99,8 @@ def pairs(dstore: Any) -> Iterator[tuple[Any, np.recarray]]:
             "fewer sites"
         )
     sitecol = dstore["sitecol"]
+    if site is not None:
+        sitecol = sitecol.filtered([site])
     for key in dstore["_csm"]:
         group = read_src_group(dstore, key)
         cmaker = cmakers[group.grp_id]
