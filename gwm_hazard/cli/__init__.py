@@ -21,6 +21,7 @@ COMMANDS = (
     "generate",
     "im",
     "models",
+    "suite",
     "surface",
     "train",
 )

@@ -58,7 +58,12 @@ def match(ln: Array, target: Target, floor: float = 0.05) -> Match:
 
 
 def select(
-    pool: Array, target: Target, n: int, seed: int, sigma_weight: float = 1.0
+    pool: Array,
+    target: Target,
+    n: int,
+    seed: int,
+    sigma_weight: float = 1.0,
+    group: NDArray[np.int64] | None = None,
 ) -> NDArray[np.int64]:
     """Rows of the pool that together match the target, without repetition, ascending.
 
@@ -69,27 +74,33 @@ def select(
     n : size of the suite
     seed : of the realizations of the target that the first suite is matched to
     sigma_weight : weight of an error of sigma beside one of the mean
+    group : (n_pool,) candidates of the same group are alike: one of them at most is chosen
 
     Raises
     ------
     ValueError
-        A pool smaller than the suite, or values that are not finite.
+        A pool with fewer groups than the suite has motions, or values that are not finite.
     """
     pool = np.ascontiguousarray(pool, dtype=np.float64)
-    if n < 1 or len(pool) < n:
+    if group is None:
+        group = np.arange(len(pool))
+    names, group = np.unique(group, return_inverse=True)
+    if n < 1 or len(names) < n:
         raise ValueError(
-            f"n = {n}: the pool holds {len(pool)} candidates; draw more candidates (a larger "
-            "budget) or ask for fewer motions"
+            f"n = {n}: the pool holds {len(names)} different candidates; draw more (--pool, "
+            "--budget) or ask for fewer motions"
         )
     if not np.isfinite(pool).all():
         row, column = np.argwhere(~np.isfinite(pool))[0]
         raise ValueError(f"candidate {row}: ln {target.imts[column]} = {pool[row, column]}")
-    chosen = _first(pool, target, n, np.random.default_rng([seed, n]))
-    _improve(pool, chosen, target.mean, target.sigma, sigma_weight, PASSES)
+    chosen = _first(pool, group, target, n, np.random.default_rng([seed, n]))
+    _improve(pool, group, chosen, target.mean, target.sigma, sigma_weight, PASSES)
     return np.sort(chosen)
 
 
-def _first(pool: Array, target: Target, n: int, rng: np.random.Generator) -> NDArray[np.int64]:
+def _first(
+    pool: Array, group: NDArray[np.int64], target: Target, n: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
     """The candidates nearest to n realizations of the target, their sample made exact."""
     z = rng.standard_normal((n, len(target.imts)))
     values, vectors = np.linalg.eigh(target.covariance)
@@ -99,7 +110,7 @@ def _first(pool: Array, target: Target, n: int, rng: np.random.Generator) -> NDA
     for i in range(n):
         distance = np.where(free, ((pool - goal[i]) ** 2).sum(axis=1), np.inf)
         chosen[i] = int(np.argmin(distance))
-        free[chosen[i]] = False
+        free[group == group[chosen[i]]] = False
     return chosen
 
 
@@ -116,12 +127,12 @@ def _misfit(total, squares, n, mean, sigma, weight):  # type: ignore[no-untyped-
 
 
 @numba.njit(cache=True)
-def _improve(pool, chosen, mean, sigma, weight, passes):  # type: ignore[no-untyped-def]
+def _improve(pool, group, chosen, mean, sigma, weight, passes):  # type: ignore[no-untyped-def]
     n, columns = chosen.size, pool.shape[1]
-    used = np.zeros(len(pool), dtype=np.bool_)
+    used = np.zeros(len(pool), dtype=np.bool_)  # by group
     total, squares = np.zeros(columns), np.zeros(columns)
     for i in chosen:
-        used[i] = True
+        used[group[i]] = True
     # about the target's mean, so that the squares lose no digits
     centred = pool - mean
     zero = np.zeros(columns)
@@ -136,7 +147,7 @@ def _improve(pool, chosen, mean, sigma, weight, passes):  # type: ignore[no-unty
         for k in range(n):
             old, found = chosen[k], -1
             for candidate in range(len(pool)):
-                if used[candidate]:
+                if used[group[candidate]] and group[candidate] != group[old]:
                     continue
                 for m in range(columns):
                     trial_total[m] = total[m] - centred[old, m] + centred[candidate, m]
@@ -147,7 +158,8 @@ def _improve(pool, chosen, mean, sigma, weight, passes):  # type: ignore[no-unty
                 if value < best - 1e-12:
                     best, found = value, candidate
             if found >= 0:
-                used[old], used[found] = False, True
+                used[group[old]] = False
+                used[group[found]] = True
                 chosen[k] = found
                 for m in range(columns):
                     total[m] += centred[found, m] - centred[old, m]

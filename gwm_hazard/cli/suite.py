@@ -1,0 +1,215 @@
+"""``gwm-hazard suite``: accelerograms that together carry the hazard of a site."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from gwm_hazard.suite.study import Study
+
+_DEFAULT_PERIODS = "0.1:3:20"
+
+
+@click.command(
+    context_settings={"ignore_unknown_options": True},  # -1 is a calculation
+    epilog="\b\nExample:\n"
+    '  gwm-hazard suite demos/managua/job.ini --poe 0.02 --imt "SA(0.5)" -n 20 -o suite',
+)
+@click.argument("calculation", metavar="CALC_ID|JOB.INI")
+@click.option("--output", "-o", type=click.Path(file_okay=False, path_type=Path), required=True,
+              help="Folder of motions, tables and page.")  # fmt: skip
+@click.option("--poe", type=float, required=True,
+              help="Probability of exceedance in the job's investigation time.")  # fmt: skip
+@click.option("--target", type=click.Choice(["cs", "gcim", "uhs", "scenario"]), default="cs",
+              show_default=True, help="Conditional spectrum, generalized conditional intensity "
+              "measures, uniform hazard spectrum, or all ruptures as they occur.")  # fmt: skip
+@click.option("--imt", default="", help='Conditioning measure, e.g. "SA(0.5)".')
+@click.option("-n", "n", default=20, show_default=True, help="Motions.")
+@click.option("--site", default="0", show_default=True,
+              help="Id of the site, or LON,LAT (the nearest site of the job).")  # fmt: skip
+@click.option("--branch", default="", help="GWM branch that draws; needed where there are several.")
+@click.option("--periods", default="",
+              help="Of the target: FROM:TO:COUNT, log-spaced, or a list, s; by default "
+              f"{_DEFAULT_PERIODS}, or those that the code asks for.")  # fmt: skip
+@click.option("--imts", default="", help="Further measures of the target; of gcim by default "
+              "PGA,PGV,CAV,RSD595.")  # fmt: skip
+@click.option("--correlation", default="measured", show_default=True,
+              help="Between measures: measured from the branch's own ensembles, or a published "
+              "model (see docs/suites.md).")  # fmt: skip
+@click.option("--stripes", type=click.IntRange(0), default=0,
+              help="Suites at so many levels, for consistency with the hazard curves.")  # fmt: skip
+@click.option("--max-scale", default=1.0, show_default=True, help="Largest factor on a motion.")
+@click.option("--pool", type=int, default=None, help="Candidates; by default 20 a motion, 400 at "
+              "least.")  # fmt: skip
+@click.option("--budget", default=400_000, show_default=True, help="Waveforms to draw, at most.")
+@click.option("--tolerance", default=0.05, show_default=True,
+              help="Half-width of the band about the level, ln units.")  # fmt: skip
+@click.option("--method", type=click.Choice(["direct", "walk"]), default="direct",
+              show_default=True, help="Plain draws, or a walk in the noise.")  # fmt: skip
+@click.option("--weights", type=click.Choice(["occurrence", "exceedance"]), default="occurrence",
+              show_default=True, help="Disaggregation: level equalled, or exceeded.")  # fmt: skip
+@click.option("--code", type=click.Choice(["asce7-22", "ec8"]), default=None,
+              help="Check the match rules of a design code as well.")  # fmt: skip
+@click.option("--first-mode", default="", metavar="T[,T]",
+              help="For the code: first-mode periods of the two directions, s.")  # fmt: skip
+@click.option("--format", "-f", "formats", multiple=True,
+              help="Format of the exporter for the accelerograms; repeat.")  # fmt: skip
+@click.option("--seed", default=0, show_default=True)
+@click.option("--device", default="auto", show_default=True, help="cpu, cuda or auto.")
+def suite(
+    calculation: str,
+    output: Path,
+    poe: float,
+    target: str,
+    imt: str,
+    n: int,
+    site: str,
+    branch: str,
+    periods: str,
+    imts: str,
+    correlation: str,
+    stripes: int,
+    max_scale: float,
+    pool: int | None,
+    budget: int,
+    tolerance: float,
+    method: str,
+    weights: str,
+    code: str | None,
+    first_mode: str,
+    formats: tuple[str, ...],
+    seed: int,
+    device: str,
+) -> None:
+    """Accelerograms that together carry the hazard of a site, and the proof that they do.
+
+    From a classical or disaggregation calculation of OpenQuake (its number, -1 for the last; the
+    path of its calc_N.hdf5; or a job.ini, which is run first): the distribution of spectra given
+    the hazard level, candidates drawn for the ruptures that control it, and a choice among them
+    that matches its mean and scatter at all periods.
+    """
+    import openquake.calculators  # noqa: F401  (finds this package's hooks)
+
+    from gwm_hazard.cli.benchmark import _Bars, _listed
+    from gwm_hazard.openquake import calculation as made
+    from gwm_hazard.openquake.suites import GCIM, Request, make_study
+    from gwm_hazard.suite import design
+    from gwm_hazard.suite.build import Settings
+    from gwm_hazard.suite.output import write
+
+    settings = Settings(
+        target=target,
+        imt=imt.strip(),
+        n=n,
+        pool=pool if pool is not None else max(20 * n, 400),
+        tolerance=tolerance,
+        max_scale=max_scale,
+        budget=budget,
+        seed=seed,
+        weights=weights,
+        method=method,
+    )
+    modes = first_modes(code, first_mode)
+    wanted = [f"SA({t:g})" for t in spread(periods or ("" if code else _DEFAULT_PERIODS))]
+    if code:
+        wanted += design.measures(code, *modes)
+    further = _listed(imts) or (GCIM if target == "gcim" else ())
+    request = Request(
+        poe=poe,
+        settings=settings,
+        imts=(*wanted, *further),
+        site=place(site),
+        branch=branch,
+        correlation=correlation,
+        stripes=stripes,
+        device=device,
+        about={"command": shlex.join(["gwm-hazard", *sys.argv[1:]])},
+    )
+    is_job = calculation.endswith(".ini")
+    if is_job and not Path(calculation).is_file():
+        raise FileNotFoundError(f"{calculation}: no such job file")
+    dstore = made.run(Path(calculation)) if is_job else made.read(calculation)
+    with dstore, _Bars() as progress:
+        study = make_study(dstore, request, progress)
+        checks = design.code_checks(study, code, *modes) if code else ()
+        page = write(study, output, formats, checks, lambda share: progress("page", share))
+    click.echo(summary(study))
+    click.echo(f"{page}")
+
+
+def spread(text: str) -> list[float]:
+    """Periods: "0.1:3:20" are 20 log-spaced ones, to 3 digits; else a list, "0.2,0.5,1"."""
+    import numpy as np
+
+    if not text:
+        return []
+    try:
+        if ":" in text:
+            low, high, count = text.split(":")
+            found = np.geomspace(float(low), float(high), int(count)).tolist()
+        else:
+            found = [float(t) for t in text.split(",") if t.strip()]
+        if not found or min(found) <= 0:
+            raise ValueError
+    except ValueError:
+        raise click.BadParameter(
+            f"--periods {text}: write FROM:TO:COUNT, 0.1:3:20, or a list, 0.2,0.5,1"
+        ) from None
+    return sorted({float(f"{t:.3g}") for t in found})
+
+
+def first_modes(code: str | None, text: str) -> tuple[float, float]:
+    """First-mode periods of the two directions, the smaller first; T stands for both."""
+    if not code:
+        return (0.0, 0.0)
+    try:
+        found = [float(t) for t in text.split(",")]
+        if len(found) not in (1, 2) or min(found) <= 0:
+            raise ValueError
+    except ValueError:
+        raise click.BadParameter(
+            f"--code {code} needs --first-mode T or T,T, the first-mode periods of the building "
+            f"in s; it was {text!r}"
+        ) from None
+    return min(found), max(found)
+
+
+def place(text: str) -> int | tuple[float, float]:
+    """A site: its id, or LON,LAT."""
+    try:
+        if "," in text:
+            lon, lat = text.split(",")
+            return float(lon), float(lat)
+        return int(text)
+    except ValueError:
+        raise click.BadParameter(f"--site {text}: write an id, or LON,LAT in degrees") from None
+
+
+def summary(study: Study) -> str:
+    """What was found, in a few lines."""
+    import numpy as np
+
+    lines = []
+    for suite in study.suites:
+        t, m, pool = suite.target, suite.match, suite.candidates
+        years = 1.0 / t.rate
+        at = f"{t.conditioning} = {t.level:.4g}, " if t.conditioning else ""
+        scatter = np.abs(m.sigma_error[np.isfinite(m.sigma_error)])
+        lines.append(
+            f"{t.kind}, {at}{years:,.0f} years: {len(suite)} of {len(pool)} candidates "
+            f"({pool.draws:,} draws); median within {100 * np.abs(m.mean_error).max():.1f} %"
+            + (f", sigma within {100 * scatter.max():.1f} %" if len(scatter) else "")
+        )
+    if len(study.consistency):
+        others = study.consistency[study.consistency["imt"] != study.suites[0].target.conditioning]
+        lines.append(
+            f"implied rates over the hazard's: {others['ratio'].min():.2f} to "
+            f"{others['ratio'].max():.2f}"
+        )
+    lines.append(f"{study.about['seconds']:.0f} s")
+    return "\n".join(lines)

@@ -1,0 +1,257 @@
+"""Suites of accelerograms from a finished calculation: what ``gwm-hazard suite`` does."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from gwm_hazard.intensity import parse_imt
+from gwm_hazard.models.registry import load_model
+from gwm_hazard.openquake import correlation as published_correlation
+from gwm_hazard.openquake.contributions import (
+    SiteHazard,
+    WaveformBranch,
+    mean_level,
+    site_hazard,
+)
+from gwm_hazard.provenance import software_versions
+from gwm_hazard.scenario import Scenarios
+from gwm_hazard.suite.build import (
+    Settings,
+    Source,
+    check_consistency,
+    make_suite,
+    make_target,
+    stripe_targets,
+)
+from gwm_hazard.suite.contributions import Contributions
+from gwm_hazard.suite.correlation import controlling, measured
+from gwm_hazard.suite.study import Study, Suite
+from gwm_hazard.suite.target import Correlation, Target
+
+log = logging.getLogger(__name__)
+
+#: Measures of a generalized conditional intensity measure target beside the spectrum.
+GCIM = ("PGA", "PGV", "CAV", "RSD595")
+
+#: Annual rates at which the consistency with the hazard curves is shown, and that of stripes
+#: reaches to: from 100 to 2,500 years.
+CHECKED_RATES = (1e-2, 4e-3, 2e-3, 1e-3, 4e-4)
+
+#: Scenarios and draws that the correlation is measured from.
+SCENARIOS, DRAWS = 50, 40
+
+#: Hazard curves of the page: levels a measure, and the rates they go from and to.
+CURVE_LEVELS, CURVE_RATES = 30, (0.9, 1e-5)
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for: the site, the hazard, and the settings of the suites.
+
+    Attributes
+    ----------
+    poe : probability of exceedance in the job's investigation time
+    site : id, or (lon, lat), of which the nearest site of the job is taken
+    imts : measures of the target; the conditioning one is added
+    branch : GWM branch that draws; "" where the job has one
+    correlation : "measured", or the name of a published model
+    stripes : suites at so many levels; 0 for one at ``poe``
+    settings : of the suites
+    device : of the model
+    """
+
+    poe: float
+    settings: Settings
+    imts: tuple[str, ...]
+    site: int | tuple[float, float] = 0
+    branch: str = ""
+    correlation: str = "measured"
+    stripes: int = 0
+    device: str = "auto"
+    about: dict[str, Any] = field(default_factory=dict)
+
+
+def make_study(dstore: Any, request: Request, progress: Progress | None = None) -> Study:
+    """Targets and suites for a site of a classical or disaggregation calculation.
+
+    Raises
+    ------
+    ValueError
+        A site, branch, measure or poe that the calculation does not have; too few candidates.
+    """
+    started = time.perf_counter()
+    settings = request.settings
+    tell = progress or (lambda what, share: None)
+    oq = dstore["oqparam"]
+    if not 0 < request.poe < 1:
+        raise ValueError(f"poe = {request.poe:g}: must be between 0 and 1")
+    site = _site(dstore, request.site)
+    imts = _measures(request.imts, settings.imt)
+    tell("hazard", 0.0)
+    hazard = site_hazard(dstore, imts, site)
+    c = hazard.contributions
+    branch = _branch(hazard, request.branch)
+    model = load_model(branch.gsim.model, request.device)
+    source = Source(branch.name, model, branch.rows, branch.conditions, site)
+    rate = -np.log1p(-request.poe) / oq.investigation_time
+    remarks = []
+    if settings.imt in oq.imtls:
+        theirs = mean_level(dstore, settings.imt, request.poe, site)
+        ours = c.level(settings.imt, rate)
+        if abs(ours / theirs - 1.0) > 0.02:
+            remarks.append(
+                f"OpenQuake's mean curve, interpolated, has {settings.imt} = {theirs:.4g} at this "
+                f"poe, the sum over ruptures {ours:.4g}: give the job more levels"
+            )
+    correlation, told = _correlation(request, source, c, rate, imts)
+    tell("hazard", 1.0)
+    targets: tuple[Target, ...]
+    if request.stripes:
+        rarest = min(min(CHECKED_RATES), rate)
+        targets = stripe_targets(c, correlation, rarest, request.stripes, settings)
+    else:
+        targets = (make_target(c, correlation, rate, settings),)
+    suites: list[Suite] = []
+    for i, target in enumerate(targets):
+        what = f"suite {i + 1} of {len(targets)}" if len(targets) > 1 else "candidates"
+        tell(what, 0.0)
+        suites.append(make_suite(c, source, target, settings, lambda s, w=what: tell(w, s)))  # type: ignore[misc]
+    table = pd.DataFrame()
+    if request.stripes:
+        rates = [r for r in CHECKED_RATES if r < 0.8 * c.rate.sum()]
+        table = check_consistency(c, suites, imts, rates)
+    for remark in remarks:
+        log.warning(remark)
+    return Study(
+        tuple(suites),
+        c,
+        model,
+        settings.component,
+        hazard.lon,
+        hazard.lat,
+        float(dstore["sitecol"].filtered([site]).vs30[0]),
+        float(oq.investigation_time),
+        _curves(c),
+        table,
+        {
+            "calculation_id": int(dstore.calc_id),
+            "calculation": oq.description,
+            "checksum": str(dstore["/"].attrs.get("checksum32", "")),
+            "site": site,
+            "poe": request.poe,
+            "branch": branch.name,
+            "branches": list(c.branches),
+            "settings": asdict(settings),
+            "correlation": told,
+            "stripes": request.stripes,
+            "remarks": remarks,
+            "seconds": time.perf_counter() - started,
+            "draws": int(sum(s.candidates.draws for s in suites)),
+            "software": software_versions(),
+            **request.about,
+        },
+    )
+
+
+#: Periods that differ by less, as a share, are one.
+SAME_PERIOD = 0.03
+
+
+def _measures(asked: tuple[str, ...], conditioning: str) -> tuple[str, ...]:
+    """Measures of the target, each once, the conditioning one in the place of its near twin."""
+    if not conditioning:
+        return tuple(dict.fromkeys(asked))
+    wanted = parse_imt(conditioning)
+    kept = []
+    for imt in asked:
+        other = parse_imt(imt)
+        twin = other.name == wanted.name == "SA" and (
+            abs(other.period / wanted.period - 1.0) < SAME_PERIOD
+        )
+        if imt != conditioning and not twin:
+            kept.append(imt)
+    spectral = [i for i in [*kept, conditioning] if i.startswith("SA(")]
+    rest = [i for i in [*kept, conditioning] if not i.startswith("SA(")]
+    return tuple(dict.fromkeys([*sorted(spectral, key=lambda i: parse_imt(i).period), *rest]))
+
+
+def _site(dstore: Any, asked: int | tuple[float, float]) -> int:
+    """Id of a site, or of the one nearest to (lon, lat)."""
+    sites = dstore["sitecol"]
+    if not isinstance(asked, tuple):
+        return int(asked)
+    from openquake.hazardlib.geo.geodetic import geodetic_distance
+
+    lon, lat = asked
+    if not (-180 <= lon <= 180 and -90 <= lat <= 90):
+        raise ValueError(f"site = {lon:g},{lat:g}: write LON,LAT in degrees")
+    away = geodetic_distance(lon, lat, sites.lons, sites.lats)
+    nearest = int(np.argmin(away))
+    if away[nearest] > 1.0:
+        raise ValueError(
+            f"site = {lon:g},{lat:g}: the nearest site of the job, {sites.lons[nearest]:g},"
+            f"{sites.lats[nearest]:g} (id {sites.sids[nearest]}), is {away[nearest]:.1f} km away; "
+            "run the job for this site"
+        )
+    return int(sites.sids[nearest])
+
+
+def _branch(hazard: SiteHazard, name: str) -> WaveformBranch:
+    found = {w.name: w for w in hazard.waveforms}
+    if not found:
+        raise ValueError(
+            "the calculation has no branch with GenerativeWaveformGMM: add one to its ground-"
+            "motion logic tree; a small weight does"
+        )
+    if name and name not in found:
+        raise ValueError(f"branch = {name!r}: the GWM branches are {', '.join(found)}")
+    if not name and len(found) > 1:
+        raise ValueError(f"several GWM branches, {', '.join(found)}: name one (--branch)")
+    return found[name] if name else next(iter(found.values()))
+
+
+def _correlation(
+    request: Request, source: Source, c: Contributions, rate: float, imts: tuple[str, ...]
+) -> tuple[Correlation, str]:
+    """The correlation, and what the page says of it."""
+    if request.correlation != "measured":
+        return published_correlation.published(request.correlation), request.correlation
+    share = c.rate[source.rows]
+    if request.settings.imt:
+        level = c.level(request.settings.imt, rate)
+        share = c.density(request.settings.imt, level)[source.rows]
+    rows = controlling(share, SCENARIOS)
+    scenarios = Scenarios(**{k: v[rows] for k, v in source.conditions.items()})
+    found = measured(
+        source.model,
+        scenarios,
+        imts,
+        DRAWS,
+        request.settings.seed,
+        component=request.settings.component,
+    )
+    return found, (
+        f"measured from {SCENARIOS * DRAWS} draws of branch {source.branch} for "
+        f"{SCENARIOS} ruptures that control the level"
+    )
+
+
+def _curves(c: Contributions) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Mean hazard curves of all measures."""
+    total = c.rate.sum()
+    out = {}
+    for imt in c.imts:
+        ends = [c.level(imt, CURVE_RATES[0] * total), c.level(imt, min(CURVE_RATES[1], total / 10))]
+        levels = np.geomspace(ends[0], ends[1], CURVE_LEVELS)
+        out[imt] = (levels, c.hazard(imt, levels))
+    return out

@@ -1,0 +1,51 @@
+"""The rules of a design code, applied to the suites of a study."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gwm_hazard.suite import codes
+from gwm_hazard.suite.motions import draw_again, spectra
+from gwm_hazard.suite.study import Study
+
+
+def measures(code: str, t_lower: float, t_upper: float) -> tuple[str, ...]:
+    """Measures that a target needs for a code: SA at its periods, and PGA where it asks for it."""
+    return tuple(_imt(t) for t in codes.required_periods(code, t_lower, t_upper))
+
+
+def code_checks(
+    study: Study, code: str, t_lower: float, t_upper: float
+) -> tuple[list[codes.Check], ...]:
+    """The checks of each suite.
+
+    Spectra are those of the motions as scaled, in the code's component; the target is the median
+    of the suite's target, RotD50, turned into the maximum direction where the code asks for it
+    (Shahi and Baker 2014).
+
+    Raises
+    ------
+    ValueError
+        A target without the measures of :func:`measures`.
+    """
+    periods = np.array(codes.required_periods(code, t_lower, t_upper))
+    component = codes.component(code)
+    ratio = codes.maximum_direction_ratio(periods) if component == "RotD100" else 1.0
+    found = []
+    for suite in study.suites:
+        for imt in measures(code, t_lower, t_upper):
+            if imt not in suite.target.imts:
+                raise ValueError(f"{code}: the target has no {imt}; add it to its measures")
+        at = [suite.target.imts.index(imt) for imt in measures(code, t_lower, t_upper)]
+        motions = draw_again(study, suite)
+        sa = np.empty((len(suite), len(periods)))
+        spectral = periods > 0
+        sa[:, spectral] = spectra(motions, component, periods[spectral])
+        sa[:, ~spectral] = np.exp(suite.ln)[:, np.array(at)[~spectral]]  # PGA, RotD50 in both
+        goal = np.exp(suite.target.mean[at]) * ratio
+        found.append(codes.check(code, sa, periods, goal, t_lower, t_upper))
+    return tuple(found)
+
+
+def _imt(period: float) -> str:
+    return f"SA({period:g})" if period > 0 else "PGA"
