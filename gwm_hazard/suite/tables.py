@@ -102,9 +102,9 @@ def target_table(study: Study) -> pd.DataFrame:
                     "unit": [parse_imt(imt).measure.unit for imt in target.imts],
                     "period_s": [period(imt) for imt in target.imts],
                     "target_median": np.exp(target.mean),
-                    "target_sigma": target.sigma,
+                    "target_sigma": target.sigma.round(9),
                     "suite_median": np.exp(got.mean),
-                    "suite_sigma": got.sigma,
+                    "suite_sigma": got.sigma.round(9),
                     "median_error": got.mean_error,
                     "sigma_error": got.sigma_error,
                 }

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from gwm_hazard.benchmark.style import RC
 from gwm_hazard.suite.motions import epsilon, ruptures_of
+from gwm_hazard.suite.report.figures import CHOSEN
 from gwm_hazard.suite.study import Study, Suite
 
 if TYPE_CHECKING:
@@ -27,6 +28,12 @@ DISTANCES = {
 #: Inner edges of the bins of epsilon, and their colours.
 EPSILONS = (-1.0, 0.0, 1.0, 2.0)
 COLOURS = ("#2166ac", "#92c5de", "#e6e6e6", "#f4a582", "#b2182b")
+
+#: Share of the target at each end of magnitude and of distance that is not shown.
+TRIMMED = 0.005
+
+#: Groups of epsilon with a smaller share, %, are too thin to see.
+LEAST = 0.05
 
 _STEPS = (0.1, 0.2, 0.25, 0.5, 1, 2, 2.5, 5, 10, 20, 25, 50, 100)
 
@@ -52,13 +59,24 @@ def disaggregation(study: Study, suite: Suite) -> Figure | None:
     mag_edges = bins(mag, weight, drawn_mag)
     dist_edges = bins(dist, weight, drawn_dist)
     with mpl.rc_context(RC):
-        figure = Figure(figsize=(9.6, 5.4), layout="constrained")
+        figure = Figure(figsize=(9.6, 5.8), layout="constrained")
         shown = ["mag", "dist", "eps"] if eps is not None else ["mag", "dist"]
-        plan = [["map", name] for name in shown]
-        axes = figure.subplot_mosaic(plan, width_ratios=[1.35, 1.0])
+        plan = figure.add_gridspec(len(shown), 2, width_ratios=[1.35, 1.0])
+        axes = {name: figure.add_subplot(plan[k, 1]) for k, name in enumerate(shown)}
+        axes["map"] = figure.add_subplot(plan[:, 0])
         _map(figure, axes["map"], mag, dist, weight, mag_edges, dist_edges, distance)
-        axes["map"].plot(drawn_dist, drawn_mag, "o", ms=5, mfc="none", mec="black", mew=1.1,
-                         label=f"motions of the suite ({len(suite)})")  # fmt: skip
+        places, count = np.unique([drawn_dist, drawn_mag], axis=1, return_counts=True)
+        axes["map"].scatter(
+            places[0],
+            places[1],
+            s=22 * count,
+            facecolors=CHOSEN,
+            edgecolors="white",
+            linewidths=0.8,
+            alpha=0.85,
+            zorder=3,
+            label=f"the {len(suite)} motions, area by number",
+        )
         axes["map"].legend(loc="upper left", frameon=True, framealpha=0.9)
         _bars(axes["mag"], mag, weight, eps, mag_edges, drawn_mag)
         axes["mag"].set_xlabel("magnitude")
@@ -78,11 +96,11 @@ def disaggregation(study: Study, suite: Suite) -> Figure | None:
 
 
 def bins(values: Array, weight: Array, drawn: Array, most: int = 16) -> Array:
-    """Edges at round numbers over what holds all but 0.1 % of the weight at each end."""
+    """Edges at round numbers, over what is drawn and all of the weight but `TRIMMED`."""
     order = np.argsort(values)
     total = np.cumsum(weight[order])
-    low = values[order][np.searchsorted(total, 0.001 * total[-1])]
-    high = values[order][np.searchsorted(total, 0.999 * total[-1])]
+    low = values[order][np.searchsorted(total, TRIMMED * total[-1])]
+    high = values[order][np.searchsorted(total, (1.0 - TRIMMED) * total[-1])]
     low, high = min(low, drawn.min()), max(high, drawn.max())
     step = next((s for s in _STEPS if (high - low) / s <= most - 2), _STEPS[-1])
     first = np.floor(low / step)
@@ -94,11 +112,17 @@ def _map(
     distance: str,
 ) -> None:  # fmt: skip
     """Magnitude against distance, a tint by the share of the target."""
+    from matplotlib.colors import PowerNorm
+
     share, _, _ = np.histogram2d(dist, mag, bins=(dists, mags), weights=100 * weight)
     share[share <= 0] = np.nan
-    image = ax.pcolormesh(dists, mags, share.T, cmap="YlGnBu", vmin=0)
-    figure.colorbar(image, ax=ax, location="bottom", label="share of the target (%)",
-                    shrink=0.7, aspect=30)  # fmt: skip
+    image = ax.pcolormesh(dists, mags, share.T, cmap="YlGnBu", edgecolors="white", linewidth=0.4,
+                          norm=PowerNorm(0.5, vmin=0))  # fmt: skip
+    bar = figure.colorbar(image, ax=ax, location="bottom", label="share of the target (%)",
+                          shrink=0.8, aspect=30)  # fmt: skip
+    most = np.nanmax(share)
+    marks = [0.0, *(m for m in (0.1, 0.5, 2, 5, 10, 20, 40, 70) if most / 50 <= m <= most)]
+    bar.set_ticks(marks, labels=[f"{m:g}" for m in marks])
     ax.set_xlabel(f"{DISTANCES[distance]} (km)")
     ax.set_ylabel("magnitude")
     ax.grid(False)
@@ -115,7 +139,9 @@ def _bars(
     base = np.zeros(len(centre))
     for k, (name, colour) in enumerate(zip(names, colours, strict=True)):
         mine = groups == k
-        height, _ = np.histogram(np.clip(values[mine], edges[0], edges[-1]), edges,
+        if 100 * weight[mine].sum() < LEAST:
+            continue
+        height, _ = np.histogram(values[mine], edges,
                                  weights=100 * weight[mine])  # fmt: skip
         ax.bar(centre, height, width, bottom=base, color=colour, edgecolor="0.4", linewidth=0.3,
                label=name)  # fmt: skip

@@ -72,7 +72,8 @@ def embedded(motions: Motions, row: int) -> dict[str, Any]:
     """
     acceleration = motions.acceleration[row]
     velocity, displacement = velocity_and_displacement(acceleration, motions.dt_s)
-    parts, peaks, ends = [], [], []
+    parts: list[NDArray[np.int16]] = []
+    peaks, ends = [], []
     for (_, _, unit), values in zip(
         QUANTITIES, (acceleration.astype(np.float64), velocity, displacement), strict=True
     ):

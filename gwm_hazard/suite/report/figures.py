@@ -15,6 +15,7 @@ from gwm_hazard.suite.tables import period
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 Array = NDArray[np.float64]
@@ -27,6 +28,9 @@ MEDIAN_LIMIT, SIGMA_LIMIT = 0.10, 0.20
 
 #: Shown of a spectrum beyond the periods of the target, as a factor.
 BEYOND = 2.0
+
+#: Numbers on a logarithmic axis.
+MOST_MARKS = 6
 
 #: Panels of the figure of hazard consistency.
 MOST_PANELS = 8
@@ -83,6 +87,7 @@ def spectra(suite: Suite, periods: Array, sa: Array, component: str) -> Figure:
         ax.set_yscale("log")
         ax.set_xlim(periods[0], periods[-1])
         _plain_ticks(ax, periods)
+        _plain_log(ax.yaxis)
         ax.set_xlabel("period (s)")
         ax.set_ylabel(f"SA, 5 % damping, {component} (g)")
         ax.legend(loc="lower left")
@@ -132,8 +137,8 @@ def measures(suite: Suite, imts: tuple[str, ...], values: Array) -> Figure:
         if imt in target.imts:
             m = target.imts.index(imt)
             mean, sigma = target.mean[m], target.sigma[m]
-            ends = np.log([x[0], x[-1]]) + np.array([-1.0, 1.0]) * max(sigma, 0.1)
-            grid = np.linspace(*ends, 200)
+            margin = max(float(sigma), 0.1)
+            grid = np.linspace(np.log(x[0]) - margin, np.log(x[-1]) + margin, 200)
             if sigma > 0:
                 cdf = ndtr((grid - mean) / sigma)
                 bound = kolmogorov(n)
@@ -144,7 +149,8 @@ def measures(suite: Suite, imts: tuple[str, ...], values: Array) -> Figure:
                 ax.axvline(np.exp(mean), color=TARGET, label="target")
         share = np.arange(n + 1) / n
         ax.step(np.r_[x[0], x], share, where="post", color=SUITE, lw=1.8, label="suite")
-        _log_axis(ax)
+        ax.set_xscale("log")
+        _plain_log(ax.xaxis)
         unit = parse_imt(imt).measure.unit
         ax.set_title(imt if imt in target.imts else f"{imt} (not in the target)")
         ax.set_xlabel(f"{imt} ({unit})")
@@ -157,18 +163,17 @@ def measures(suite: Suite, imts: tuple[str, ...], values: Array) -> Figure:
     return figure
 
 
-def _log_axis(ax: Axes) -> None:
-    """A logarithmic axis that tells a few plain numbers, however short it is."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
-    ax.set_xscale("log")
-    low, high = ax.get_xlim()
-    subs = (1.0,) if high / low > 300 else (1.0, 3.0) if high / low > 30 else (1.0, 2.0, 5.0)
-    if high / low < 5:
-        subs = tuple(float(s) for s in range(1, 10))
-    ax.xaxis.set_major_locator(LogLocator(subs=subs))
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
-    ax.xaxis.set_minor_formatter(NullFormatter())
+def _plain_log(axis: Axis) -> None:
+    """A few plain numbers on a logarithmic axis, however short or long it is."""
+    low, high = axis.get_view_interval()
+    decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+    for digits in ((1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9), (1, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,)):
+        marks = [d * 10.0**k for k in decades for d in digits]
+        marks = [m for m in marks if low <= m <= high]
+        if len(marks) <= MOST_MARKS:
+            break
+    axis.set_ticks(marks, [f"{m:g}" for m in marks])
+    axis.set_ticks([], minor=True)
 
 
 def kolmogorov(n: int, significance: float = 0.10) -> float:
@@ -199,7 +204,7 @@ def correlations(suite: Suite) -> Figure:
         axes = figure.subplots(1, 2)
         for ax, (title, matrix) in zip(axes, both, strict=True):
             matrix = np.where(np.outer(free, free), matrix, np.nan)
-            image = ax.imshow(matrix, vmin=-1, vmax=1, cmap="RdBu_r")
+            image = ax.imshow(matrix, vmin=-1, vmax=1, cmap=mpl.colormaps["RdBu_r"].resampled(20))
             ax.set_title(title)
             ax.set_facecolor("0.92")
             size = 7 if n <= 24 else 5
@@ -243,7 +248,8 @@ def consistency(study: Study) -> Figure:
         inside = levels[(hazard > low) & (hazard < high)]
         if len(inside) > 1:
             ax.set_xlim(0.8 * inside[0], 1.25 * inside[-1])
-        _log_axis(ax)
+        ax.set_xscale("log")
+        _plain_log(ax.xaxis)
         ax.set_ylim(low, high)
         ax.set_title(imt)
         ax.set_xlabel(f"{imt} ({parse_imt(imt).measure.unit})")

@@ -150,6 +150,8 @@ def _suite(study: Study, suite: Suite, table: pd.DataFrame) -> dict[str, Any]:
         if (suite.scale != 1).any()
         else "none",
         "median": f"{100 * largest(got.mean_error):.1f} %",
+        "median_at": _worst(target.imts, got.mean_error),
+        "sigma_at": _worst(target.imts, got.sigma_error),
         "median_ok": largest(got.mean_error) <= figures.MEDIAN_LIMIT,
         "sigma": "–" if np.isnan(sigma) else f"{100 * sigma:.1f} %",
         "sigma_ok": not sigma > figures.SIGMA_LIMIT,
@@ -162,10 +164,14 @@ def _suite(study: Study, suite: Suite, table: pd.DataFrame) -> dict[str, Any]:
     }
 
 
+#: How the page calls the conditions.
+LABELS = {"mag": "M", "rrup": "Rrup", "rhypo": "Rhypo", "rjb": "RJB", "hypo_depth": "depth"}
+
+
 def _columns(study: Study, table: pd.DataFrame) -> list[tuple[str, str, str]]:
     """Columns of the table of motions on the page: name, label, unit."""
     varying = [c for c in CONDITIONS if c in table and c != "vs30"]
-    out = [(c, {"mag": "M"}.get(c, c), "" if c == "mag" else CONDITIONS[c].unit) for c in varying]
+    out = [(c, LABELS.get(c, c), "" if c == "mag" else CONDITIONS[c].unit) for c in varying]
     if table["epsilon"].notna().any():
         out.append(("epsilon", "ε", ""))
     if (table["scale"] != 1).any():
@@ -173,6 +179,12 @@ def _columns(study: Study, table: pd.DataFrame) -> list[tuple[str, str, str]]:
     first = study.suites[0].target.conditioning
     measures = dict.fromkeys([*([first] if first else []), *STANDARD_MEASURES])
     return out + [(m, m, parse_imt(m).measure.unit) for m in measures]
+
+
+def _worst(imts: Sequence[str], errors: Any) -> str:
+    """The measure with the largest error; "" where there is none."""
+    sizes = np.where(np.isfinite(errors), np.abs(errors), -1.0)
+    return imts[int(np.argmax(sizes))] if sizes.max() >= 0 else ""
 
 
 def _match(suite: Suite) -> list[dict[str, Any]]:
@@ -190,8 +202,8 @@ def _match(suite: Suite) -> list[dict[str, Any]]:
                     for v in (
                         np.exp(target.mean[m]),
                         np.exp(got.mean[m]),
-                        target.sigma[m],
-                        got.sigma[m],
+                        target.sigma[m].round(9),
+                        got.sigma[m].round(9),
                     )
                 ],
                 "median_error": percent(median),
@@ -205,7 +217,8 @@ def _match(suite: Suite) -> list[dict[str, Any]]:
 
 def percent(value: float) -> str:
     """A relative error, signed, in per cent."""
-    return "–" if not np.isfinite(value) else f"{100 * value:+.1f} %".replace("-", "−")
+    text = "–" if not np.isfinite(value) else f"{100 * value:+.1f} %".replace("-", "−")
+    return text.replace("−0.0", "0.0").replace("+0.0", "0.0")
 
 
 def _implied(study: Study) -> dict[str, Any]:

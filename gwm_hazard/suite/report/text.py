@@ -19,7 +19,7 @@ KINDS = {
 }
 
 #: Entries of ``Study.about`` that have their own place on the page.
-TOLD = ("command", "remarks", "software")
+TOLD = ("command", "correlation", "remarks", "software")
 
 MATCHING = (
     "The motions are not matched to the target spectrum one by one, and this program does not do "
@@ -107,41 +107,63 @@ def _target(study: Study) -> str:
         parts = [f"{name} {100 * s:.0f} %" for name, s in zip(c.branches, share, strict=True)]
         at = f" at {hazard_text(study, study.suites[0])}" if len(study.suites) > 1 else ""
         text += f" Shares of the branches in the target{at}: {', '.join(parts)}."
+    if target.kind != "uhs" and study.about.get("correlation"):
+        text += f" Correlation between the measures: {study.about['correlation']}."
     return text
 
 
 def _candidates(study: Study) -> str:
-    suites = study.suites
-    first, card = suites[0], study.model.card
-    draws = sum(s.candidates.draws for s in suites)
-    kept = sum(s.candidates.kept for s in suites)
-    pool = sum(len(s.candidates) for s in suites)
-    n = len(next(iter(first.conditions.values())))
+    suites, card = study.suites, study.model.card
+    draws, kept, pool, n = (
+        sum(values)
+        for values in zip(
+            *((s.candidates.draws, s.candidates.kept, len(s.candidates), len(s)) for s in suites),
+            strict=True,
+        )
+    )
+    ruptures = len(next(iter(suites[0].conditions.values())))
     text = (
         f"All motions are drawn by the generative model `{card.name}` {card.version} (branch "
-        f"{first.branch}), three components at once, for the {n:,} ruptures of the calculation. "
-        f"It took {draws:,} waveforms to find {kept:,} "
+        f"{suites[0].branch}), {_count(len(card.components))} at once, for the {ruptures:,} "
+        "ruptures of the calculation"
     )
-    text += (
-        "motions at the level of the conditioning measure"
-        if first.target.conditioning
-        else "motions"
-    )
-    text += (
-        f"; {pool:,} of them, thinned by their importance weights so that each counts alike, are "
-        f"the pool that {sum(len(s) for s in suites):,} were chosen from. The target may rest on "
-        "several branches; the motions are those of this one."
-    )
+    settings = study.about.get("settings") or {}
+    if not suites[0].target.conditioning:
+        text += f". The pool are {pool:,} draws; {n:,} of them were chosen."
+    elif settings.get("method") == "walk":
+        text += (
+            ", by a search in the space of the model's noise: populations of pairs of a rupture "
+            "and a noise walk towards the noise that the level needs, by moves that keep the noise "
+            "standard normal (preconditioned Crank-Nicolson), so that a motion is as likely as one "
+            f"found by plain draws. It took {draws:,} waveforms to find the pool of {pool:,} at "
+            f"the level of the conditioning measure, of which {n:,} were chosen, no two of "
+            "much the same noise."
+        )
+    else:
+        text += (
+            f". It took {draws:,} waveforms to find {kept:,} at the level of the conditioning "
+            f"measure; {pool:,} of them, thinned by their importance weights so that each counts "
+            f"alike, are the pool that {n:,} were chosen from."
+        )
+    if len(study.contributions.branches) > 1:
+        text += (
+            f" The target rests on {len(study.contributions.branches)} branches, the motions are "
+            "those of this one: the choice brings them to the target of all."
+        )
     return text
+
+
+def _count(components: int) -> str:
+    return {1: "one component", 2: "two components", 3: "three components"}[components]
 
 
 def _selection(study: Study) -> str:
     scale = np.concatenate([s.scale for s in study.suites])
     text = (
         "The suite is the set of candidates whose mean and standard deviation of ln are together "
-        "closest to the target's at all measures: realizations of the target first, each motion "
-        "then replaced by the candidate that lowers the misfit most until none does (Jayaram et "
-        "al. 2011; Baker and Lee 2018). "
+        "closest to the target's at all measures: first those nearest to random realizations of "
+        "the target, then each is replaced by the candidate that lowers the misfit most, until "
+        "none does (Jayaram et al. 2011; Baker and Lee 2018). "
     )
     if (scale == 1).all():
         return text + "No motion is scaled."
@@ -192,7 +214,7 @@ def sources(study: Study) -> list[str]:
 
 def entries(about: dict[str, Any]) -> list[tuple[str, str]]:
     """The rest of ``Study.about`` as names and values, groups one level deep."""
-    out = []
+    out: list[tuple[str, str]] = []
     for name, value in about.items():
         if name in TOLD:
             continue

@@ -70,6 +70,21 @@
     for (let i = 0; i < xs.length; i++) i ? c.lineTo(xs[i], ys[i]) : c.moveTo(xs[i], ys[i]);
     c.stroke();
   }
+  /** A time history: each column of the screen from its lowest to its highest value. */
+  function outline(c, values, x, y) {
+    c.beginPath();
+    for (let j = 0; j < values.length;) {
+      const column = Math.floor(x(j)), first = values[j];
+      let low = first, high = first, last = first;
+      for (; j < values.length && Math.floor(x(j)) === column; j++) {
+        last = values[j];
+        low = Math.min(low, last);
+        high = Math.max(high, last);
+      }
+      for (const v of [first, low, high, last]) c.lineTo(column + 0.5, y(v));
+    }
+    c.stroke();
+  }
   /** Colours of the components: the horizontals, then the vertical. */
   function componentColours(k) {
     const n = data.components.length;
@@ -105,20 +120,16 @@
         c.fillRect(x(first), top + 1, x(last) - x(first), strip - 2);
         c.strokeStyle = k.line;
         line(c, left, middle, right, middle);
-        const values = history(m, q, i), own = m.peaks[q][i] / peak * half, xs = [], ys = [];
-        let most = 0;
-        for (let j = 0; j < values.length; j++) {
-          xs.push(x(m.duration * j / (values.length - 1)));
-          ys.push(middle - own * values[j]);
-          if (Math.abs(values[j]) > Math.abs(values[most])) most = j;
-        }
+        const values = history(m, q, i), own = m.peaks[q][i] / peak * half;
+        const at = j => x(m.duration * j / (values.length - 1)), y = v => middle - own * v;
         c.strokeStyle = inks[i];
-        c.lineWidth = q === 0 ? 0.9 : 1.2;
-        curve(c, xs, ys);
+        c.lineWidth = 1.2;
+        outline(c, values, at, y);
         c.lineWidth = 1;
+        const most = values.reduce((best, v, j) => Math.abs(v) > Math.abs(values[best]) ? j : best, 0);
         c.strokeStyle = k.text;
         c.beginPath();
-        c.arc(xs[most], ys[most], 2.6, 0, 7);
+        c.arc(at(most), y(values[most]), 2.6, 0, 7);
         c.stroke();
         c.font = "12px system-ui, sans-serif";
         c.fillStyle = k.soft;
