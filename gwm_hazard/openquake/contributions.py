@@ -54,9 +54,9 @@ def site_hazard(dstore: Any, imts: tuple[str, ...], site: int = 0) -> SiteHazard
     """All ruptures of a classical or disaggregation calculation that reach a site.
 
     Branches are lognormal, as in OpenQuake's disaggregation, also one with ``distribution =
-    "empirical"``. Of several branches the annual rates are averaged; OpenQuake's mean curve averages
-    the probabilities in the investigation time, which is the same for small ones. Two arrays
-    (rows, measures) are held at once, rows being ruptures times branches.
+    "empirical"``. Of several branches the annual rates are averaged; OpenQuake's mean curve has
+    the average of the probabilities in the investigation time, the same for small ones. Two
+    arrays (rows, measures) are held at once, rows being ruptures times branches.
 
     Parameters
     ----------

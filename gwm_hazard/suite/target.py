@@ -117,22 +117,19 @@ def conditional(
     c = contributions
     if level is None:
         level = c.level(conditioning, rate)
-    share = c.density(conditioning, level) if weights == "occurrence" else c.exceedance(
-        conditioning, level
-    )  # fmt: skip
-    total = share.sum()
-    if not total > 0:
+    rates = c.density if weights == "occurrence" else c.exceedance
+    weight = rates(conditioning, level)
+    if not weight.sum() > 0:
         raise ValueError(f"no rupture reaches {conditioning} = {level:g}: take a larger poe")
-    weight = share / total
+    weight = weight / weight.sum()
     matrix = correlation_matrix(c.imts, correlation)
     rho = matrix[c.column(conditioning)]
-    eps = c.epsilon(conditioning, level)
-    means = c.mean + eps[:, None] * c.sigma * rho  # Baker (2011), eq. 5
+    reaching = np.flatnonzero(weight)  # of many ruptures most are cut off below the level
+    sigma, share = c.sigma[reaching], weight[reaching]
+    eps = c.epsilon(conditioning, level)[reaching]
+    means = c.mean[reaching] + eps[:, None] * sigma * rho  # Baker (2011), eq. 5
     within = matrix - np.outer(rho, rho)  # Baker (2011), eq. 6, for pairs
-    mean = weight @ means
-    covariance = np.einsum("k,ki,kj,ij->ij", weight, c.sigma, c.sigma, within, optimize=True)
-    deviation = means - mean
-    covariance += (deviation * weight[:, None]).T @ deviation  # Lin et al. (2013), eq. 15
+    mean, covariance = _mixture(share, means, sigma, within)
     return Target(kind, c.imts, mean, covariance, conditioning, level, rate, weight)
 
 
@@ -157,8 +154,18 @@ def scenario(contributions: Contributions, correlation: Correlation) -> Target:
     c = contributions
     weight = c.rate / c.rate.sum()
     matrix = correlation_matrix(c.imts, correlation)
-    mean = weight @ c.mean
-    covariance = np.einsum("k,ki,kj,ij->ij", weight, c.sigma, c.sigma, matrix, optimize=True)
-    deviation = c.mean - mean
-    covariance += (deviation * weight[:, None]).T @ deviation
+    mean, covariance = _mixture(weight, c.mean, c.sigma, matrix)
     return Target("scenario", c.imts, mean, covariance, "", 0.0, float(c.rate.sum()), weight)
+
+
+def _mixture(weight: Array, means: Array, sigma: Array, within: Array) -> tuple[Array, Array]:
+    """Mean and covariance of a mixture of normals: Lin et al. (2013), eq. 14 and 15, for pairs.
+
+    weight (n,), sum 1; means, sigma (n, n_imts); within (n_imts, n_imts), of the normals over
+    their sigmas
+    """
+    mean = weight @ means
+    deviation = means - mean
+    covariance = ((sigma * weight[:, None]).T @ sigma) * within
+    covariance += (deviation * weight[:, None]).T @ deviation
+    return mean, covariance
