@@ -111,13 +111,11 @@ def outline(values: Array, columns: int) -> Array:
     n = len(values)
     if n <= 2 * columns:
         return values
-    edges = np.linspace(0, n, columns + 1).astype(np.int64)
-    out = np.empty(2 * columns)
-    for k in range(columns):
-        part = values[edges[k] : edges[k + 1]]
-        low, high = int(part.argmin()), int(part.argmax())
-        out[2 * k], out[2 * k + 1] = part[min(low, high)], part[max(low, high)]
-    return out
+    width = -(-n // columns)
+    count = -(-n // width)
+    parts = np.pad(values, (0, count * width - n), mode="edge").reshape(count, width)
+    ends = np.sort(np.stack([parts.argmin(axis=1), parts.argmax(axis=1)], axis=1), axis=1)
+    return np.take_along_axis(parts, ends, axis=1).ravel()
 
 
 def significant(build_up: Array, dt_s: float) -> tuple[float, float]:

@@ -1,0 +1,25 @@
+"""A study and its folder, made once for the tests of files and of the page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gwm_hazard.models.registry import load_model
+from gwm_hazard.suite.output import write
+from gwm_hazard.suite.study import Study
+from tests.suite.world import make_checks, make_study
+
+
+@pytest.fixture(scope="session")
+def study() -> Study:
+    """Two suites of six motions, scaled to their levels."""
+    return make_study(load_model("stochastic", "cpu"), rates=(4e-3, 1e-3), scale=True)
+
+
+@pytest.fixture(scope="session")
+def folder(study: Study, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("suite") / "new" / "folder"
+    assert write(study, out, ("csv", "at2"), [make_checks()] * 2) == out / "index.html"
+    return out
