@@ -103,8 +103,9 @@ def bins(values: Array, weight: Array, drawn: Array, most: int = 16) -> Array:
     high = values[order][np.searchsorted(total, (1.0 - TRIMMED) * total[-1])]
     low, high = min(low, drawn.min()), max(high, drawn.max())
     step = next((s for s in _STEPS if (high - low) / s <= most - 2), _STEPS[-1])
-    first = np.floor(low / step)
-    return step * np.arange(first, max(np.floor(high / step), first) + 2)
+    first = np.floor(round(low / step, 9))
+    # rounded, so that 5.6 is not below an edge of 5.6000000000000005
+    return np.round(step * np.arange(first, max(np.floor(high / step), first) + 2), 9)
 
 
 def _map(

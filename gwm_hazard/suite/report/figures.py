@@ -234,8 +234,8 @@ def consistency(study: Study) -> Figure:
     table = study.consistency
     imts = spread(list(dict.fromkeys(table["imt"])), MOST_PANELS)
     figure, axes = grid_of_axes(len(imts), columns=4, width=3.0, height=3.0, sharey=True)
-    rates = table["rate"]
-    low, high = 0.5 * rates.min(), 2.0 * rates.max()
+    rates = table.loc[table["suites"] > 0, ["rate", "suites"]]
+    low, high = 0.6 * rates.min(axis=None), 1.6 * rates.max(axis=None)
     for ax, imt in zip(axes, imts, strict=True):
         part = table[table["imt"] == imt]
         levels, hazard = study.curves[imt]
@@ -245,9 +245,7 @@ def consistency(study: Study) -> Figure:
             part["level"], part["suites"], "o", ms=5, color=SUITE, label="implied by the suites"
         )
         ax.set_yscale("log")
-        inside = levels[(hazard > low) & (hazard < high)]
-        if len(inside) > 1:
-            ax.set_xlim(0.8 * inside[0], 1.25 * inside[-1])
+        ax.set_xlim(0.75 * part["level"].min(), 1.35 * part["level"].max())
         ax.set_xscale("log")
         _plain_log(ax.xaxis)
         ax.set_ylim(low, high)

@@ -92,6 +92,7 @@ def page(
         kind=text.KINDS[study.suites[0].target.kind],
         place=_place(study),
         suites=suites,
+        first=_first(study),
         any_checks=any(checks),
         limits={"median": figures.MEDIAN_LIMIT, "sigma": figures.SIGMA_LIMIT},
         consistency=None if consistency is None else _figure(consistency, folder),
@@ -114,6 +115,15 @@ def page(
             ],
         },
     )
+
+
+def _first(study: Study) -> int:
+    """The suite that is shown first: the one nearest to the probability that was asked for."""
+    asked = study.about.get("poe")
+    if not asked:
+        return 0
+    rate = -np.log1p(-asked) / study.investigation_time
+    return int(np.argmin([abs(np.log(s.target.rate / rate)) for s in study.suites]))
 
 
 def _place(study: Study) -> str:
