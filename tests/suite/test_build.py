@@ -96,10 +96,10 @@ def test_stripes_carry_the_hazard(site: tuple[Contributions, Source]) -> None:
     table = check_consistency(c, suites, ("CAV", "PGV"), (1e-2, 3e-3))
     assert list(table["imt"]) == ["CAV", "CAV", "PGV", "PGV"]
     # fully correlated measures go in steps as the conditioning one does: within half a stripe
-    for row in table.itertuples():
-        step = np.log(levels[1] / levels[0])
-        nearby = c.hazard(row.imt, row.level * np.exp([-step, step]))
-        assert nearby[1] <= row.counted <= nearby[0]
+    step = np.log(levels[1] / levels[0])
+    for imt, level, counted in zip(table["imt"], table["level"], table["counted"], strict=True):
+        nearby = c.hazard(imt, level * np.exp([-step, step]))
+        assert nearby[1] <= counted <= nearby[0]
 
 
 @pytest.mark.parametrize(
