@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,7 @@ from gwm_hazard.suite.report.disaggregation import disaggregation
 from gwm_hazard.suite.report.embed import MOST_MOTIONS, Digest, digest
 from gwm_hazard.suite.report.page import Drawn
 from gwm_hazard.suite.study import Study, Suite
+from gwm_hazard.units import CONDITIONS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -65,9 +66,15 @@ class _Folder:
         with replacing(self.path / name) as temporary:
             temporary.write_text(content, encoding="utf-8")
 
-    def table(self, name: str, table: pd.DataFrame, what: str) -> None:
+    def table(self, name: str, table: pd.DataFrame, what: str, exact: Collection[str] = ()) -> None:
+        """Write a table with 7 digits, but for the columns that must be exact."""
+        short = {
+            str(column): [float(f"{v:.7g}") for v in table[column]]
+            for column in table.select_dtypes("float")
+            if column not in exact
+        }
         with replacing(self.path / name) as temporary:
-            table.to_csv(temporary, index=False, float_format="%.7g")
+            table.assign(**short).to_csv(temporary, index=False)
         self.files[name] = what
 
     def figure(self, name: str, figure: Figure) -> dict[str, Path]:
@@ -148,7 +155,8 @@ def write(
     with open_records(out.path / WAVEFORMS) as records:
         names = records.table["name"].tolist()
     table = tables.motion_table(study, names, digests)
-    out.table("motions.csv", table, "a row a motion: scenario, epsilon, scale, measures, key")
+    what = "a row a motion: scenario, epsilon, scale, measures, key"
+    out.table("motions.csv", table, what, exact=(*CONDITIONS, "scale"))  # as the key, they draw it
     out.table("target.csv", tables.target_table(study), "target and suite by measure")
     if not study.consistency.empty:
         out.table("consistency.csv", study.consistency, "rates implied by the suites")

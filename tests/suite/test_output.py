@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.typing import NDArray
 
 from gwm_hazard.catalogue.store import open_catalogue
 from gwm_hazard.data.records import read_records
 from gwm_hazard.intensity import intensity_measures_array
 from gwm_hazard.models.registry import load_model
-from gwm_hazard.noise import noise_from_text
+from gwm_hazard.noise import MixedNoise, Noise, noise_from_text
 from gwm_hazard.scenario import Scenarios
 from gwm_hazard.suite import output
+from gwm_hazard.suite.candidates import Proposal, measured
 from gwm_hazard.suite.motions import Motions, husid, spectra, velocity_and_displacement
 from gwm_hazard.suite.output import write
 from gwm_hazard.suite.report.embed import outline, significant
@@ -85,17 +88,43 @@ def test_waveforms_have_the_measures_of_the_table(folder: Path, table: pd.DataFr
         assert "stochastic" in stored.attrs["model_card"]
 
 
-def test_a_row_of_the_table_draws_its_motion_again(folder: Path, table: pd.DataFrame) -> None:
-    """Key, conditions, model and scale are all that it takes."""
+def drawn_from(row: pd.DataFrame) -> NDArray[np.float32]:
+    """The motion of a row of the table: key, conditions, model and scale are all that it takes."""
     model = load_model("stochastic", "cpu")
-    row = table.iloc[[3]]
     scenario = Scenarios(**{k: row[k].to_numpy() for k in model.card.condition_names})
-    ((_, drawn),) = model.batches(scenario, noise_from_text(list(row["key"])))  # type: ignore[arg-type]
+    noise = cast(Noise, noise_from_text(list(row["key"])))
+    ((_, drawn),) = model.batches(scenario, noise)
+    return np.asarray(drawn[0] * np.float32(row["scale"].iloc[0]))
+
+
+def test_a_row_of_the_table_draws_its_motion_again(folder: Path, table: pd.DataFrame) -> None:
+    drawn = drawn_from(table.iloc[[3]])
     with open_catalogue(folder / "suite.h5") as stored:
-        there = stored["acceleration"][3].values[:, : drawn.shape[2]]
-    np.testing.assert_allclose(
-        drawn[0] * float(row["scale"].iloc[0]), there, atol=2e-6 * np.abs(there).max()
+        there = stored["acceleration"][3].values[:, : drawn.shape[1]]
+    np.testing.assert_allclose(drawn, there, atol=1e-6 * np.abs(there).max())
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_motions_whose_noise_is_a_sum_of_keys(study: Study, tmp_path: Path) -> None:
+    """As a walk finds them; conditions of many digits."""
+    suite = replace(study.suites[0], scale=np.full(6, 1.25))
+    pool = suite.candidates
+    n = len(pool)
+    source = MixedNoise((Noise(3, np.arange(n), 0, 0),), np.ones((n, 1)))
+    source = source.turned(np.linspace(0.0, 0.9, n), Noise(3, 100 + np.arange(n), 0, 0))
+    conditions = {k: v + np.pi / 10 for k, v in suite.conditions.items()}
+    ln = measured(
+        study.model, Proposal(conditions, np.ones(4), None), pool.rupture, source, IMTS, "RotD50"
     )
+    pool = replace(pool, source=source, ln=ln)
+    walked = replace(suite, candidates=pool, conditions=conditions)
+    write(replace(study, suites=(walked,), consistency=pd.DataFrame()), tmp_path)
+    table = pd.read_csv(tmp_path / "motions.csv")
+    drawn = drawn_from(table.iloc[[4]])
+    with open_catalogue(tmp_path / "suite.h5") as stored:
+        there = stored["acceleration"][4].values[:, : drawn.shape[1]]
+        assert len(set(stored["event"].values)) == 6
+    np.testing.assert_allclose(drawn, there, atol=1e-6 * np.abs(there).max())
 
 
 @pytest.mark.usefixtures("no_figures")

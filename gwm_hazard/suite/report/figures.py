@@ -234,8 +234,8 @@ def consistency(study: Study) -> Figure:
     table = study.consistency
     imts = spread(list(dict.fromkeys(table["imt"])), MOST_PANELS)
     figure, axes = grid_of_axes(len(imts), columns=4, width=3.0, height=3.0, sharey=True)
-    rates = table.loc[table["suites"] > 0, ["rate", "suites"]]
-    low, high = 0.6 * rates.min(axis=None), 1.6 * rates.max(axis=None)
+    rates = table[["rate", "suites"]].to_numpy(dtype=np.float64)
+    low, high = 0.6 * float(rates[rates > 0].min()), 1.6 * float(rates.max())
     for ax, imt in zip(axes, imts, strict=True):
         part = table[table["imt"] == imt]
         levels, hazard = study.curves[imt]

@@ -128,22 +128,25 @@ def _candidates(study: Study) -> str:
         "ruptures of the calculation"
     )
     settings = study.about.get("settings") or {}
-    if not suites[0].target.conditioning:
-        text += f". The pool are {pool:,} draws; {n:,} of them were chosen."
+    imt = suites[0].target.conditioning or settings.get("imt", "")
+    near = f"`{imt}` near its level" if imt else "any level"
+    if "tolerance" in settings and imt:
+        near = f"`{imt}` within {100 * settings['tolerance']:.3g} % of its level"
+    if suites[0].target.kind == "scenario":
+        text += f". The pool is {pool:,} draws, of which {n:,} were chosen."
     elif settings.get("method") == "walk":
         text += (
             ", by a search in the space of the model's noise: populations of pairs of a rupture "
             "and a noise walk towards the noise that the level needs, by moves that keep the noise "
             "standard normal (preconditioned Crank-Nicolson), so that a motion is as likely as one "
-            f"found by plain draws. It took {draws:,} waveforms to find the pool of {pool:,} at "
-            f"the level of the conditioning measure, of which {n:,} were chosen, no two of "
-            "much the same noise."
+            f"found by plain draws. It took {draws:,} waveforms to find the pool of {pool:,} with "
+            f"{near}, of which {n:,} were chosen, no two of much the same noise."
         )
     else:
         text += (
-            f". It took {draws:,} waveforms to find {kept:,} at the level of the conditioning "
-            f"measure; {pool:,} of them, thinned by their importance weights so that each counts "
-            f"alike, are the pool that {n:,} were chosen from."
+            f". It took {draws:,} waveforms to find {kept:,} with {near}; {pool:,} of them, "
+            "thinned by their importance weights so that each counts alike, are the pool that "
+            f"{n:,} were chosen from."
         )
     if len(study.contributions.branches) > 1:
         text += (
@@ -175,7 +178,10 @@ def _selection(study: Study) -> str:
 
 def _measures(study: Study) -> str:
     extra = [m for m in STANDARD_MEASURES if m not in study.suites[0].target.imts]
-    said = f"Measures are {study.component} of the two horizontal components, 5 % damping. "
+    of = "the two horizontal components"
+    if len(study.model.card.components) == 1:
+        of = "horizontal motion, inferred from the one component that the model draws"
+    said = f"Measures are {study.component} of {of}, 5 % damping. "
     if extra:
         said += f"{', '.join(extra)} are not in the target: they follow from the motions. "
     return said + (
