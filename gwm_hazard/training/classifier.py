@@ -37,6 +37,9 @@ from gwm_hazard.training.records import Records
 HELD_OUT = 4096
 _BLOCK = 256
 
+#: Frame of a log-spectrogram at which P arrives: 5 s, hop 0.32 s.
+P_FRAME = 5.0 / 0.32
+
 
 class _Objective(nn.Module):
     """Cross-entropy; rare classes count as much as common ones."""
@@ -57,13 +60,39 @@ class _Objective(nn.Module):
 
 
 class _Labelled:
-    def __init__(self, records: Records, labels: NDArray[np.int64]) -> None:
-        self.records, self.labels = records, labels
+    """Batches of images and labels; those of the training are varied."""
+
+    def __init__(self, records: Records, labels: NDArray[np.int64], stage: ClassifierStage) -> None:
+        self.records, self.labels, self.stage = records, labels, stage
         self.train, self.dev = records.train, records.dev
 
     def batch(self, rows: NDArray[np.int64], noise: Noise) -> tuple[torch.Tensor, ...]:
-        image = self.records.images(rows).contiguous(memory_format=torch.channels_last)
-        return image, torch.from_numpy(self.labels[rows])
+        image = self.records.images(rows)
+        # step keys of looks at the dev split lie above
+        if noise.event[0] < 2**61 and (self.stage.stretch or self.stage.cut):
+            image = varied(image, noise, self.stage.stretch, self.stage.cut)
+        label = torch.from_numpy(self.labels[rows])
+        return image.contiguous(memory_format=torch.channels_last), label
+
+
+def varied(image: torch.Tensor, noise: Noise, stretch: float, cut: float) -> torch.Tensor:
+    """Log-spectrograms (n, 3, 128, 128) with another pace after P, and some that end early.
+
+    ``stretch``: sd of ln of the factor on the time after P; a share ``cut`` is silent from a random
+    frame in the second half on.
+    """
+    n, frames = len(image), image.shape[-1]
+    z = torch.from_numpy(noise.normal("stretch", 3))
+    time = torch.arange(frames, dtype=torch.float32)
+    after = torch.clamp(time - P_FRAME, min=0.0) * torch.exp(-stretch * z[:, :1])
+    at = torch.clamp(torch.minimum(time, torch.tensor(P_FRAME)) + after, max=frames - 1.0)
+    low = at.floor().clamp(max=frames - 2.0)
+    part = (at - low)[:, None, None, :]
+    index = low.long()[:, None, None, :].expand(image.shape)
+    out = torch.lerp(image.gather(3, index), image.gather(3, index + 1), part)
+    share, place = (0.5 * (1.0 + torch.erf(z[:, k] / 2**0.5)) for k in (1, 2))
+    end = torch.where(share < cut, frames * 0.5 * (1.0 + place), torch.full((n,), float(frames)))
+    return torch.where(time[None, :] < end[:, None], 1.0, 0.0)[:, None, None] * (out + 1.0) - 1.0
 
 
 def train_classifier(
@@ -84,7 +113,7 @@ def train_classifier(
     labels = classes.labels(records.table["mag"], records.table["rhypo"])
     objective = _Objective(network, np.bincount(labels[records.train], minlength=len(classes)))
     folder.mkdir(parents=True, exist_ok=True)
-    source = _Labelled(records, labels)
+    source = _Labelled(records, labels, stage)
     best = loop.fit(objective, source, stage.fit, folder, fabric, seed=seed, stream="classifier")
     loop.assign(loop.trained(objective), best)
     network = network.cpu().float()

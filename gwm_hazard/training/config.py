@@ -120,7 +120,9 @@ class ClassifierStage:
 
     ``latent_channels`` is half the number of features that are averaged over the image,
     ``embedding`` the numbers that a record is embedded in; ``mag`` and ``rhypo`` (km) are the edges
-    of the classes, by default those of Palgunadi et al. (2025).
+    of the classes, by default those of Palgunadi et al. (2025). ``stretch`` is the sd of ln of a
+    random factor on the time after P, and ``cut`` the share of records that end early, in training:
+    so that what the records of the training have in common counts less.
     """
 
     latent_channels: int = 128
@@ -132,6 +134,8 @@ class ClassifierStage:
     embedding: int = 256
     mag: tuple[float, ...] = (4.0, 4.75, 5.0, 5.5, 6.5, 7.5, 9.1)
     rhypo: tuple[float, ...] = (0.0, 75.0, 100.0, 125.0, 150.0, 175.0, 200.0)
+    stretch: float = 0.0
+    cut: float = 0.0
     fit: Optimisation = field(default_factory=lambda: Optimisation(steps=0))
 
 

@@ -87,8 +87,10 @@ def test_scores_of_a_signal_scaled_by_two() -> None:
     for name, value in expected.items():
         assert np.allclose(a[name], value, atol=1e-6), name
     expected = dict.fromkeys(OLSEN_MAYHEW, 100.0 * erfc(2.0 / 3.0))
-    expected |= {"cumulative energy": 100.0 * erfc(1.2), "energy duration": 100.0,
-                 "cross correlation": 100.0}  # fmt: skip
+    expected |= dict.fromkeys(
+        ("inelastic ratio", "energy duration", "spectral duration", "cross correlation"), 100.0
+    )
+    expected["cumulative energy"] = 100.0 * erfc(1.2)
     for name, value in expected.items():
         assert np.allclose(o[name], value, atol=1e-6), name
     assert a["score"].iloc[0] == pytest.approx(a[list(ANDERSON)].iloc[0].mean())

@@ -116,22 +116,36 @@ def test_memorisation_looks_into_the_training_set(tmp_path, held_out) -> None:  
 
 
 def test_goodness_of_fit_of_a_copy_and_of_a_reconstruction(tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
-    monkeypatch.setattr(goodness_of_fit, "MOST", 20)
-    monkeypatch.setattr(goodness_of_fit, "MOST_TIME_FREQUENCY", 3)
+    monkeypatch.setattr(goodness_of_fit, "MOST", 12)
+    monkeypatch.setattr(goodness_of_fit, "MOST_TIME_FREQUENCY", 2)
     data = made_up(tmp_path, ("good", "trained"))
+    onsets = []
+
+    def twice(acc, dt_s):  # type: ignore[no-untyped-def]
+        onsets.append(np.abs(acc[:, 2]).argmax(axis=1) * dt_s)
+        return 2.0 * acc
+
     data.models["good"] = SimpleNamespace(
-        card=data.models["good"].card, dt_s=0.01, reconstruct=lambda acc, dt_s: 2.0 * acc
+        card=data.models["good"].card,
+        dt_s=0.01,
+        reconstruct=twice,
+        represent=lambda acc, dt_s: -acc,
     )
     found = of(data, goodness_of_fit)
-    anderson = found.tables["Anderson (2004)"]["score"]
-    assert anderson["trained, draw"] > 9.8
-    assert anderson["good, draw"] < 6.0
-    doubled = found.tables["Kristekova et al. (2009)"].loc["good"]
-    assert doubled["envelope"] == pytest.approx(10 * np.exp(-1.0), rel=1e-3)
-    assert doubled["phase"] == pytest.approx(10.0, abs=1e-3)
-    assert found.tables["Anderson (2004)"].loc["good, reconstruction", "C5 PGA"] == pytest.approx(
-        10 / np.e, rel=1e-3
-    )
+    anderson = found.tables["Anderson (2004)"]
+    assert anderson.loc["trained, draw", "score"] > 9.8
+    assert anderson.loc["good, draw", "score"] < 6.0
+    plane = found.tables["Kristekova et al. (2009)"]
+    assert plane.loc["good, reconstruction", "envelope"] == pytest.approx(10 / np.e, rel=1e-3)
+    assert plane.loc["good, reconstruction", "phase"] == pytest.approx(10.0, abs=1e-3)
+    # a change of sign: the envelope is kept, the phase is as wrong as can be
+    assert plane.loc["good, representation alone", "envelope"] == pytest.approx(10.0, abs=1e-3)
+    assert plane.loc["good, representation alone", "phase"] < 3.0
+    assert anderson.loc["good, reconstruction", "C5 PGA"] == pytest.approx(10 / np.e, rel=1e-3)
+    assert (onsets[0] > 4.9).all()
+    assert any("trained cannot reconstruct" in line for line in found.limits)
+    (scores,) = found.scores.values()
+    assert set(scores) == {"good", "trained"}
 
 
 class Bands:

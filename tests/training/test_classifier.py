@@ -21,7 +21,8 @@ from gwm_hazard.models.highfem.classifier import (
     weights_of,
 )
 from gwm_hazard.models.highfem.config import AutoencoderConfig
-from gwm_hazard.training.classifier import train_classifier
+from gwm_hazard.noise import Noise
+from gwm_hazard.training.classifier import P_FRAME, train_classifier, varied
 from gwm_hazard.training.config import ClassifierStage, Data, Optimisation, TrainingConfig
 from gwm_hazard.training.run import started
 from tests.training.conftest import CLASSIFIER
@@ -125,6 +126,22 @@ def test_a_classifier_without_weights_is_refused(tmp_path):
     (folder / "model.safetensors").unlink()
     with pytest.raises(ValueError, match="cannot be read"):
         load_classifier(folder)
+
+
+def test_varied_images_keep_what_comes_before_p_and_stretch_the_rest():
+    frames = torch.arange(128, dtype=torch.float32)
+    ramp = (frames / 64 - 1).expand(400, 3, 128, 128).clone()
+    noise = Noise(1, 5, np.arange(400), 0)
+    assert torch.allclose(varied(ramp, noise, 0.0, 0.0), ramp, atol=1e-6)
+    out = varied(ramp, noise, 0.3, 0.0)
+    assert torch.allclose(out[..., :15], ramp[..., :15], atol=1e-6)
+    # on a ramp the value tells the time it came from: P + (t - P) / factor
+    came = (out[:, 0, 0, 40] + 1) * 64
+    factor = (40 - P_FRAME) / (came - P_FRAME)
+    assert factor.log().mean().abs() < 0.05 and factor.log().std() == pytest.approx(0.3, abs=0.05)
+    ended = (varied(ramp, noise, 0.0, 0.25)[:, 0, 0] == -1.0)[:, 1:]
+    assert ended[:, -1].float().mean() == pytest.approx(0.25, abs=0.07)
+    assert not ended[:, :62].any()
 
 
 class Levels:

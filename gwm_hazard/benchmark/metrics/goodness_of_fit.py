@@ -6,9 +6,10 @@ Three published scales, all for pairs of signals on one time axis:
   goodness of fit in the time-frequency plane, 0 to 10, by ``obspy.signal.tf_misfit``;
 - Anderson (2004, 13th WCEE, paper 243): ten characteristics in narrow bands, 0 to 10; below 4 is
   poor, 4 to 6 fair, 6 to 8 good, above 8 excellent. Two horizontals of one record score "good";
-- Olsen and Mayhew (2010, SRL 81(5): 715-723): eight characteristics, 0 to 100; 45 to 65 is fair,
-  65 to 80 very good, above 80 excellent. Their ratio of inelastic to elastic displacement and
-  spectral durations are left out; weights are equal (they leave them to the user).
+- Olsen and Mayhew (2010, SRL 81(5): 715-723): ten characteristics, 0 to 100; 45 to 65 is fair,
+  65 to 80 very good, above 80 excellent. Weights are equal (they leave them to the user).
+  Inelastic ratios and spectral durations are defined as in the authors' program that the SCEC
+  Broadband Platform distributes (MOGof: GOF_InElFit, GOF_SpecDurFit).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.signal import butter, sosfiltfilt
 from scipy.special import erfc
 
+from gwm_hazard.benchmark.metrics.inelastic import inelastic_ratios, spectral_durations
 from gwm_hazard.intensity import effective_amplitude, rotd
 
 #: Pass-bands, Hz, as the SCEC Broadband Platform scores them; those below Nyquist are used, and
@@ -30,11 +32,15 @@ BANDS_HZ = ((0.1, 0.2), (0.2, 0.5), (0.5, 1.0), (1.0, 2.0), (2.0, 5.0), (5.0, 10
 ANDERSON = ("C1 Arias duration", "C2 energy duration", "C3 Arias intensity", "C4 energy integral",
             "C5 PGA", "C6 PGV", "C7 PGD", "C8 response spectrum", "C9 Fourier spectrum",
             "C10 cross correlation")  # fmt: skip
-OLSEN_MAYHEW = ("PGA", "PGV", "PGD", "response spectrum", "Fourier spectrum", "cumulative energy",
-                "energy duration", "cross correlation")  # fmt: skip
+OLSEN_MAYHEW = ("PGA", "PGV", "PGD", "response spectrum", "Fourier spectrum", "inelastic ratio",
+                "cumulative energy", "energy duration", "spectral duration",
+                "cross correlation")  # fmt: skip
 
 #: Periods of Olsen and Mayhew (2010), s.
 PERIODS_S = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.5, 10.0)
+
+#: Strength reduction factors of the inelastic ratios.
+REDUCTIONS = tuple(1.0 + 0.5 * k for k in range(19))
 
 _ORDER = 2  # of the Butterworth filter in each direction
 _PERIODS_A_BAND = 5
@@ -120,12 +126,14 @@ def anderson(
 def olsen_mayhew(
     signals: ArrayLike, references: ArrayLike, dt_s: float, *, longest_s: float = 10.0
 ) -> pd.DataFrame:
-    """Scores of pairs of accelerograms: a row a pair, eight characteristics and ``score``.
+    """Scores of pairs of accelerograms: a row a pair, ten characteristics and ``score``.
 
     signals, references : (n, nt) m/s2, zero or filtered below 1 / ``longest_s``.
 
     PGA, PGV, PGD; SA at `PERIODS_S` up to ``longest_s``; the Fourier spectrum smoothed over 1/10
-    decade at 30 frequencies; the integral of squared velocity, and its 5 to 75 % duration; the
+    decade at 30 frequencies; the ratio of inelastic to elastic peak displacements at the same
+    periods, the least score over `REDUCTIONS` (2 % hardening, 5 % damping); the integral of squared
+    velocity, and its 5 to 75 % duration; that of the relative velocity of the oscillators; the
     largest correlation over lags. Raises ValueError for other shapes.
     """
     a, b = _pairs(signals, references)
@@ -135,13 +143,17 @@ def olsen_mayhew(
     peaks = [np.stack([np.abs(m).max(axis=1) for m in three], axis=1) for three in motions]
     energy = [np.cumsum(three[1] ** 2, axis=1) * dt_s for three in motions]
     durations = [_duration(e, dt_s, 0.05, 0.75) for e in energy]
+    ratios = [inelastic_ratios(x, dt_s, periods, REDUCTIONS) for x in (a, b)]
+    spectral = [spectral_durations(x, dt_s, periods) for x in (a, b)]
     smooth = [effective_amplitude(x[:, None], dt_s, frequencies, b=62.8) for x in (a, b)]
     columns = [
         *olsen_mayhew_scale(peaks[0], peaks[1]).T,
         olsen_mayhew_scale(*(_response(x, dt_s, periods) for x in (a, b))).mean(axis=1),
         olsen_mayhew_scale(smooth[0], smooth[1]).mean(axis=1),
+        olsen_mayhew_scale(ratios[0], ratios[1]).min(axis=2).mean(axis=1),
         olsen_mayhew_scale(energy[0][:, -1], energy[1][:, -1]),
         olsen_mayhew_scale(durations[0], durations[1]),
+        olsen_mayhew_scale(spectral[0], spectral[1]).mean(axis=1),
         100.0 * np.maximum(_largest_correlation(a, b), 0.0),
     ]
     table = pd.DataFrame(dict(zip(OLSEN_MAYHEW, columns, strict=True)))

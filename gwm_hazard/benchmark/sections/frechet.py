@@ -69,7 +69,7 @@ the share of motions that the network puts in the bin of magnitude and distance 
 scenario: draws should reach what records reach, no less, and no more either. The network sees \
 what distinguished the magnitudes and distances of the motions that it was trained on, and \
 nothing else; a model that was made from the same motions has an advantage. Its distances are \
-in units of its own: compare them within this table only."""
+in units of its own: compare them within this table only. They do not enter the ranking."""
 
 
 def section(data: BenchmarkData) -> Section | Skipped:
@@ -231,9 +231,6 @@ def _add_embeddings(chosen: Sample, out: Section) -> None:
     out.captions[title] = (
         "Records with three components and a clear P onset, which is put at 5 s; the same halves "
         "of events as above."
-    )
-    out.scores["Fréchet distance of embeddings, multiple of real against real"] = _rounded(
-        table["multiple"]
     )
     out.limits += _told(classifier)
 

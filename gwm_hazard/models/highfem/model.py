@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from gwm_hazard.models.base import ModelCard, Range, WaveformModel
-from gwm_hazard.models.highfem import card, sampling
+from gwm_hazard.models.highfem import card, reconstruction, sampling
 from gwm_hazard.models.highfem.config import AutoencoderConfig, BaselineConfig, UNetConfig
 from gwm_hazard.models.highfem.denoiser import LatentDiffusion
 from gwm_hazard.models.highfem.layers import fold_upsampling
@@ -227,6 +227,39 @@ class HighFEMModel(WaveformModel):
             phase = published_phase(IMAGE, IMAGE)
         record = self.representation.inverse(image, phase.to(self.device), self.griffin_lim)
         return highpass(record, self.highpass_hz, self.dt_s) if self.highpass_hz else record
+
+    def reconstruct(self, acceleration: NDArray[np.floating], dt_s: float) -> NDArray[np.float32]:
+        """Records as the model would give them, had it drawn the best latent for each.
+
+        A record's log-spectrogram is encoded (the mean of its latent) and decoded, and phases are
+        retrieved from one start that is the same for all records; the model's high-pass follows.
+        Nothing of a record's phases is kept, not even its sign, so amplitudes and envelopes can be
+        compared with the record's, but wiggles cannot. :meth:`represent` leaves the autoencoder
+        out.
+
+        Parameters
+        ----------
+        acceleration : ndarray, shape (n, 3, nt)
+            m/s2, two horizontals and the vertical, P onset at 5 s as in the training.
+        dt_s : float
+            Must be the model's.
+
+        Returns
+        -------
+        ndarray, shape (n, 3, nt)
+            float32, m/s2; zero after the 40.64 s that the representation holds. Each record's
+            depends on itself alone.
+
+        Raises
+        ------
+        ValueError
+            Another shape or time step.
+        """
+        return reconstruction.through(self, acceleration, dt_s, autoencoder=True)
+
+    def represent(self, acceleration: NDArray[np.floating], dt_s: float) -> NDArray[np.float32]:
+        """As :meth:`reconstruct`, without the autoencoder: what phase retrieval alone changes."""
+        return reconstruction.through(self, acceleration, dt_s, autoencoder=False)
 
     def network(self) -> LatentDiffusion:
         """The networks with their weights, on the device, ready to evaluate."""
