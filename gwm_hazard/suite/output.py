@@ -266,7 +266,7 @@ FIGURES = {
     ),
     "errors": (
         "Errors by period",
-        "Median and standard deviation of the suite beside those of the target.",
+        "How far the suite is from the target. The shaded band holds what counts as a match.",
     ),
     "disaggregation": (
         "Disaggregation",
@@ -281,8 +281,8 @@ FIGURES = {
     ),
     "correlations": (
         "Correlations",
-        "Correlations of ln IM between all pairs of measures, of the target and of the suite. "
-        "Grey: the conditioning measure, which does not vary.",
+        "Correlations of ln IM between all pairs of measures, of the target, where it has scatter, "
+        "and of the suite. Grey: what does not vary.",
     ),
 }
 CONSISTENCY = (

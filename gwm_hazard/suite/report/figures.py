@@ -29,6 +29,9 @@ MEDIAN_LIMIT, SIGMA_LIMIT = 0.10, 0.20
 #: Shown of a spectrum beyond the periods of the target, as a factor.
 BEYOND = 2.0
 
+#: Standard deviation of ln below which a measure counts as constant.
+LEAST_SIGMA = 0.05
+
 #: Numbers on a logarithmic axis.
 MOST_MARKS = 6
 
@@ -191,19 +194,18 @@ def correlations(suite: Suite) -> Figure:
     import matplotlib as mpl
 
     target = suite.target
-    both = (
-        ("target", correlation_of(target.covariance)),
-        (f"suite of {len(suite)}", correlation_of(np.cov(suite.ln.T))),
-    )
-    free = target.sigma > 1e-3
+    shown = [(f"suite of {len(suite)}", np.cov(suite.ln.T))]
+    if target.sigma.max() > 0:
+        shown.insert(0, ("target", target.covariance))
+    free = np.sqrt(np.diag(shown[0][1])) > LEAST_SIGMA
     labels = [imt.removeprefix("SA(").removesuffix(")") + " s" if imt.startswith("SA(") else imt
               for imt in target.imts]  # fmt: skip
     n = len(labels)
     with mpl.rc_context(RC | {"axes.grid": False}):
-        figure = _figure(9.4, 4.7)
-        axes = figure.subplots(1, 2)
-        for ax, (title, matrix) in zip(axes, both, strict=True):
-            matrix = np.where(np.outer(free, free), matrix, np.nan)
+        figure = _figure(0.6 + 4.4 * len(shown), 4.7)
+        axes = list(np.atleast_1d(figure.subplots(1, len(shown))))
+        for ax, (title, covariance) in zip(axes, shown, strict=True):
+            matrix = np.where(np.outer(free, free), correlation_of(covariance), np.nan)
             image = ax.imshow(matrix, vmin=-1, vmax=1, cmap=mpl.colormaps["RdBu_r"].resampled(20))
             ax.set_title(title)
             ax.set_facecolor("0.92")

@@ -208,7 +208,7 @@ def _match(suite: Suite) -> list[dict[str, Any]]:
                 "unit": parse_imt(imt).measure.unit,
                 "conditioning": imt == target.conditioning,
                 "values": [
-                    number(float(v))
+                    number(float(v)) if v else "–"
                     for v in (
                         np.exp(target.mean[m]),
                         np.exp(got.mean[m]),

@@ -130,7 +130,9 @@ def _candidates(study: Study) -> str:
     settings = study.about.get("settings") or {}
     imt = suites[0].target.conditioning or settings.get("imt", "")
     near = f"`{imt}` near its level" if imt else "any level"
-    if "tolerance" in settings and imt:
+    if settings.get("max_scale", 1.0) > 1.0 and imt:
+        near = f"`{imt}` within a factor of {settings['max_scale']:g} of its level"
+    elif "tolerance" in settings and imt:
         near = f"`{imt}` within {100 * settings['tolerance']:.3g} % of its level"
     if suites[0].target.kind == "scenario":
         text += f". The pool is {pool:,} draws, of which {n:,} were chosen."
