@@ -53,15 +53,18 @@ PAIRS = 250
 TWICE = 100
 #: Share of the population that a step leaves effective.
 EFFECTIVE = 0.5
-#: Moves after each step, and s, how much of the noise each makes new.
-MOVES, SINE = 2, 0.6
+#: Moves after each step: until the noise of the pairs correlates by less than SHARED with what it
+#: was before them, on average, or so many.
+SHARED, MOVES = 0.7, 8
+#: s of the first move, the share of moves that are to be accepted, and the limits of s.
+SINE, ACCEPTED, SINES = 0.8, 0.4, (0.1, 0.95)
 #: New ruptures for each pair at the end.
 TRIES = 4
-#: Half-width of the ruptures that are tried, standard deviations of what epsilon leaves open.
-WIDTH = 3.0
-#: Bound of the weights of what is tried; 1.4 % of normal deviations from the forecast exceed it,
-#: and count less than they should.
-BOUND = 1.2
+#: Half-width of C, standard deviations of what one rupture's epsilon leaves open of another's.
+WIDTH = 2.5
+#: Bound of the weights of what is tried. Normal deviations from the forecast exceed it in 3 % of
+#: the cases at most, and then count less than they should.
+BOUND = 1.3
 
 
 @dataclass(frozen=True)
@@ -137,8 +140,8 @@ class _Ruptures:
         self.sigma = sigma[self.rows]
         self.needed = (ln_level - mean[self.rows]) / self.sigma
         self._cumulative = np.cumsum(density[self.rows])
-        #: what is known of one rupture's epsilon from another's: slope and half-width
-        self.slope, self.width = 1.0, np.inf
+        #: what is known of the epsilon of a noise in one rupture from that in another
+        self.slope, self.scale = 1.0, np.inf
 
     def drawn(self, uniform: Array) -> Rows:
         """Ruptures from the disaggregation, as positions here."""
@@ -152,31 +155,34 @@ class _Ruptures:
     def learn(self, first: Array, second: Array, tolerance: float) -> None:
         """How well the epsilon of a noise in one rupture tells that in another."""
         self.slope = float(np.clip((first @ second) / (first @ first), 0.0, 1.0))
-        scatter = float(np.sqrt(np.mean((second - self.slope * first) ** 2)))
-        self.width = WIDTH * scatter + 1.5 * tolerance / float(np.median(self.sigma))
-
-    def _off(self, epsilon: Array) -> Array:
-        """By how many half-widths each rupture is off the forecast, (n, n_ruptures)."""
-        return (self.needed - self.slope * epsilon[:, None]) / self.width
+        scatter = float(np.mean((second - self.slope * first) ** 2))
+        self.scale = WIDTH * np.sqrt(scatter + (tolerance / np.median(self.sigma)) ** 2)
 
     def ln_c(self, epsilon: Array) -> Array:
         """ln of the rate of the ruptures that need about this epsilon, (n,)."""
         out = np.empty(len(epsilon))
         for part in self._parts(len(epsilon)):
-            out[part] = np.log((self.rate / (1.0 + self._off(epsilon[part]) ** 8)).sum(axis=1))
+            out[part] = np.log((self.rate / self._inverse(epsilon[part])).sum(axis=1))
         return out
 
     def tried(self, epsilon: Array, uniform: Array) -> tuple[Rows, Array]:
-        """A rupture for each epsilon, as position, and its rate over the chance that it had."""
+        """A rupture that is likely to need each epsilon, and its rate over its share in C."""
         position, weight = np.empty(len(epsilon), dtype=np.int64), np.empty(len(epsilon))
         for part in self._parts(len(epsilon)):
-            inverse = 1.0 + self._off(epsilon[part]) ** 8
+            inverse = self._inverse(epsilon[part])
             cumulative = np.cumsum(self.rate / inverse, axis=1)
             goal = uniform[part, None] * cumulative[:, -1:]
             at = np.minimum((cumulative <= goal).sum(axis=1), len(self.rows) - 1)
             position[part] = at
             weight[part] = np.take_along_axis(inverse, at[:, None], axis=1)[:, 0]
         return position, weight
+
+    def _inverse(self, epsilon: Array) -> Array:
+        """1 over the share of its rate with which each rupture counts in C, (n, n_ruptures).
+
+        Nearly 1 for what is forecast, and never so large that a rupture could not be tried.
+        """
+        return 1.0 + ((self.needed - self.slope * epsilon[:, None]) / self.scale) ** 8
 
     def _parts(self, n: int) -> Iterator[slice]:
         size = max(1, 4_000_000 // len(self.rows))
@@ -237,22 +243,25 @@ def _walked(draws: _Draws, ruptures: _Ruptures, tolerance: float) -> _Population
     """A population whose noise is what the ruptures need."""
     fresh, u = draws.fresh(PAIRS)
     position = ruptures.drawn(u[:, 0])
-    first = ruptures.epsilon(position, draws.above(ruptures.rows[position], fresh))
-    noise = MixedNoise.of(fresh)
-    if np.isinf(ruptures.width):
+    epsilon = ruptures.epsilon(position, draws.above(ruptures.rows[position], fresh))
+    if np.isinf(ruptures.scale):
         other = ruptures.drawn(draws.fresh(TWICE)[1][:, 0])
         again = draws.above(ruptures.rows[other], fresh.take(slice(TWICE)))
-        ruptures.learn(first[:TWICE], ruptures.epsilon(other, again), tolerance)
-    now = _Population(noise, first, ruptures.ln_c(first))
-    power = 0.0
+        ruptures.learn(epsilon[:TWICE], ruptures.epsilon(other, again), tolerance)
+    now = _Population(MixedNoise.of(fresh), epsilon, ruptures.ln_c(epsilon))
+    power, sine = 0.0, SINE
     while power < 1.0:
         step = _step(now.ln_c, 1.0 - power)
-        power += step
-        weight = np.exp(step * (now.ln_c - now.ln_c.max()))
-        rows = _resampled(weight, float(ndtr(fresh.take([0]).normal(f"step {power}", 1)[0, 0])))
+        power = min(power + step, 1.0)
+        rows = _resampled(step * now.ln_c, draws.fresh(1)[1][0, 0])
         now = _Population(now.noise.take(rows), now.epsilon[rows], now.ln_c[rows])
+        shared = np.ones(PAIRS)
         for _ in range(MOVES):
-            now = _moved(draws, ruptures, now, power)
+            now, accepted = _moved(draws, ruptures, now, power, sine)
+            shared *= np.where(accepted, np.sqrt(1.0 - sine**2), 1.0)
+            sine = float(np.clip(sine * np.exp(accepted.mean() - ACCEPTED), *SINES))
+            if shared.mean() < SHARED:
+                break
     return now
 
 
@@ -272,27 +281,30 @@ def _step(ln_c: Array, most: float) -> float:
     return low
 
 
-def _resampled(weight: Array, uniform: float) -> Rows:
+def _resampled(ln_weight: Array, uniform: float) -> Rows:
     """Systematic resampling: rows in proportion to their weights, as many as there are."""
-    n = len(weight)
-    cumulative = np.cumsum(weight)
+    n = len(ln_weight)
+    cumulative = np.cumsum(np.exp(ln_weight - ln_weight.max()))
     at = np.searchsorted(cumulative, (np.arange(n) + uniform) / n * cumulative[-1], side="right")
     return np.minimum(at, n - 1)
 
 
-def _moved(draws: _Draws, ruptures: _Ruptures, now: _Population, power: float) -> _Population:
-    """One move of each pair, accepted after Metropolis and Hastings; its rupture is drawn anew."""
+def _moved(
+    draws: _Draws, ruptures: _Ruptures, now: _Population, power: float, sine: float
+) -> tuple[_Population, NDArray[np.bool_]]:
+    """One move of each pair, its rupture drawn anew, and which Metropolis and Hastings accept."""
     fresh, u = draws.fresh(len(now.epsilon))
     position = ruptures.drawn(u[:, 0])
-    above = draws.above(ruptures.rows[position], now.noise.turned(SINE, fresh))
+    above = draws.above(ruptures.rows[position], now.noise.turned(sine, fresh))
     epsilon = ruptures.epsilon(position, above)
     ln_c = ruptures.ln_c(epsilon)
     accepted = np.log(u[:, 1]) < power * (ln_c - now.ln_c)
-    return _Population(
-        now.noise.turned(np.where(accepted, SINE, 0.0), fresh),
+    moved = _Population(
+        now.noise.turned(np.where(accepted, sine, 0.0), fresh),
         np.where(accepted, epsilon, now.epsilon),
         np.where(accepted, ln_c, now.ln_c),
     )
+    return moved, accepted
 
 
 def _matched(
@@ -302,10 +314,10 @@ def _matched(
     pair = np.repeat(np.arange(len(now.epsilon)), TRIES)
     _, u = draws.fresh(len(pair))
     position, weight = ruptures.tried(now.epsilon[pair], u[:, 0])
-    above = draws.above(ruptures.rows[position], now.noise.take(pair))
-    inside = np.abs(above) <= tolerance
+    noise = now.noise.take(pair)
+    inside = np.abs(draws.above(ruptures.rows[position], noise)) <= tolerance
     take = inside & (u[:, 1] < weight / BOUND)
-    return position[take], now.noise.take(pair[take]), int(inside.sum())
+    return position[take], noise.take(take), int(inside.sum())
 
 
 def families(noise: MixedNoise) -> Rows:

@@ -55,7 +55,7 @@ def test_a_budget_that_does_not_do_says_what_to_do(method: str) -> None:
     with pytest.raises(Budget, match=r"no motion reached PGA = 1e\+04.*larger poe"):
         draw(ToyModel(), proposal(), IMTS, 5, 1, method=method, **asked(1e4) | {"budget": 2000})
     with pytest.raises(Budget, match=r"candidates after \d+ draws: raise --budget"):
-        draw(ToyModel(), proposal(), IMTS, 5000, 1, method=method, **asked() | {"budget": 4000})
+        draw(ToyModel(), proposal(), IMTS, 5000, 1, method=method, **asked() | {"budget": 2500})
 
 
 def test_mistakes_are_named() -> None:
