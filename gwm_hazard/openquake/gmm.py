@@ -8,9 +8,9 @@ and of the correlation between spectral periods.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -21,15 +21,35 @@ from openquake.hazardlib.cross_correlation import BakerJayaram2008
 
 from gwm_hazard.intensity.one_component import ln_rotd50_ratio
 
-#: Ranges in which published models hold, by class; of others nothing is known here.
-RANGES: dict[str, dict[str, tuple[float, float]]] = {
-    # Boore et al. (2014, Earthquake Spectra 30(3): 1057-1085), p. 1081
-    "BooreEtAl2014": {"mag": (3.0, 8.5), "rjb": (0.0, 400.0), "vs30": (150.0, 1500.0)},
-    # Kanno et al. (2006, BSSA 96(3): 879-897), p. 895 and the data of the shallow model
-    "Kanno2006Shallow": {"mag": (5.0, 8.2), "rrup": (1.0, 450.0), "hypo_depth": (0.0, 30.0)},
-    "Kanno2006Deep": {"mag": (5.0, 8.2), "rrup": (30.0, 450.0), "hypo_depth": (30.0, 180.0)},
-    # Afshari and Stewart (2016, Earthquake Spectra 32(4): 2057-2081), conclusions
-    "AfshariStewart2016": {"mag": (3.0, 7.9), "rrup": (0.0, 300.0), "vs30": (200.0, 1000.0)},
+
+class PublishedRange(NamedTuple):
+    """Limits of the conditions in which a published model holds, and where they are from."""
+
+    limits: Mapping[str, tuple[float, float]]
+    source: str
+
+
+_KANNO = (
+    "depth: Kanno et al. 2006, p. 895, as OpenQuake quotes it; magnitude and distance: about what "
+    "its data span, not confirmed from the paper"
+)
+
+#: By class; of others nothing is known here. Each source stands in the notes of the page.
+RANGES: dict[str, PublishedRange] = {
+    "BooreEtAl2014": PublishedRange(
+        {"mag": (3.0, 8.5), "rjb": (0.0, 400.0), "vs30": (150.0, 1500.0)},
+        "Boore et al. 2014, Earthquake Spectra 30(3), p. 1081",
+    ),
+    "Kanno2006Shallow": PublishedRange(
+        {"mag": (5.0, 8.2), "rrup": (1.0, 450.0), "hypo_depth": (0.0, 30.0)}, _KANNO
+    ),
+    "Kanno2006Deep": PublishedRange(
+        {"mag": (5.0, 8.2), "rrup": (30.0, 450.0), "hypo_depth": (30.0, 180.0)}, _KANNO
+    ),
+    "AfshariStewart2016": PublishedRange(
+        {"mag": (3.0, 7.9), "rrup": (0.0, 300.0), "vs30": (200.0, 1000.0)},
+        "Afshari and Stewart 2016, Earthquake Spectra 32(4), conclusions",
+    ),
 }
 
 #: Boore and Kishida (2017, BSSA 107(1): 334-343): ratios of components by period, linear in ln T
@@ -115,19 +135,20 @@ def moments(text: str, table: pd.DataFrame, imts: Sequence[str]) -> GmmMoments:
         if gap.any():
             notes.append(f"{column} of {int(gap.sum())} records is unknown: they are left out.")
         missing |= gap
-    limits = _range_of(gsim)
+    known = RANGES.get(name)
+    limits = dict(known.limits) if known else {}
     beyond = np.zeros(n, dtype=bool)
     for column, (low, high) in limits.items():
         x = table[column].to_numpy(np.float64)
         beyond |= (x < low) | (x > high) | ~np.isfinite(x)
     outside = missing | beyond
-    if (beyond & ~missing).any():
-        text_limits = ", ".join(f"{k} {a:g} to {b:g}" for k, (a, b) in limits.items())
+    if known:
+        told = ", ".join(f"{k} {a:g} to {b:g}" for k, (a, b) in limits.items())
         notes.append(
-            f"{int((beyond & ~missing).sum())} records outside its published range are left out "
-            f"({text_limits})."
+            f"Its range: {told} ({known.source}); {int((beyond & ~missing).sum())} records outside "
+            "are left out."
         )
-    if not limits:
+    else:
         notes.append("Its published range is not known here: it is used at every record.")
 
     rows = np.flatnonzero(~outside)
@@ -156,7 +177,13 @@ def moments(text: str, table: pd.DataFrame, imts: Sequence[str]) -> GmmMoments:
         notes.append("Publishes its total sigma only.")
         out["tau"][:] = np.nan
         out["phi"] = out["sigma"].copy()
-    about = {"gsim": text, "class": name, "component": component.value, "range": limits}
+    about = {
+        "gsim": text,
+        "class": name,
+        "component": component.value,
+        "range": limits,
+        "range_source": known.source if known else None,
+    }
     return GmmMoments(name, outside=outside, notes=notes, about=about, **out)
 
 
@@ -165,10 +192,6 @@ def _inputs(gsim: Any) -> list[str]:
         {*gsim.REQUIRES_SITES_PARAMETERS, *gsim.REQUIRES_RUPTURE_PARAMETERS}
         | {*gsim.REQUIRES_DISTANCES, "mag"}
     )
-
-
-def _range_of(gsim: Any) -> dict[str, tuple[float, float]]:
-    return RANGES.get(type(gsim).__name__, {})
 
 
 def _gives(gsim: Any, name: str) -> bool:

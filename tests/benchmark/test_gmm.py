@@ -110,7 +110,8 @@ def test_outside_the_range_is_left_out_and_counted(table):
     assert np.flatnonzero(m.outside).tolist() == [0, 1, 2]
     assert np.isnan(m.mean[:3]).all() and np.isfinite(m.mean[3:]).all()
     assert any(n.startswith("vs30 of 1 records is unknown") for n in m.notes)
-    assert any(n.startswith("2 records outside its published range") for n in m.notes)
+    (note,) = (n for n in m.notes if n.startswith("Its range: "))
+    assert note.endswith("2 records outside are left out.") and "p. 1081" in note
 
 
 def test_order_of_records_does_not_matter(table):
@@ -159,3 +160,9 @@ def test_missing_inputs_are_named(table):
     with pytest.raises(ValueError, match="GMM ChiouYoungs2014 needs 'dip'"):
         gmm.moments("ChiouYoungs2014", table, IMTS)
     assert gmm.check("AkkarEtAlRjb2014") == "AkkarEtAlRjb2014"
+
+
+def test_every_range_says_where_it_is_from_and_what_is_not_confirmed(table):
+    assert all(known.source for known in gmm.RANGES.values())
+    notes = gmm.moments("Kanno2006Shallow", table, ["PGA"]).notes
+    assert any("hypo_depth 0 to 30" in n and "not confirmed from the paper" in n for n in notes)

@@ -116,9 +116,9 @@ def inelastic_ratios(
         raise ValueError(f"reductions {factors}, hardening {hardening}: must be >= 1, 0 to 1")
     out = np.empty((len(acc), len(periods), len(factors)))
     for k, period in enumerate(periods):
-        steps, recursion = _oscillator(float(period), damping, dt_s)
+        steps, (a, p0, p1) = _oscillator(float(period), damping, dt_s)
         push = (2.0 * math.pi / period) ** 2 * (1.0 - hardening)
-        _ratios(acc, steps, *recursion, push, factors, out[:, k])
+        _ratios(acc, steps, a, p0, p1, push, factors, out[:, k])
     return out
 
 
@@ -134,6 +134,6 @@ def spectral_durations(
     acc, periods = _checked(acceleration, periods_s)
     out = np.empty((len(periods), len(acc)))
     for k, period in enumerate(periods):
-        steps, recursion = _oscillator(float(period), damping, dt_s)
-        _durations(acc, steps, *recursion, dt_s, start, end, out[k])
+        steps, (a, p0, p1) = _oscillator(float(period), damping, dt_s)
+        _durations(acc, steps, a, p0, p1, dt_s, start, end, out[k])
     return out.T
