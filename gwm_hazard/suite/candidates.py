@@ -148,7 +148,8 @@ def draw(
     Raises
     ------
     Budget
-        Fewer than ``wanted`` after ``budget`` draws; the message says how near it came.
+        Fewer than ``wanted`` after ``budget`` draws, the message says how near it came; or a level
+        that no rupture of the proposal reaches.
     ValueError
         Another method, or a walk where it cannot be: without conditioning, or with a proposal
         that has no mean and sigma.
@@ -162,6 +163,11 @@ def draw(
     else:
         if conditioning not in imts:
             raise ValueError(f"conditioning = {conditioning!r}: must be one of {', '.join(imts)}")
+        if proposal.density is not None and not (proposal.density > 0).any():
+            raise Budget(
+                f"no rupture of the branch reaches {conditioning} = {level:.4g}; take a larger "
+                "poe, another GWM branch, or a larger truncation_level in the job"
+            )
 
         def reach(rupture: NDArray[np.int64], noise: Noise | MixedNoise) -> Array:
             """How far ln of the conditioning measure is above the level, (n,)."""

@@ -320,17 +320,19 @@ def _matched(
     return position[take], noise.take(take), int(inside.sum())
 
 
-def families(noise: MixedNoise) -> Rows:
-    """Numbers of the families of noises: see :class:`Found`.
+def correlations(noise: MixedNoise) -> csr_matrix:
+    """Correlations of all pairs of noises, sparse (n, n).
 
-    The correlation of two noises is the sum of the products of their coefficients over the keys
-    that they share.
+    Sums of the products of their coefficients over the keys that two noises share.
     """
-    events = np.array([part.event for part in noise.parts])
+    events = np.concatenate([part.event for part in noise.parts])
     _, column = np.unique(events, return_inverse=True)
     row = np.tile(np.arange(len(noise)), len(noise.parts))
-    table = csr_matrix(
-        (noise.coefficient.T.ravel(), (row, column.ravel())), shape=(len(noise), column.max() + 1)
-    )
-    correlation = table @ table.T
-    return connected_components(abs(correlation) >= SIMILAR, directed=False)[1].astype(np.int64)
+    table = csr_matrix((noise.coefficient.T.ravel(), (row, column)))
+    return table @ table.T
+
+
+def families(noise: MixedNoise) -> Rows:
+    """Numbers of the families of noises: see :class:`Found`."""
+    linked = abs(correlations(noise)) >= SIMILAR
+    return connected_components(linked, directed=False)[1].astype(np.int64)

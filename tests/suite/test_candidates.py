@@ -58,6 +58,14 @@ def test_a_budget_that_does_not_do_says_what_to_do(method: str) -> None:
         draw(ToyModel(), proposal(), IMTS, 5000, 1, method=method, **asked() | {"budget": 2500})
 
 
+@pytest.mark.parametrize("method", candidates.METHODS)
+def test_a_level_that_no_rupture_reaches_is_named(method: str) -> None:
+    p = proposal()
+    nowhere = Proposal(p.conditions, p.rate, np.zeros(3), p.mean, p.sigma)
+    with pytest.raises(Budget, match=r"no rupture of the branch reaches PGA = 0\.05; take"):
+        draw(ToyModel(), nowhere, IMTS, 5, 1, method=method, **asked())
+
+
 def test_mistakes_are_named() -> None:
     with pytest.raises(ValueError, match="method = 'run': must be one of direct, walk"):
         draw(ToyModel(), proposal(), IMTS, 5, 1, method="run", **asked())
