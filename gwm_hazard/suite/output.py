@@ -3,38 +3,31 @@
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import h5py
 import numpy as np
-import pandas as pd
 
-from gwm_hazard.benchmark.section import DPI, FIGURE_FORMATS
-from gwm_hazard.benchmark.style import RC
 from gwm_hazard.catalogue.export import FORMATS, export_catalogue
 from gwm_hazard.catalogue.export.records import open_records
 from gwm_hazard.catalogue.store import CatalogueWriter
 from gwm_hazard.intensity import parse_imt
 from gwm_hazard.noise import Noise
-from gwm_hazard.provenance import replacing, software_versions
+from gwm_hazard.provenance import replacing
 from gwm_hazard.suite import tables
+from gwm_hazard.suite.folder import RESULTS, Folder
 from gwm_hazard.suite.motions import Motions, draw_again, epsilon, measures_of
 from gwm_hazard.suite.report import figures, page
 from gwm_hazard.suite.report.disaggregation import disaggregation
 from gwm_hazard.suite.report.embed import MOST_MOTIONS, Digest, digest
 from gwm_hazard.suite.report.page import Drawn
+from gwm_hazard.suite.results import plain, results
 from gwm_hazard.suite.study import Study, Suite
 from gwm_hazard.units import CONDITIONS
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
 WAVEFORMS = "suite.h5"
-RESULTS = "results.json"
 
 #: Formats of the exporter that hold accelerograms.
 ACCELEROGRAMS = tuple(name for name, known in FORMATS.items() if known.units)
@@ -55,67 +48,13 @@ _EXTRA = {
 }
 
 
-@dataclass
-class _Folder:
-    """The output folder and what was written into it: {path inside: what it holds}."""
-
-    path: Path
-    files: dict[str, str] = field(default_factory=dict)
-
-    def text(self, name: str, content: str) -> None:
-        with replacing(self.path / name) as temporary:
-            temporary.write_text(content, encoding="utf-8")
-
-    def table(self, name: str, table: pd.DataFrame, what: str, exact: Collection[str] = ()) -> None:
-        """Write a table with 7 digits, but for the columns that must be exact."""
-        short = {
-            str(column): [float(f"{v:.7g}") for v in table[column]]
-            for column in table.select_dtypes("float")
-            if column not in exact
-        }
-        with replacing(self.path / name) as temporary:
-            table.assign(**short).to_csv(temporary, index=False)
-        self.files[name] = what
-
-    def figure(self, name: str, figure: Figure) -> dict[str, Path]:
-        """Save a figure as PNG and PDF; {format: path}."""
-        import matplotlib as mpl
-
-        paths = {kind: self.path / "figures" / f"{name}.{kind}" for kind in FIGURE_FORMATS}
-        with mpl.rc_context(RC):
-            for kind, path in paths.items():
-                dated = {"CreationDate": None} if kind == "pdf" else {}
-                with replacing(path) as temporary:
-                    figure.savefig(temporary, dpi=DPI, format=kind, metadata=dated)
-                figure.set_layout_engine("none")  # laid out once, the same in both
-        self.files |= {p.relative_to(self.path).as_posix(): "" for p in paths.values()}
-        return paths
-
-    def former(self) -> set[str]:
-        """What an earlier run wrote here."""
-        try:
-            return set(json.loads((self.path / RESULTS).read_text(encoding="utf-8"))["files"])
-        except (OSError, ValueError, KeyError, TypeError):
-            return set()
-
-    def remove(self, names: Iterable[str]) -> None:
-        """Remove files, and folders of exports, that an earlier run wrote."""
-        for name in names:
-            path = (self.path / name).resolve()
-            if not path.is_relative_to(self.path.resolve()):
-                continue
-            if (path / "provenance.json").is_file():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
-
-
 def write(
     study: Study,
     folder: str | Path,
     formats: Sequence[str] = (),
     checks: Sequence[Any] = (),
     progress: Callable[[float], None] | None = None,
+    code_notes: Sequence[str] = (),
 ) -> Path:
     """Write a study as a folder; returns its page, ``index.html``.
 
@@ -132,6 +71,7 @@ def write(
     checks : rules of a design code, objects with ``clause``, ``what``, ``required``, ``found``
         and ``passed``: those of the only suite, or one sequence a suite
     progress : called with the share done, 0 to 1
+    code_notes : what the code asks beyond ``checks``
 
     Raises
     ------
@@ -146,7 +86,7 @@ def write(
             raise ValueError(f"format = {name!r}: must be one of {', '.join(ACCELEROGRAMS)}")
     by_suite = _by_suite(checks, len(study.suites))
     tell = progress or (lambda share: None)
-    out = _Folder(Path(folder))
+    out = Folder(Path(folder))
     out.path.mkdir(parents=True, exist_ok=True)
     former = out.former()
     out.remove(["index.html"])  # a page that is there belongs to what is there
@@ -176,9 +116,10 @@ def write(
     out.files |= {RESULTS: "the numbers of the page", "index.html": "the page"}
     listed = {name: what for name, what in out.files.items() if what}
     listed["figures"] = "the figures of the page, PNG and PDF"
-    results = _results(study, table, by_suite, sorted(out.files))
-    out.text(RESULTS, json.dumps(results, indent=1, allow_nan=False) + "\n")
-    out.text("index.html", page(study, digests, drawn, overall, by_suite, table, listed, out.path))
+    numbers = results(study, table, by_suite, sorted(out.files))
+    out.text(RESULTS, json.dumps(numbers, indent=1, allow_nan=False) + "\n")
+    html = page(study, digests, drawn, overall, by_suite, code_notes, table, listed, out.path)
+    out.text("index.html", html)
     out.remove(former - set(out.files))
     tell(1.0)
     return out.path / "index.html"
@@ -194,7 +135,7 @@ def _by_suite(checks: Sequence[Any], n: int) -> list[Sequence[Any]]:
     return every
 
 
-def _waveforms(study: Study, out: _Folder, tell: Callable[[float], None]) -> list[Digest]:
+def _waveforms(study: Study, out: Folder, tell: Callable[[float], None]) -> list[Digest]:
     """Draw all motions, one suite at a time, and write ``suite.h5``."""
     model, suites = study.model, study.suites
     imts = measures_of(suites[0])
@@ -238,7 +179,7 @@ def _append(writer: CatalogueWriter, study: Study, k: int, suite: Suite, motions
         "scale": suite.scale,
         "weight": np.full(n, 1.0 / n),
         "branch": np.full(n, suite.branch, dtype=object),
-        "key": np.array(tables.keys(suite), dtype=object),
+        "key": np.array(suite.candidates.keys(suite.rows), dtype=object),
     }
     measures = {imt: motions.values[:, m] for m, imt in enumerate(motions.imts)}
     writer.append(acceleration, suite.scenarios, noise, measures, extra, npts)
@@ -257,7 +198,7 @@ def _provenance(study: Study) -> dict[str, str]:
     }
 
 
-#: Key, title and caption of the figures of a suite.
+#: Titles and captions of the figures of a suite.
 FIGURES = {
     "spectra": (
         "Spectra",
@@ -286,14 +227,13 @@ FIGURES = {
     ),
 }
 CONSISTENCY = (
-    "consistency",
     "Hazard consistency",
     "Annual rates at which motions of all suites together exceed levels of each measure, beside "
     "the mean hazard curves.",
 )
 
 
-def _figures(study: Study, k: int, suite: Suite, found: Digest, out: _Folder) -> dict[str, Drawn]:
+def _figures(study: Study, k: int, suite: Suite, found: Digest, out: Folder) -> dict[str, Drawn]:
     made = {
         "spectra": figures.spectra(suite, found.periods, found.sa, study.component),
         "errors": figures.errors(suite),
@@ -303,71 +243,7 @@ def _figures(study: Study, k: int, suite: Suite, found: Digest, out: _Folder) ->
     }
     start = f"suite{k + 1:02d}_" if len(study.suites) > 1 else ""
     return {
-        key: Drawn(key, *FIGURES[key], out.figure(start + key, figure))
+        key: Drawn(*FIGURES[key], out.figure(start + key, figure))
         for key, figure in made.items()
         if figure is not None
     }
-
-
-def _results(
-    study: Study, table: pd.DataFrame, checks: Sequence[Sequence[Any]], files: Sequence[str]
-) -> dict[str, Any]:
-    """The numbers for other programs."""
-    suites = []
-    for suite, of_code in zip(study.suites, checks, strict=True):
-        target, got, pool = suite.target, suite.match, suite.candidates
-        suites.append(
-            {
-                "kind": target.kind,
-                "conditioning": target.conditioning,
-                "level": target.level if target.conditioning else None,
-                "annual_rate": target.rate,
-                "return_period_years": tables.return_period(target),
-                "motions": len(suite),
-                "branch": suite.branch,
-                "draws": pool.draws,
-                "kept": pool.kept,
-                "candidates": len(pool),
-                "largest_median_error": tables.largest(got.mean_error),
-                "largest_sigma_error": tables.largest(got.sigma_error),
-                "misfit": got.misfit,
-                "imts": target.imts,
-                "target": {"mean_ln": target.mean, "covariance_ln": target.covariance},
-                "suite": {"mean_ln": got.mean, "sigma_ln": got.sigma},
-                "checks": [{name: getattr(c, name) for name in CHECK} for c in of_code],
-            }
-        )
-    found: dict[str, Any] = plain(
-        {
-            "about": study.about,
-            "model": study.model.card.to_dict(),
-            "site": {"lon": study.lon, "lat": study.lat, "vs30": study.vs30},
-            "component": study.component,
-            "investigation_time_years": study.investigation_time,
-            "suites": suites,
-            "consistency": study.consistency.to_dict("records"),
-            "units": tables.units(table),
-            "software": software_versions(),
-            "files": list(files),
-        }
-    )
-    return found
-
-
-#: Attributes of a rule of a design code.
-CHECK = ("clause", "what", "required", "found", "passed")
-
-
-def plain(value: Any) -> Any:
-    """Plain types for JSON; what is not finite becomes None."""
-    if isinstance(value, dict):
-        return {str(k): plain(v) for k, v in value.items()}
-    if isinstance(value, np.ndarray):
-        return plain(value.tolist())
-    if isinstance(value, list | tuple):
-        return [plain(v) for v in value]
-    if isinstance(value, np.generic):
-        return plain(value.item())
-    if isinstance(value, float):
-        return value if np.isfinite(value) else None
-    return value if isinstance(value, str | int | bool | None) else str(value)

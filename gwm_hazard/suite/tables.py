@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gwm_hazard.intensity import parse_imt
 from gwm_hazard.suite.motions import epsilon
-from gwm_hazard.suite.study import Study, Suite
+from gwm_hazard.suite.study import Study
 from gwm_hazard.suite.target import Target
 from gwm_hazard.units import CONDITIONS
 
@@ -75,17 +75,12 @@ def motion_table(study: Study, names: Sequence[str], every: Sequence[Measured]) 
             "weight": 1.0 / len(suite),
         }
         measures = {imt: motions.values[:, m] for m, imt in enumerate(motions.imts)}
-        back = {"branch": suite.branch, "key": keys(suite)}
+        back = {"branch": suite.branch, "key": suite.candidates.keys(suite.rows)}
         parts.append(pd.DataFrame(front | measures | back, index=range(len(suite))))
     table = pd.concat(parts, ignore_index=True)
     table.insert(0, "name", list(names))
     table.insert(0, "record", np.arange(len(table)))
     return table
-
-
-def keys(suite: Suite) -> list[str]:
-    """The keys that the motions are drawn again from, as text."""
-    return list(suite.candidates.keys(suite.rows))
 
 
 def target_table(study: Study) -> pd.DataFrame:

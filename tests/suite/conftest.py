@@ -21,5 +21,6 @@ def study() -> Study:
 @pytest.fixture(scope="session")
 def folder(study: Study, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("suite") / "new" / "folder"
-    assert write(study, out, ("csv", "at2"), [make_checks()] * 2) == out / "index.html"
+    page = write(study, out, ("csv", "at2"), [make_checks()] * 2, code_notes=["See to it."])
+    assert page == out / "index.html"
     return out

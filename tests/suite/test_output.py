@@ -18,6 +18,7 @@ from gwm_hazard.intensity import intensity_measures_array
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.noise import MixedNoise, Noise, noise_from_text
 from gwm_hazard.scenario import Scenarios
+from gwm_hazard.suite import folder as folder_module
 from gwm_hazard.suite import output
 from gwm_hazard.suite.candidates import Proposal, measured
 from gwm_hazard.suite.motions import Motions, husid, spectra, velocity_and_displacement
@@ -40,8 +41,8 @@ def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def quick_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(output, "FIGURE_FORMATS", ("png",))
-    monkeypatch.setattr(output, "DPI", 50)
+    monkeypatch.setattr(folder_module, "FIGURE_FORMATS", ("png",))
+    monkeypatch.setattr(folder_module, "DPI", 50)
 
 
 @pytest.fixture(scope="module")

@@ -39,6 +39,7 @@ def test_text(text: str) -> None:
         "gwm-hazard suite 1 -o out",
         "One remark.",
         "16.2.3.2",
+        "See to it.",
         "Bradley (2010)",
         "Jayaram, Lin and Baker (2011)",
         "Spectral matching changes amplitudes and phases",
@@ -214,6 +215,7 @@ def test_paper_shows_every_suite(browser: Browser, folder: Path) -> None:
     )
     assert seen == browser.run("document.querySelectorAll('.suite').length")
     assert browser.run("getComputedStyle(document.querySelector('.bar')).display") == "none"
+    assert browser.run("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     browser.call("Emulation.setEmulatedMedia", media="")
 
 

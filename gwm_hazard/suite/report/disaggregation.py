@@ -88,7 +88,7 @@ def disaggregation(study: Study, suite: Suite) -> Figure | None:
             _bars(axes["eps"], eps, weight, eps, edges, own)
             axes["eps"].set_xlabel(f"epsilon of {imt}")
             handles, labels = axes["mag"].get_legend_handles_labels()
-            figure.legend(handles, labels, loc="outside upper right", ncols=3, frameon=False,
+            figure.legend(handles, labels, loc="outside upper right", ncols=4, frameon=False,
                           fontsize=8)  # fmt: skip
         else:
             axes["mag"].legend(fontsize=8)

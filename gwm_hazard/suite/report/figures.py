@@ -123,7 +123,7 @@ def errors(suite: Suite) -> Figure | None:
         ax.set_ylim(-largest, largest)
         ax.set_xscale("log")
         _plain_ticks(ax, at)
-        ax.set_title(f"{name}: within ±{limit:g} % is shaded")
+        ax.set_title(f"{name} (shaded: ±{limit:g} %)")
         ax.set_xlabel("period (s)")
         ax.set_ylabel("suite over target − 1 (%)")
     return figure

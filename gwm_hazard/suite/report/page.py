@@ -31,12 +31,10 @@ class Drawn:
 
     Attributes
     ----------
-    key : what it shows; its place on the page
     title, caption : of the page
     files : {"png": path, "pdf": path}
     """
 
-    key: str
     title: str
     caption: str
     files: dict[str, Path]
@@ -48,6 +46,7 @@ def page(
     drawn: Sequence[Mapping[str, Drawn]],
     consistency: Drawn | None,
     checks: Sequence[Sequence[Any]],
+    code_notes: Sequence[str],
     table: pd.DataFrame,
     files: Mapping[str, str],
     folder: Path,
@@ -60,6 +59,7 @@ def page(
     digests, drawn, checks : by suite: motions, figures by key, rules of a design code (objects
         with clause, what, required, found, passed)
     consistency : figure of all suites together
+    code_notes : what the code asks beyond the checks
     table : of all motions, as :func:`gwm_hazard.suite.tables.motion_table` gives it
     files : {name: what it holds} of the folder
     folder : the page's, which links are relative to
@@ -94,6 +94,7 @@ def page(
         suites=suites,
         first=_first(study),
         any_checks=any(checks),
+        code_notes=code_notes,
         limits={"median": figures.MEDIAN_LIMIT, "sigma": figures.SIGMA_LIMIT},
         consistency=None if consistency is None else _figure(consistency, folder),
         implied=_implied(study),

@@ -278,6 +278,8 @@
   function showSuite(index) {
     state.suite = index;
     for (const part of document.querySelectorAll(".suite")) part.classList.toggle("on", +part.dataset.suite === index);
+    const label = document.querySelector(`.choose input[value="${index}"]`)?.closest("label");
+    if (label) label.parentElement.scrollLeft = label.offsetLeft - 40;
     select.replaceChildren(...suite().motions.map((m, i) => new Option(`${m.name} (${i + 1} of ${suite().motions.length})`, i)));
     show(0);
   }
