@@ -38,7 +38,7 @@ from gwm_hazard.suite.search import correlations
 from gwm_hazard.suite.target import Target, conditional
 
 REFERENCE = "SA(0.5)"
-PERIODS = (0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
+PERIODS = (0.1, 0.12, 0.15, 0.2, 0.24, 0.3, 0.4, 0.5, 0.6, 0.75, 1.0, 1.2, 1.5, 2.0, 2.5, 3.0)
 IMTS = tuple(f"SA({t})" for t in PERIODS)
 TOLERANCE = 0.05
 BRANCHES = {
