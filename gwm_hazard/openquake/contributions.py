@@ -31,7 +31,10 @@ class WaveformBranch:
 
 @dataclass(frozen=True)
 class SiteHazard:
-    """Contributions at a site, and the GWM branches among them."""
+    """Contributions at a site, and the GWM branches among them.
+
+    ``lacking`` holds, for measures that not all branches give, the names of those without.
+    """
 
     contributions: Contributions
     waveforms: tuple[WaveformBranch, ...]
@@ -39,6 +42,7 @@ class SiteHazard:
     lon: float
     lat: float
     investigation_time: float
+    lacking: dict[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,7 @@ def site_hazard(dstore: Any, imts: tuple[str, ...], site: int = 0) -> SiteHazard
     ------
     ValueError
         An event-based calculation, a site that is not there, ruptures that are not stored, a
-        measure that a branch does not give.
+        spectral period that a branch does not give, another measure that none gives.
     """
     source = dstore.parent if dstore.parent else dstore
     oq = dstore["oqparam"]
@@ -88,16 +92,17 @@ def site_hazard(dstore: Any, imts: tuple[str, ...], site: int = 0) -> SiteHazard
 
     rates, means, sigmas, rows, ids, found = [], [], [], [], [], []
     waveforms: dict[GenerativeWaveformGMM, list[_Part]] = {}
+    lacking: dict[str, tuple[str, ...]] = {}
     ruptures, start = 0, 0
     for cmaker, pair in pairs(source, site):
         ctx = _possible(cmaker, pair)
         if not len(ctx):
             continue
-        mean, sigma = _moments(cmaker, ctx, imts, names)
+        share = [weights[np.asarray(r, dtype=np.int64)].sum() for r in cmaker.gsims.values()]
+        mean, sigma = _moments(cmaker, ctx, imts, names, np.array(share), lacking)
         occurrence = np.asarray(cmaker.get_occ_rates(ctx), dtype=np.float64)
         found.append(_conditions(ctx))
-        for g, (gsim, realizations) in enumerate(cmaker.gsims.items()):
-            weight = weights[np.asarray(realizations, dtype=np.int64)].sum()
+        for g, (gsim, weight) in enumerate(zip(cmaker.gsims, share, strict=True)):
             if weight == 0:
                 continue
             name = names[cmaker.trt, gsim]
@@ -131,6 +136,7 @@ def site_hazard(dstore: Any, imts: tuple[str, ...], site: int = 0) -> SiteHazard
         float(sites.lons[site]),
         float(sites.lats[site]),
         float(oq.investigation_time),
+        lacking,
     )
 
 
@@ -171,24 +177,51 @@ def _possible(cmaker: Any, ctx: np.recarray) -> np.recarray:
 
 
 def _moments(
-    cmaker: Any, ctx: np.recarray, imts: tuple[str, ...], names: dict[tuple[str, Any], str]
+    cmaker: Any,
+    ctx: np.recarray,
+    imts: tuple[str, ...],
+    names: dict[tuple[str, Any], str],
+    weights: NDArray[np.float64],
+    lacking: dict[str, tuple[str, ...]],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and total sigma of ln IM by GSIM, (n_gsims, n_ruptures, n_imts)."""
+    """Mean and total sigma of ln IM by GSIM, (n_gsims, n_ruptures, n_imts).
+
+    Where a GSIM lacks a measure other than SA, the mixture of those that give it stands in,
+    rupture by rupture (Bradley 2010: each measure has models of its own); ``lacking`` is told.
+    """
     options = {
         "truncation_level": cmaker.truncation_level,
         "horiz_comp_to_geom_mean": cmaker.horiz_comp,
     }
-    for gsim in cmaker.gsims:
-        for imt in imts:
-            if not _gives(gsim, imt, ctx[:1], options):
-                raise ValueError(
-                    f"imt = {imt!r}: branch {names[cmaker.trt, gsim]!r} "
-                    f"({type(gsim).__name__}) does not give it; leave it out (--imts, --periods), "
-                    "or take the branch out of the logic tree"
-                )
-    asked = simple_cmaker(list(cmaker.gsims), imts, **options)
-    moments = asked.get_mean_stds([ctx])  # (4, G, M, U)
-    return moments[0].transpose(0, 2, 1), moments[1].transpose(0, 2, 1)
+    gsims = list(cmaker.gsims)
+    gives = np.array([[_gives(g, imt, ctx[:1], options) for imt in imts] for g in gsims])
+    for m, imt in enumerate(imts):
+        without = [g for g, there in zip(gsims, gives[:, m], strict=True) if not there]
+        if not without:
+            continue
+        if imt.startswith("SA(") or not weights[gives[:, m]].sum() > 0:
+            gsim = without[0]
+            raise ValueError(
+                f"imt = {imt!r}: branch {names[cmaker.trt, gsim]!r} ({type(gsim).__name__}) does "
+                "not give it; leave it out (--imts, --periods), or take the branch out of the "
+                "logic tree"
+            )
+        told = (*lacking.get(imt, ()), *(names[cmaker.trt, g] for g in without))
+        lacking[imt] = tuple(dict.fromkeys(told))
+    mean = np.full((len(gsims), len(ctx), len(imts)), np.nan)
+    sigma = np.full_like(mean, np.nan)
+    for g, gsim in enumerate(gsims):
+        mine = [imt for imt, there in zip(imts, gives[g], strict=True) if there]
+        asked = simple_cmaker([gsim], mine, **options)
+        moments = asked.get_mean_stds([ctx])[:2, 0]  # (2, M, U)
+        mean[g][:, gives[g]], sigma[g][:, gives[g]] = moments.transpose(0, 2, 1)
+    for column in np.flatnonzero(~gives.all(axis=0)):
+        there = gives[:, column]
+        share = weights[there] / weights[there].sum()
+        average = share @ mean[there, :, column]
+        variance = share @ (sigma[there, :, column] ** 2 + (mean[there, :, column] - average) ** 2)
+        mean[~there, :, column], sigma[~there, :, column] = average, np.sqrt(variance)
+    return mean, sigma
 
 
 def _gives(gsim: Any, imt: str, ctx: NDArray[Any], options: dict[str, Any]) -> bool:

@@ -104,7 +104,11 @@ def make_study(dstore: Any, request: Request, progress: Progress | None = None) 
     model = load_model(branch.gsim.model, request.device)
     source = Source(branch.name, model, branch.rows, branch.conditions, site)
     rate = -np.log1p(-request.poe) / oq.investigation_time
-    remarks = []
+    remarks = [
+        f"{imt}: branch {', '.join(without)} does not give it; the other branches stand in for it, "
+        "rupture by rupture"
+        for imt, without in hazard.lacking.items()
+    ]
     if settings.imt in oq.imtls:
         theirs = mean_level(dstore, settings.imt, request.poe, site)
         ours = c.level(settings.imt, rate)
