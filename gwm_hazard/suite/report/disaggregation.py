@@ -69,7 +69,7 @@ def disaggregation(study: Study, suite: Suite) -> Figure | None:
         axes["map"].scatter(
             places[0],
             places[1],
-            s=22 * count,
+            s=8 + 16 * count * min(1.0, 20 / len(suite)),
             facecolors=CHOSEN,
             edgecolors="white",
             linewidths=0.8,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,15 +75,18 @@ def spectra(suite: Suite, periods: Array, sa: Array, component: str) -> Figure:
     with mpl.rc_context(RC):
         figure = _figure(8.2, 5.2)
         ax = figure.subplots()
-        ax.plot(periods, sa[0], color=MOTION, lw=0.6, label=f"motions ({len(sa)})")
-        ax.plot(periods, sa[1:].T, color=MOTION, lw=0.6)
-        band = (np.exp(median - spread), np.exp(median + spread))
-        ax.fill_between(periods, *band, color=SUITE, alpha=0.18, lw=0, label="suite, 16 to 84 %")
-        ax.plot(periods, np.exp(median), color=SUITE, lw=2.2, label="suite, median")
-        ax.plot(at, np.exp(mean), "o-", ms=3.5, color=TARGET, lw=1.5, label="target, median")
+        faint = min(1.0, (40 / len(sa)) ** 0.8)  # many lines must not hide what lies between them
+        ax.plot(periods, sa.T, color=MOTION, lw=0.6, alpha=faint)
+        ax.plot([], [], color=MOTION, lw=0.8, label=f"motions ({len(sa)})")
+        low, high = np.exp(median - spread), np.exp(median + spread)
+        ax.fill_between(periods, low, high, color=SUITE, alpha=0.18, lw=0, zorder=3,
+                        label="suite, 16 to 84 %")  # fmt: skip
+        ax.plot(periods, np.exp(median), color=SUITE, lw=2.2, zorder=4, label="suite, median")
+        of_target: dict[str, Any] = {"color": TARGET, "zorder": 5}
+        ax.plot(at, np.exp(mean), "o-", ms=3.5, lw=1.5, label="target, median", **of_target)
         if sigma.max(initial=0.0) > 0:
-            ax.plot(at, np.exp(mean + sigma), "--", color=TARGET, lw=1.1, label="target, ± sigma")
-            ax.plot(at, np.exp(mean - sigma), "--", color=TARGET, lw=1.1)
+            ax.plot(at, np.exp(mean + sigma), "--", lw=1.1, label="target, ± sigma", **of_target)
+            ax.plot(at, np.exp(mean - sigma), "--", lw=1.1, **of_target)
         if suite.target.conditioning.startswith("SA("):
             ax.axvline(period(suite.target.conditioning), color="0.45", lw=0.8, ls=":")
         ax.set_xscale("log")
@@ -189,11 +192,16 @@ def kolmogorov(n: int, significance: float = 0.10) -> float:
     return float(kstwo.ppf(1.0 - significance, n))
 
 
-def correlations(suite: Suite) -> Figure:
-    """Correlations of ln IM in the target and in the suite; blank where a measure is constant."""
+def correlations(suite: Suite) -> Figure | None:
+    """Correlations of ln IM in the target and in the suite; blank where a measure is constant.
+
+    None for a single measure or fewer than 3 motions.
+    """
     import matplotlib as mpl
 
     target = suite.target
+    if len(target.imts) < 2 or len(suite) < 3:
+        return None
     shown = [(f"suite of {len(suite)}", np.cov(suite.ln.T))]
     if target.sigma.max() > 0:
         shown.insert(0, ("target", target.covariance))

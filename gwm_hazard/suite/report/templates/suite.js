@@ -216,7 +216,9 @@
     c.font = "12px system-ui, sans-serif";
     const plot = (periods, values) => curve(c, periods.map(x), values.map(y));
     c.strokeStyle = k.faint;
+    c.globalAlpha = Math.min(1, Math.sqrt(30 / s.spectra.length));
     for (const other of s.spectra) plot(s.periods, other);
+    c.globalAlpha = 1;
     c.strokeStyle = k.text;
     c.lineWidth = 1.6;
     plot(s.target.periods, s.target.median);
