@@ -55,7 +55,7 @@ def test_a_suite_from_the_command(job: Any, tmp_path: Path) -> None:
         assert waves.sizes["record"] == 4
         ln = np.log(waves["SA(0.5)"].to_numpy())
         assert np.abs(ln - np.log(target.loc["SA(0.5)", "target_median"])).max() <= 0.2
-    assert len(list((tmp_path / "s" / "at2").glob("*.AT2"))) == 12
+    assert len(list((tmp_path / "s" / "at2").rglob("*.AT2"))) == 12
     about = json.loads((tmp_path / "s" / "results.json").read_text())
     assert "RSD595: branch Boore does not give it" in json.dumps(about)
     page = (tmp_path / "s" / "index.html").read_text()
