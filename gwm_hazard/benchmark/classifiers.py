@@ -22,7 +22,7 @@ GROUP = "gwm_hazard.classifiers"
 NONE = "none"
 
 #: The one that is asked where none is named: trained on simulated records, in this package.
-DEFAULT = NONE
+DEFAULT = "classifier-small"
 
 
 class Classifier(Protocol):

@@ -13,6 +13,7 @@ from gwm_hazard.benchmark import run
 from gwm_hazard.benchmark.data import Settings
 from gwm_hazard.benchmark.observations import read_observations
 from gwm_hazard.cli.benchmark import benchmark
+from gwm_hazard.data.training_set import TrainingSetWriter
 from gwm_hazard.models.registry import ModelError
 from tests.benchmark.world import conditions
 from tests.toy import ToyModel
@@ -107,6 +108,12 @@ def test_mistakes_come_before_the_work(flat, tmp_path, loaded):
         go(flat, tmp_path / "out", gmms=["Nobody2020"])
     with pytest.raises(ValueError, match="unknown intensity measure 'PGX'"):
         go(flat, tmp_path / "out", imts=["PGX"])
+    with pytest.raises(ModelError, match="unknown classifier 'nobody'"):
+        go(flat, tmp_path / "out", classifier="nobody")
+    with pytest.raises(ValueError, match="training set of 'other': not among"):
+        go(flat, tmp_path / "out", training_sets={"other": tmp_path})
+    with pytest.raises(OSError, match="data simulate"):
+        go(flat, tmp_path / "out", training_sets={"toy": tmp_path})
     assert not (tmp_path / "out").exists()
 
 
@@ -119,6 +126,34 @@ def test_command(flat, tmp_path, loaded):
     assert "bias, mean |log10|" in result.output and "index.html" in result.output
     odd = CliRunner().invoke(benchmark, [*arguments, "--draws", "21"])
     assert odd.exit_code != 0 and "must be even" in odd.output
+
+
+def test_training_sets_go_to_their_model(flat, tmp_path, loaded):
+    with TrainingSetWriter(tmp_path / "set", "RTZ", 0.01, 64) as writer:
+        table = pd.DataFrame({"record_id": ["r"], "event_id": ["e"], "split": ["train"]})
+        writer.append(np.ones((1, 3, 64)), table)
+    found = run.open_training_sets(
+        {"halved": tmp_path / "set"}, ["toy", "halved"], ["toy", "toy (2)"]
+    )
+    assert list(found) == ["toy (2)"] and len(found["toy (2)"]) == 1
+    go(flat, tmp_path / "out", sections=["bias"], training_sets={"halved": tmp_path / "set"})
+    about = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert about["training_sets"]["toy (2)"]["records"] == 1
+    assert about["classifier"]["name"] == "classifier-small"
+    # another training set is another input
+    stamp = json.loads((tmp_path / "out/sections/bias/section.json").read_text())["stamp"]
+    go(flat, tmp_path / "out", sections=["bias"], classifier="none")
+    assert stamp != json.loads((tmp_path / "out/sections/bias/section.json").read_text())["stamp"]
+
+
+def test_training_sets_by_command(flat, tmp_path, loaded):
+    arguments = ["--model", "toy", "--data", str(flat), "--output", str(tmp_path / "out")]
+    result = CliRunner().invoke(benchmark, [*arguments, "--training-set", "toy"])
+    assert result.exit_code != 0 and "give MODEL=FOLDER" in result.output
+    result = CliRunner().invoke(
+        benchmark, [*arguments, "--training-set", f"toy={tmp_path / 'a=b'}"]
+    )
+    assert isinstance(result.exception, OSError) and "a=b" in str(result.exception)
 
 
 def test_unknown_model(flat, tmp_path):

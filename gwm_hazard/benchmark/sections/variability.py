@@ -144,10 +144,9 @@ def _part(
 
 def _ratio_figure(data: BenchmarkData, table: pd.DataFrame, models: list[str]) -> Figure:
     figure, (ax,) = grid_of_axes(1, 1, 7.5, 3.4)
-    place = {imt: i for i, imt in enumerate(data.imts)}
     for k, name in enumerate(models):
         part = table.loc[name]
-        x = np.array([place[i] for i in part.index]) + 0.12 * (k - 0.5 * (len(models) - 1))
+        x = _places(data, part.index) + 0.12 * (k - 0.5 * (len(models) - 1))
         low, high = part["ratio"] - part["2.5 %"], part["97.5 %"] - part["ratio"]
         ax.errorbar(x, part["ratio"], [low.clip(lower=0), high.clip(lower=0)], fmt="o",
                     ms=4.5, lw=1.2, capsize=2, color=data.colour(name), label=name)  # fmt: skip
@@ -159,6 +158,11 @@ def _ratio_figure(data: BenchmarkData, table: pd.DataFrame, models: list[str]) -
     return figure
 
 
+def _places(data: BenchmarkData, imts: pd.Index) -> NDArray[np.int64]:
+    """Where the measures of a table stand along the axis of a figure."""
+    return np.array([data.column(str(imt)) for imt in imts])
+
+
 def _parts_figure(data: BenchmarkData, pieces: pd.DataFrame, models: list[str]) -> Figure:
     titles = {
         "tau": "tau, between events",
@@ -167,7 +171,6 @@ def _parts_figure(data: BenchmarkData, pieces: pd.DataFrame, models: list[str]) 
         "sigma": "total",
     }
     figure, axes = grid_of_axes(4, 4, 3.2, 3.0, sharey=True)
-    place = {imt: i for i, imt in enumerate(data.imts)}
     for ax, (column, title) in zip(axes, titles.items(), strict=True):
         for name in ("observed", *models):
             if name not in pieces.index:
@@ -175,7 +178,7 @@ def _parts_figure(data: BenchmarkData, pieces: pd.DataFrame, models: list[str]) 
             part = pieces.loc[name]
             colour = OBSERVED if name == "observed" else data.colour(name)
             style = "-" if name == "observed" else data.line(name)
-            ax.plot([place[i] for i in part.index], part[column], style, marker="o", ms=3.5,
+            ax.plot(_places(data, part.index), part[column], style, marker="o", ms=3.5,
                     lw=1.2, color=colour, label=name)  # fmt: skip
         ax.set_title(title)
         ax.set_xticks(range(len(data.imts)), data.imts, rotation=60, ha="right", fontsize=7.5)
