@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -73,13 +73,13 @@ class Settings:
     target: str = "cs"
     imt: str = ""
     n: int = 20
-    pool: int = 400
+    pool: int = 600
     tolerance: float = 0.05
     max_scale: float = 1.0
     budget: int = 400_000
     seed: int = 0
     weights: str = "occurrence"
-    method: str = "direct"
+    method: str = "walk"
     component: str = "RotD50"
 
     def __post_init__(self) -> None:
@@ -153,7 +153,9 @@ def make_suite(
 def _proposal(
     contributions: Contributions, source: Source, conditioning: str, level: float
 ) -> candidates.Proposal:
-    c, rows = contributions, source.rows
+    # Waveforms are not truncated as the calculation is: a level beyond the branch's truncation,
+    # which other branches reach, is that of rare motions.
+    c, rows = replace(contributions, truncation=np.inf), source.rows
     if not conditioning:
         return candidates.Proposal(source.conditions, c.rate[rows], None)
     column = c.column(conditioning)
@@ -210,6 +212,9 @@ def check_consistency(
 ) -> pd.DataFrame:
     """Rates that the suites imply at the levels that the hazard exceeds with given rates.
 
+    The conditioning measure is left out: all motions of a suite have its level, so that the suites
+    carry its rates at the edges between them by construction, and in steps elsewhere.
+
     Returns
     -------
     DataFrame
@@ -223,7 +228,7 @@ def check_consistency(
     stripe = consistency.stripe_rates(levels, ends, between)
     ln = [s.ln for s in suites]
     rows = []
-    for name in imts:
+    for name in (i for i in imts if i != imt):
         column = contributions.column(name)
         at = np.array([contributions.level(name, r) for r in rates])
         smooth = consistency.implied(ln, stripe, column, at, smooth=True)
