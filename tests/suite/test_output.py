@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from gwm_hazard.catalogue.store import open_catalogue
@@ -21,11 +22,13 @@ from gwm_hazard.scenario import Scenarios
 from gwm_hazard.suite import folder as folder_module
 from gwm_hazard.suite import output
 from gwm_hazard.suite.candidates import Proposal, measured
+from gwm_hazard.suite.folder import Folder
 from gwm_hazard.suite.motions import Motions, husid, spectra, velocity_and_displacement
 from gwm_hazard.suite.output import write
-from gwm_hazard.suite.report.embed import outline, significant
+from gwm_hazard.suite.report.embed import Digest, outline, significant
 from gwm_hazard.suite.report.figures import correlation_of, kolmogorov, spread
-from gwm_hazard.suite.study import Study
+from gwm_hazard.suite.report.page import Drawn
+from gwm_hazard.suite.study import Study, Suite
 from gwm_hazard.suite.tables import years_text
 from tests.suite.world import BRANCH, IMTS, RUPTURES, make_checks, make_study
 from tests.toy import ToyModel
@@ -184,7 +187,12 @@ def test_results_list_every_file(folder: Path) -> None:
 def test_a_second_run_replaces_what_the_first_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def one_figure(study: Study, k: int, suite: Suite, found: Digest, out: Folder) -> Any:
+        paths = out.figure(f"suite{k + 1:02d}_spectra", Figure(figsize=(1, 1)))
+        return {"spectra": Drawn("Spectra", "", paths)}
+
     toy = ToyModel()
+    monkeypatch.setattr(output, "_figures", one_figure)
     write(make_study(toy, rates=(4e-3, 1e-3), n=3), tmp_path, ("csv",))
     (tmp_path / "notes.txt").write_text("mine")
     (tmp_path / "figures" / "mine.png").write_text("mine")
