@@ -171,8 +171,8 @@ def draw(
 
         def reach(rupture: NDArray[np.int64], noise: Noise | MixedNoise) -> Array:
             """How far ln of the conditioning measure is above the level, (n,)."""
-            ln = measured(model, proposal, rupture, noise, (conditioning,), component)
-            return ln[:, 0] - np.log(level)
+            ln = measured(model, proposal, rupture, noise, (conditioning,), component)[:, 0]
+            return np.where(np.isnan(ln), -np.inf, ln - np.log(level))
 
         if method == "walk":
             found = _walk(

@@ -27,7 +27,7 @@ Populations follow each other, independent, until there are enough motions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,6 +65,10 @@ WIDTH = 2.5
 #: Bound of the weights of what is tried. Normal deviations from the forecast exceed it in 3 % of
 #: the cases at most, and then count less than they should.
 BOUND = 1.3
+#: Bins of C in this width.
+BINS = 20
+#: No epsilon is taken to be larger: that of a motion without amplitude is not finite.
+LARGEST = 40.0
 
 
 @dataclass(frozen=True)
@@ -112,6 +116,11 @@ class _Draws:
         noise = Noise(self.seed, np.arange(self.done, self.done + n), self.site, 0)
         return noise, ndtr(noise.normal("suite walk", 2).astype(np.float64))
 
+    def offset(self) -> float:
+        """A uniform number for the resampling before the next draw."""
+        noise = Noise(self.seed, self.done, self.site, 0)
+        return float(ndtr(noise.normal("suite resampling", 1)[0, 0]))
+
     def above(self, rupture: Rows, noise: Noise | MixedNoise) -> Array:
         """Draw: ln of the measures less ln of the level, (n,)."""
         self.done += len(rupture)
@@ -132,61 +141,69 @@ class _Population:
 
 
 class _Ruptures:
-    """Ruptures by the epsilon that they need to reach the level."""
+    """Ruptures by the epsilon that they need to reach the level.
+
+    Those that need nearly the same stand in one bin and count alike in C, which so takes as long
+    for any number of ruptures.
+    """
 
     def __init__(self, rate: Array, density: Array, mean: Array, sigma: Array, ln_level: float):
-        self.rows = np.flatnonzero(density > 0)
-        self.rate = rate[self.rows] / rate[self.rows].max()
+        possible = np.flatnonzero(density > 0)
+        needed = (ln_level - mean[possible]) / sigma[possible]
+        self.rows = possible[np.argsort(needed)]
         self.sigma = sigma[self.rows]
-        self.needed = (ln_level - mean[self.rows]) / self.sigma
-        self._cumulative = np.cumsum(density[self.rows])
+        self.needed = np.sort(needed)
+        self._density = np.cumsum(density[self.rows])
+        self._rate = np.concatenate([[0.0], np.cumsum(rate[self.rows])])
         #: what is known of the epsilon of a noise in one rupture from that in another
         self.slope, self.scale = 1.0, np.inf
 
     def drawn(self, uniform: Array) -> Rows:
         """Ruptures from the disaggregation, as positions here."""
-        at = np.searchsorted(self._cumulative, uniform * self._cumulative[-1], side="right")
+        at = np.searchsorted(self._density, uniform * self._density[-1], side="right")
         return np.minimum(at, len(self.rows) - 1)
 
     def epsilon(self, position: Rows, above: Array) -> Array:
         """Standard deviations that motions are above the median of their rupture."""
-        return self.needed[position] + above / self.sigma[position]
+        return np.clip(self.needed[position] + above / self.sigma[position], -LARGEST, LARGEST)
 
     def learn(self, first: Array, second: Array, tolerance: float) -> None:
         """How well the epsilon of a noise in one rupture tells that in another."""
         self.slope = float(np.clip((first @ second) / (first @ first), 0.0, 1.0))
         scatter = float(np.mean((second - self.slope * first) ** 2))
         self.scale = WIDTH * np.sqrt(scatter + (tolerance / np.median(self.sigma)) ** 2)
+        number = np.floor((self.needed - self.needed[0]) / (self.scale / BINS))
+        first_of = np.flatnonzero(np.diff(number, prepend=-1.0))
+        self._ends = np.append(first_of, len(number))
+        self._needed = self.needed[0] + (number[first_of] + 0.5) * self.scale / BINS
+        self._mass = np.diff(self._rate[self._ends])
 
     def ln_c(self, epsilon: Array) -> Array:
         """ln of the rate of the ruptures that need about this epsilon, (n,)."""
-        out = np.empty(len(epsilon))
-        for part in self._parts(len(epsilon)):
-            out[part] = np.log((self.rate / self._inverse(epsilon[part])).sum(axis=1))
-        return out
+        return self._shares(epsilon)[0]
 
     def tried(self, epsilon: Array, uniform: Array) -> tuple[Rows, Array]:
         """A rupture that is likely to need each epsilon, and its rate over its share in C."""
-        position, weight = np.empty(len(epsilon), dtype=np.int64), np.empty(len(epsilon))
-        for part in self._parts(len(epsilon)):
-            inverse = self._inverse(epsilon[part])
-            cumulative = np.cumsum(self.rate / inverse, axis=1)
-            goal = uniform[part, None] * cumulative[:, -1:]
-            at = np.minimum((cumulative <= goal).sum(axis=1), len(self.rows) - 1)
-            position[part] = at
-            weight[part] = np.take_along_axis(inverse, at[:, None], axis=1)[:, 0]
-        return position, weight
+        _, shares, inverse = self._shares(epsilon)
+        cumulative = np.cumsum(shares, axis=1)
+        goal = uniform * cumulative[:, -1]
+        chosen = np.minimum((cumulative <= goal[:, None]).sum(axis=1), shares.shape[1] - 1)
+        row = np.arange(len(epsilon))
+        # what is left of the uniform number chooses within the bin
+        into = 1.0 - (cumulative[row, chosen] - goal) / shares[row, chosen]
+        rate = self._rate[self._ends[chosen]] + into * self._mass[chosen]
+        position = np.searchsorted(self._rate, rate, side="right") - 1
+        position = np.clip(position, self._ends[chosen], self._ends[chosen + 1] - 1)
+        return position, inverse[row, chosen]
 
-    def _inverse(self, epsilon: Array) -> Array:
-        """1 over the share of its rate with which each rupture counts in C, (n, n_ruptures).
+    def _shares(self, epsilon: Array) -> tuple[Array, Array, Array]:
+        """ln C (n,), what each bin adds to C, and 1 over the share of its rate, (n, n_bins).
 
-        Nearly 1 for what is forecast, and never so large that a rupture could not be tried.
+        The share is nearly 1 for what is forecast, and never 0.
         """
-        return 1.0 + ((self.needed - self.slope * epsilon[:, None]) / self.scale) ** 8
-
-    def _parts(self, n: int) -> Iterator[slice]:
-        size = max(1, 4_000_000 // len(self.rows))
-        return (slice(i, i + size) for i in range(0, n, size))
+        inverse = 1.0 + ((self._needed - self.slope * epsilon[:, None]) / self.scale) ** 8
+        shares = self._mass / inverse
+        return np.log(shares.sum(axis=1)), shares, inverse
 
 
 def walk(
@@ -253,7 +270,7 @@ def _walked(draws: _Draws, ruptures: _Ruptures, tolerance: float) -> _Population
     while power < 1.0:
         step = _step(now.ln_c, 1.0 - power)
         power = min(power + step, 1.0)
-        rows = _resampled(step * now.ln_c, draws.fresh(1)[1][0, 0])
+        rows = _resampled(step * now.ln_c, draws.offset())
         now = _Population(now.noise.take(rows), now.epsilon[rows], now.ln_c[rows])
         shared = np.ones(PAIRS)
         for _ in range(MOVES):

@@ -136,6 +136,41 @@ def test_one_rupture() -> None:
     assert kstest(scaled, "uniform").pvalue > 0.01
 
 
+def test_ruptures_within_a_bin_are_drawn_by_their_rates() -> None:
+    """A thousand ruptures that all need nearly the same epsilon, and one that needs another."""
+    rng = np.random.default_rng(2)
+    needed = np.append(rng.normal(2.0, 0.01, 1000), -1.0)
+    rate = rng.lognormal(0.0, 1.0, 1001)
+    sigma = np.full(1001, 0.6)
+    ruptures = search._Ruptures(rate, np.ones(1001), -needed * sigma, sigma, 0.0)
+    epsilon = rng.standard_normal(100)
+    ruptures.learn(epsilon, epsilon + 0.2 * rng.standard_normal(100), TOLERANCE)
+    n = 40_000
+    uniform = (rng.permutation(n) + 0.5) / n
+    position, weight = ruptures.tried(np.full(n, 2.0), uniform)
+    share = np.bincount(ruptures.rows[position], 1.0 / n * np.ones(n), minlength=1001)
+    total = rate[:1000].sum()
+    assert share[1000] < 1e-3
+    np.testing.assert_allclose(share[:1000], rate[:1000] / total, atol=4e-3 * rate.max() / total)
+    assert weight[ruptures.rows[position] < 1000].max() < 1.1
+    largest = np.argmax(rate[:1000])
+    assert share[largest] == pytest.approx(rate[largest] / total, rel=0.02)
+
+
+def test_motions_without_amplitude_do_not_stop_the_walk() -> None:
+    case = Linear(0.2)
+    whole = case.reach
+
+    def some_empty(rupture: NDArray[np.int64], noise: Noise | MixedNoise) -> Array:
+        found = whole(rupture, noise)
+        return np.where(case.noise(noise)[:, 5] > 1.0, -np.inf, found)
+
+    case.reach = some_empty  # type: ignore[method-assign]
+    found = case.found(50)
+    assert len(found.rupture) >= 50
+    assert (case.noise(found.noise)[:, 5] <= 1.0).all()
+
+
 def test_families_share_little_noise() -> None:
     found = Linear(0.2).found(300)
     assert isinstance(found.noise, MixedNoise)
