@@ -14,6 +14,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.integrate import cumulative_trapezoid
 
 from gwm_hazard import Noise, Scenarios
 from gwm_hazard.models.stochastic import StochasticModel, StochasticParameters, spectrum, window
@@ -452,6 +453,18 @@ def test_records_begin_and_end_at_rest(mag):
     assert (peak > 0).all()
     assert (np.abs(acc.mean(axis=-1)) < 1e-6 * peak).all()
     assert (np.abs(velocity[..., -1]) < 1e-4 * np.abs(velocity).max(axis=-1)).all()
+    exact = cumulative_trapezoid(acc.astype(float), dx=model.dt_s, axis=-1, initial=0)
+    displacement = cumulative_trapezoid(exact, dx=model.dt_s, axis=-1, initial=0)
+    assert (np.abs(displacement[..., -1]) < 1e-3 * np.abs(displacement).max(axis=-1)).all()
+
+
+def test_the_way_back_is_one_slow_sine():
+    gen = torch.Generator().manual_seed(3)
+    before = torch.randn(4, 3, 2048, generator=gen)
+    before -= before.mean(dim=-1, keepdim=True)
+    taken = torch.fft.rfft((before - window.returned(before)).double()).abs()
+    assert (taken[..., 2:].amax(dim=-1) < 1e-4 * taken[..., 1]).all()
+    assert (taken[..., 0] < 1e-4 * taken[..., 1]).all()
 
 
 def share_before(acc, seconds, dt_s):

@@ -133,7 +133,7 @@ class StochasticModel(WaveformModel):
         spectra[:, :, 0] = 0.0
         spectra[:, :, 1:] *= amplitude[:, None]
         spectra[:, 2] *= p.vertical_ratio
-        return torch.fft.irfft(spectra, n=npts) / self.dt_s
+        return window.returned(torch.fft.irfft(spectra, n=npts) / self.dt_s)
 
     def _ln_amplitude(
         self,

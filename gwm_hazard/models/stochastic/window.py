@@ -114,3 +114,28 @@ def record_samples(
     end = onset_s_s + np.maximum(3.0 * duration_s, duration_s + 2.0 * p.coda_decay_s)
     wanted = np.ceil(end / dt_s).astype(np.int64)
     return LENGTHS[np.minimum(np.searchsorted(LENGTHS, wanted), len(LENGTHS) - 1)]
+
+
+def returned(acceleration: torch.Tensor) -> torch.Tensor:
+    """Motions that come back to where they started, as those of a far-field source do.
+
+    White noise of finite length leaves an offset of the displacement, centimetres for large
+    earthquakes. One sine over the whole record takes it away: the record's lowest frequency
+    alone is touched, 0.01 to 0.05 Hz, by some 1e-4 m/s2.
+
+    acceleration : (..., npts), its mean 0
+    """
+    npts = acceleration.shape[-1]
+    # displacement at the end by two trapezoidal rules, in units of dt**2
+    at = torch.arange(npts, device=acceleration.device, dtype=torch.float64)
+    weight = npts - 1 - at
+    weight[0] = 0.5 * (npts - 1) - 0.25
+    weight[-1] = 0.25
+    sine = torch.sin(2.0 * math.pi / npts * at)
+    weighted = acceleration * weight.to(acceleration.dtype)
+    # summed in float64, so that the sum is the same in every batch
+    offset = weighted.sum(dim=-1, keepdim=True, dtype=torch.float64)
+    factor = offset / (sine @ weight)
+    return acceleration.addcmul(
+        factor.to(acceleration.dtype), sine.to(acceleration.dtype), value=-1.0
+    )
