@@ -67,6 +67,7 @@ class CatalogueWriter:
     extra : {name: attributes} of further coordinates, one value a record
     provenance : further attributes of the file (calculation, job.ini ...)
     store : "waveforms", or "keys" to draw them again when they are read
+    component : horizontal component of the measures
 
     Raises
     ------
@@ -84,6 +85,7 @@ class CatalogueWriter:
         extra: Mapping[str, Mapping[str, str]] | None = None,
         provenance: Mapping[str, str] | None = None,
         store: str = "waveforms",
+        component: str = "RotD50",
     ) -> None:
         if store not in STORES:
             raise ValueError(f"store = {store!r}: must be one of {', '.join(STORES)}")
@@ -96,7 +98,7 @@ class CatalogueWriter:
         self._measures: dict[str, dict[str, Any]] = {
             imt: {
                 "units": unit,
-                "component": "RotD50",
+                "component": component,
                 **(conversion_attributes(imt) if one else {}),
             }
             for imt, unit in measures.items()

@@ -100,6 +100,7 @@ def suite(
     from gwm_hazard.openquake.suites import GCIM, Request, make_study
     from gwm_hazard.suite import design
     from gwm_hazard.suite.build import Settings
+    from gwm_hazard.suite.codes import remarks
     from gwm_hazard.suite.output import write
 
     settings = Settings(
@@ -115,7 +116,8 @@ def suite(
         method=method,
     )
     modes = first_modes(code, first_mode)
-    wanted = [f"SA({t:g})" for t in spread(periods or ("" if code else _DEFAULT_PERIODS))]
+    grid = spread(periods or ("" if code else _DEFAULT_PERIODS))
+    wanted = [f"SA({t:g})" for t in apart(grid, imt.strip())]
     if code:
         wanted += design.measures(code, *modes)
     further = _listed(imts) or (GCIM if target == "gcim" else ())
@@ -137,7 +139,8 @@ def suite(
     with dstore, _Bars() as progress:
         study = make_study(dstore, request, progress)
         checks = design.code_checks(study, code, *modes) if code else ()
-        page = write(study, output, formats, checks, lambda share: progress("page", share))
+        notes = remarks(code) if code else ()
+        page = write(study, output, formats, checks, lambda share: progress("page", share), notes)
     click.echo(summary(study))
     click.echo(f"{page}")
 
@@ -161,6 +164,18 @@ def spread(text: str) -> list[float]:
             f"--periods {text}: write FROM:TO:COUNT, 0.1:3:20, or a list, 0.2,0.5,1"
         ) from None
     return sorted({float(f"{t:.3g}") for t in found})
+
+
+#: Periods that differ by less, as a share, are one.
+SAME_PERIOD = 0.03
+
+
+def apart(periods: list[float], imt: str) -> list[float]:
+    """Periods without those that the conditioning measure, SA(T), stands for."""
+    if not imt.startswith("SA("):
+        return periods
+    at = float(imt[3:-1])
+    return [t for t in periods if abs(t / at - 1.0) >= SAME_PERIOD]
 
 
 def first_modes(code: str | None, text: str) -> tuple[float, float]:

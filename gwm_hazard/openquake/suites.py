@@ -167,26 +167,12 @@ def make_study(dstore: Any, request: Request, progress: Progress | None = None) 
     )
 
 
-#: Periods that differ by less, as a share, are one.
-SAME_PERIOD = 0.03
-
-
 def _measures(asked: tuple[str, ...], conditioning: str) -> tuple[str, ...]:
-    """Measures of the target, each once, the conditioning one in the place of its near twin."""
-    if not conditioning:
-        return tuple(dict.fromkeys(asked))
-    wanted = parse_imt(conditioning)
-    kept = []
-    for imt in asked:
-        other = parse_imt(imt)
-        twin = other.name == wanted.name == "SA" and (
-            abs(other.period / wanted.period - 1.0) < SAME_PERIOD
-        )
-        if imt != conditioning and not twin:
-            kept.append(imt)
-    spectral = [i for i in [*kept, conditioning] if i.startswith("SA(")]
-    rest = [i for i in [*kept, conditioning] if not i.startswith("SA(")]
-    return tuple(dict.fromkeys([*sorted(spectral, key=lambda i: parse_imt(i).period), *rest]))
+    """Measures of the target, each once: spectra by period, then the others."""
+    imts = dict.fromkeys([*asked, *([conditioning] if conditioning else [])])
+    spectral = [i for i in imts if i.startswith("SA(")]
+    rest = [i for i in imts if not i.startswith("SA(")]
+    return (*sorted(spectral, key=lambda i: parse_imt(i).period), *rest)
 
 
 def _site(dstore: Any, asked: int | tuple[float, float]) -> int:

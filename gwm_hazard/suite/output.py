@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
 from gwm_hazard.catalogue.export import FORMATS, export_catalogue
@@ -144,18 +143,24 @@ def _waveforms(study: Study, out: Folder, tell: Callable[[float], None]) -> list
     seed = suites[0].candidates.seed
     most = max(1, MOST_MOTIONS // len(suites))
     digests = []
-    with replacing(out.path / WAVEFORMS) as temporary:
-        with CatalogueWriter(
-            temporary, model, longest, seed, units, _EXTRA, _provenance(study)
-        ) as writer:
-            for k, suite in enumerate(suites):
-                motions = draw_again(study, suite)
-                _append(writer, study, k, suite, motions)
-                digests.append(digest(study, suite, motions, most))
-                tell((k + 1) / len(suites))
-        with h5py.File(temporary, "r+") as file:  # the writer says RotD50 of any measure
-            for imt in imts:
-                file[imt].attrs["component"] = study.component
+    with (
+        replacing(out.path / WAVEFORMS) as temporary,
+        CatalogueWriter(
+            temporary,
+            model,
+            longest,
+            seed,
+            units,
+            _EXTRA,
+            _provenance(study),
+            component=study.component,
+        ) as writer,
+    ):
+        for k, suite in enumerate(suites):
+            motions = draw_again(study, suite)
+            _append(writer, study, k, suite, motions)
+            digests.append(digest(study, suite, motions, most))
+            tell((k + 1) / len(suites))
     out.files[WAVEFORMS] = "motions, scenarios, keys and measures (HDF5 for xarray, netCDF readers)"
     return digests
 
