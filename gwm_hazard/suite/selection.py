@@ -18,6 +18,11 @@ from gwm_hazard.suite.target import Target
 
 Array = NDArray[np.float64]
 
+#: Part of the misfit that measures other than SA have together, where there are some: neighbouring
+#: periods say nearly the same, a duration something of its own (Bradley 2012, Soil Dyn. Earthquake
+#: Eng. 40: 48-61, leaves such weights to the user).
+OTHERS = 0.3
+
 #: Passes over all members, at most; it settles in a few.
 PASSES = 30
 
@@ -94,8 +99,19 @@ def select(
         row, column = np.argwhere(~np.isfinite(pool))[0]
         raise ValueError(f"candidate {row}: ln {target.imts[column]} = {pool[row, column]}")
     chosen = _first(pool, group, target, n, np.random.default_rng([seed, n]))
-    _improve(pool, group, chosen, target.mean, target.sigma, sigma_weight, PASSES)
+    weight = np.stack([np.ones(len(target.imts)), np.full(len(target.imts), sigma_weight)])
+    weight *= measure_weights(target.imts)
+    _improve(pool, group, chosen, target.mean, target.sigma, weight, PASSES)
     return np.sort(chosen)
+
+
+def measure_weights(imts: tuple[str, ...]) -> Array:
+    """Weight of each measure in the misfit, (n_imts,), mean 1."""
+    spectral = np.array([imt.startswith("SA(") for imt in imts])
+    n = len(imts)
+    if spectral.all() or not spectral.any():
+        return np.ones(n)
+    return np.where(spectral, (1.0 - OTHERS) * n / spectral.sum(), OTHERS * n / (~spectral).sum())
 
 
 def _first(
@@ -119,10 +135,10 @@ def _misfit(total, squares, n, mean, sigma, weight):  # type: ignore[no-untyped-
     out = 0.0
     for m in range(mean.size):
         average = total[m] / n
-        out += (average - mean[m]) ** 2
+        out += weight[0, m] * (average - mean[m]) ** 2
         if n > 1:
             variance = max((squares[m] - n * average * average) / (n - 1), 0.0)
-            out += weight * (np.sqrt(variance) - sigma[m]) ** 2
+            out += weight[1, m] * (np.sqrt(variance) - sigma[m]) ** 2
     return out
 
 

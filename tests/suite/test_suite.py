@@ -6,7 +6,7 @@ from scipy.special import ndtr
 
 from gwm_hazard.suite import consistency
 from gwm_hazard.suite.contributions import Contributions
-from gwm_hazard.suite.selection import match, select
+from gwm_hazard.suite.selection import match, measure_weights, select
 from gwm_hazard.suite.target import conditional, correlation_matrix, scenario, uniform_hazard
 
 IMTS = ("SA(0.2)", "SA(0.5)", "SA(1.0)")
@@ -105,8 +105,19 @@ def test_selection_matches_mean_and_scatter_from_a_biased_pool() -> None:
     plain = match(pool[rng.choice(600, 20, replace=False)], target)
     assert got.misfit < 0.05 * plain.misfit
     np.testing.assert_array_equal(rows, select(pool, target, 20, seed=1))
-    with pytest.raises(ValueError, match="the pool holds 600 candidates"):
+    groups = np.arange(600) // 20  # 30 of them
+    apart = select(pool, target, 20, seed=1, group=groups)
+    assert len(np.unique(groups[apart])) == 20
+    with pytest.raises(ValueError, match="holds 30 different candidates"):
+        select(pool, target, 31, seed=1, group=groups)
+    with pytest.raises(ValueError, match="the pool holds 600 different candidates"):
         select(pool, target, 601, seed=1)
+
+
+def test_measures_beside_the_spectrum_have_a_part_of_their_own() -> None:
+    weights = measure_weights(("SA(0.1)", "SA(0.2)", "SA(0.3)", "CAV"))
+    assert weights.mean() == pytest.approx(1.0) and weights[3] / weights.sum() == 0.3
+    assert (measure_weights(("CAV", "PGV")) == 1).all() and (measure_weights(IMTS) == 1).all()
 
 
 def test_stripes_of_exact_suites_carry_the_hazard() -> None:
