@@ -76,7 +76,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Section(
             "bias", "Model bias", "First `code`.\n\nSecond <b>not bold</b>.", {"Bias": wide},
             {"Bias against distance": figure(8)}, {"Bias against distance": "What it shows."},
-            ["12 records only."],
+            ["12 records only.", "made by (" + "a_long_name/" * 6 + "file.toml)"],
             {"bias": {NASTY: 0.3, "BooreEtAl2014": 0.1, "stochastic": 0.2},
              "spread": {NASTY: 0.3, "BooreEtAl2014": 0.1, "stochastic": 0.1}},
         ),
@@ -225,7 +225,7 @@ def test_ranking() -> None:
 @pytest.mark.parametrize(
     ("value", "text"),
     [(0.04567, "0.0457"), (123.456, "123"), (1234.5, "1234"), (3.0, "3"), (-0.5, "−0.500"),
-     (2e-5, "2.0·10^−5"), (1.5e7, "1.5·10^7"), (float("nan"), "–"), (99.96, "100.0")],
+     (2e-5, "2.0·10⁻⁵"), (1.5e7, "1.5·10⁷"), (float("nan"), "–"), (99.96, "100.0")],
 )  # fmt: skip
 def test_numbers_are_short(value: float, text: str) -> None:
     assert number(value) == text
@@ -329,7 +329,10 @@ def test_by_keyboard(browser: Browser, folder: Path) -> None:
         places.append(place)
         names.append(name)
     assert places == sorted(places) and len(places) > 20
-    reachable = browser.run("document.querySelectorAll('a, summary, .scroll').length")
+    reachable = browser.run(
+        "[...document.querySelectorAll('a, summary, .scroll')]"
+        ".filter(e => e.checkVisibility()).length"
+    )
     assert len(places) == reachable
     # the card of a model opens with the keyboard
     browser.run("document.querySelector('.card summary').focus()")

@@ -48,6 +48,10 @@ class Nearest(NamedTuple):
     correlation: NDArray[np.float64]
     distance: NDArray[np.float64]
 
+    def take(self, part: slice) -> Nearest:
+        """Of some of the records."""
+        return Nearest(self.row[part], self.correlation[part], self.distance[part])
+
 
 def features(cut: Cuts, dt_s: float) -> NDArray[np.float64]:
     """Log spectrum and log envelope without their level, (n, n_features)."""

@@ -24,7 +24,8 @@ CARD = {
     "conditions": "Range of validity", "components": "Components",
     "sampling_rate_hz": "Sampling rate, Hz", "between_event": "Between-event term",
     "limitations": "Limits", "gsim": "In the logic tree", "class": "Class",
-    "component": "Component of the published model", "range": "Range as published",
+    "component": "Component of the published model", "range": "Range",
+    "range_source": "Where its range is from",
 }  # fmt: skip
 
 

@@ -12,6 +12,12 @@ import pandas as pd
 MOST_ROWS = 60
 
 
+#: Rows up to which a table stands open.
+OPEN_ROWS = 16
+
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
 class Cell(NamedTuple):
     """Text of a cell, and whether it is a number (right-aligned)."""
 
@@ -29,6 +35,11 @@ class ShownTable(NamedTuple):
     columns: list[tuple[str, bool]]
     rows: list[tuple[list[str], list[Cell]]]
     left_out: int
+
+    @property
+    def open(self) -> bool:
+        """Whether it is short enough to be shown without being asked for."""
+        return len(self.rows) <= OPEN_ROWS
 
 
 def shown(table: pd.DataFrame) -> ShownTable:
@@ -65,6 +76,6 @@ def number(value: float) -> str:
         return f"{value:.0f}"
     if abs(value) >= 1e5 or abs(value) < 1e-3:
         mantissa, exponent = f"{value:.1e}".split("e")
-        return f"{mantissa}·10^{int(exponent)}".replace("-", "−")
+        return f"{mantissa}·10{str(int(exponent)).translate(_RAISED)}".replace("-", "−")
     digits = max(0, 2 - math.floor(math.log10(abs(value))))
     return f"{value:.{digits}f}".replace("-", "−")

@@ -67,9 +67,9 @@ magnitude and distance from the log spectrograms of three components describes e
 few numbers, and the distance is the full Fréchet distance of two Gaussians of these. Accuracy is \
 the share of motions that the network puts in the bin of magnitude and distance of their \
 scenario: draws should reach what records reach, no less, and no more either. The network sees \
-what distinguished the magnitudes and distances of the motions that it was trained on, and \
-nothing else; a model that was made from the same motions has an advantage. Its distances are \
-in units of its own: compare them within this table only. They do not enter the ranking."""
+what told magnitudes and distances apart in the motions that it was trained on, and nothing \
+else; a model that was made from the same motions has an advantage. Its distances are in units \
+of its own: compare them within this table only. They do not enter the ranking."""
 
 
 def section(data: BenchmarkData) -> Section | Skipped:

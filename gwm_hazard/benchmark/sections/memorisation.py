@@ -118,9 +118,9 @@ def _among_observed(chosen: Sample, out: Section) -> None:
             "draws": len(of),
             "records searched": len(at),
             "components": len(common),
+            "z": copying_z(elsewhere, base.distance),
             **_summary(found),
             "largest between events": float(base.correlation.max()),
-            "z": copying_z(elsewhere, base.distance),
         }
     if not rows:
         return
@@ -147,18 +147,22 @@ def _among_training(data: BenchmarkData, out: Section) -> None:
         if not common or len(cuts) < data.settings.least or len(references) < data.settings.least:
             out.limits.append(f"{name}: too few draws or training records to look up.")
             continue
-        found = nearest(cuts[:, common], references, DT_S)
-        base, kind, n = _not_drawn(held, references, common, data)
+        others, kind, same_event = _not_drawn(held, references, common, data)
+        # all in one search: reading the training records is most of the work
+        excluded = np.zeros((len(cuts) + len(others), len(references)), dtype=bool)
+        excluded[len(cuts) :] = same_event
+        both = nearest(np.concatenate([cuts[:, common], others]), references, DT_S, excluded)
+        found, base = both.take(slice(len(cuts))), both.take(slice(len(cuts), None))
         curves[name], bases[f"{name}: {kind}"] = found, base
         rows[name] = {
             "draws": len(cuts),
             "training records": len(references),
             "components": len(common),
+            "z": copying_z(found.distance, base.distance),
             **_summary(found),
-            "records beside": n,
+            "records beside": len(others),
             "largest beside": float(base.correlation.max()),
             f"share above {COPY:g} beside": float((base.correlation > COPY).mean()),
-            "z": copying_z(found.distance, base.distance),
         }
         if len(references) < len(held.rows("train")):
             out.limits.append(
@@ -176,18 +180,18 @@ def _among_training(data: BenchmarkData, out: Section) -> None:
 
 def _not_drawn(
     held: TrainingSet, references: _Training, common: list[int], data: BenchmarkData
-) -> tuple[Nearest, str, int]:
-    """Held-out records among the training records, else each of those among other events."""
+) -> tuple[NDArray[np.float32], str, NDArray[np.bool_] | bool]:
+    """Records to look up beside the draws, what they are, and what each is not compared with.
+
+    Held-out records, else training records among those of other events.
+    """
     rows = _picked(np.concatenate([held.rows("dev"), held.rows("test")]), MOST, data.seed)
     if len(rows) >= data.settings.least:
-        records = _Training(held, rows, common)[:]
-        return nearest(records, references, DT_S), "held-out records", len(rows)
+        return _Training(held, rows, common)[:], "held-out records", False
     event = held.table["event_id"].to_numpy().astype(str)
     rows = _picked(references.rows, MOST, data.seed)
     same_event = event[rows][:, None] == event[references.rows]
-    records = _Training(held, rows, common)[:]
-    found = nearest(records, references, DT_S, excluded=same_event)
-    return found, "training records, among other events", len(rows)
+    return _Training(held, rows, common)[:], "training records, among other events", same_event
 
 
 class _Training:
