@@ -155,7 +155,7 @@ class _Ruptures:
         self.needed = np.sort(needed)
         self._density = np.cumsum(density[self.rows])
         self._rate = np.concatenate([[0.0], np.cumsum(rate[self.rows])])
-        #: what is known of the epsilon of a noise in one rupture from that in another
+        #: of the epsilon of a noise in one rupture, given that in another
         self.slope, self.scale = 1.0, np.inf
 
     def drawn(self, uniform: Array) -> Rows:
@@ -168,9 +168,13 @@ class _Ruptures:
         return np.clip(self.needed[position] + above / self.sigma[position], -LARGEST, LARGEST)
 
     def learn(self, first: Array, second: Array, tolerance: float) -> None:
-        """How well the epsilon of a noise in one rupture tells that in another."""
-        self.slope = float(np.clip((first @ second) / (first @ first), 0.0, 1.0))
-        scatter = float(np.mean((second - self.slope * first) ** 2))
+        """What epsilon a noise has in one rupture, given that it has another in a second.
+
+        The window of C is about the mean of the first given what the second rupture needs, so
+        that it holds those pairs that reach the level, not those that are nearest to it.
+        """
+        self.slope = float(np.clip((first @ second) / (second @ second), 0.0, 1.0))
+        scatter = float(np.mean((first - self.slope * second) ** 2))
         self.scale = WIDTH * np.sqrt(scatter + (tolerance / np.median(self.sigma)) ** 2)
         number = np.floor((self.needed - self.needed[0]) / (self.scale / BINS))
         first_of = np.flatnonzero(np.diff(number, prepend=-1.0))
@@ -201,7 +205,7 @@ class _Ruptures:
 
         The share is nearly 1 for what is forecast, and never 0.
         """
-        inverse = 1.0 + ((self._needed - self.slope * epsilon[:, None]) / self.scale) ** 8
+        inverse = 1.0 + ((epsilon[:, None] - self.slope * self._needed) / self.scale) ** 8
         shares = self._mass / inverse
         return np.log(shares.sum(axis=1)), shares, inverse
 
