@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import time
 from collections.abc import Callable
@@ -34,7 +35,7 @@ from gwm_hazard.suite.build import (
 from gwm_hazard.suite.contributions import Contributions
 from gwm_hazard.suite.correlation import controlling, measured
 from gwm_hazard.suite.study import Study, Suite
-from gwm_hazard.suite.target import Correlation, Target
+from gwm_hazard.suite.target import Correlation, Target, uniform_hazard
 
 log = logging.getLogger(__name__)
 
@@ -129,7 +130,9 @@ def make_study(dstore: Any, request: Request, progress: Progress | None = None) 
     for i, target in enumerate(targets):
         what = f"suite {i + 1} of {len(targets)}" if len(targets) > 1 else "candidates"
         tell(what, 0.0)
-        suites.append(make_suite(c, source, target, settings, lambda s, w=what: tell(w, s)))  # type: ignore[misc]
+        suites.append(
+            make_suite(c, source, target, settings, correlation, functools.partial(tell, what))
+        )
     table = pd.DataFrame()
     if request.stripes:
         rates = [r for r in CHECKED_RATES if r < 0.8 * c.rate.sum()]
@@ -220,6 +223,8 @@ def _correlation(
     if request.settings.imt:
         level = c.level(request.settings.imt, rate)
         share = c.density(request.settings.imt, level)[source.rows]
+    elif request.settings.target == "uhs":
+        share = uniform_hazard(c, rate).weight[source.rows]
     rows = controlling(share, SCENARIOS)
     scenarios = Scenarios(**{k: v[rows] for k, v in source.conditions.items()})
     found = measured(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.stats import norm
 
 from gwm_hazard.models.base import WaveformModel
 from gwm_hazard.suite import candidates, consistency
@@ -18,6 +19,7 @@ from gwm_hazard.suite.target import (
     Correlation,
     Target,
     conditional,
+    correlation_matrix,
     scenario,
     uniform_hazard,
 )
@@ -29,6 +31,9 @@ TARGETS = ("cs", "gcim", "uhs", "scenario")
 #: Shares of the rate of all ruptures, and of the rarest rate that is checked, where the first and
 #: the last of several stripes lie: what falls outside them is not carried by any suite.
 FIRST, LAST = 0.97, 0.05
+
+#: Weight of the scatter in the choice for a uniform hazard spectrum, whose mean it is about.
+UHS_SIGMA = 0.1
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,7 @@ class Settings:
     Attributes
     ----------
     target : one of ``TARGETS``
-    imt : conditioning measure of "cs" and "gcim"; of "uhs" the one all motions share
+    imt : conditioning measure of "cs" and "gcim"
     n : motions
     pool : candidates to choose from
     tolerance : half-width of the band about the conditioning level, ln units
@@ -85,7 +90,7 @@ class Settings:
     def __post_init__(self) -> None:
         if self.target not in TARGETS:
             raise ValueError(f"target = {self.target!r}: must be one of {', '.join(TARGETS)}")
-        if self.target != "scenario" and not self.imt:
+        if self.target in ("cs", "gcim") and not self.imt:
             raise ValueError(f"target = {self.target}: name the conditioning measure (--imt)")
         if self.n < 2:
             raise ValueError(f"n = {self.n}: a suite has at least 2 motions")
@@ -115,26 +120,31 @@ def make_suite(
     source: Source,
     target: Target,
     settings: Settings,
+    correlation: Correlation,
     progress: Callable[[float], None] | None = None,
 ) -> Suite:
     """Draw candidates for a target and choose among them.
+
+    Candidates have the level of the conditioning measure. For a uniform hazard spectrum their
+    geometric mean over its periods is that of the spectrum: motions that are as rare as it is,
+    without one period that decides.
 
     Raises
     ------
     candidates.Budget
         Too few candidates within the budget.
     """
-    column = contributions.column(settings.imt) if settings.imt else -1
-    level = float(np.exp(target.mean[column])) if target.kind == "uhs" else target.level
-    conditioning = "" if target.kind == "scenario" else settings.imt
+    given = _given(target)
+    columns = [target.imts.index(imt) for imt in given]
+    ln_level = float(target.mean[columns].mean()) if given else 0.0
     pool = candidates.draw(
         source.model,
-        _proposal(contributions, source, conditioning, level),
+        _proposal(contributions, source, given, ln_level, correlation),
         target.imts,
         settings.pool,
         settings.seed,
-        conditioning=conditioning,
-        level=level,
+        conditioning=given,
+        level=float(np.exp(ln_level)),
         tolerance=max(settings.tolerance, np.log(settings.max_scale)),
         site=source.site,
         budget=settings.budget,
@@ -143,29 +153,44 @@ def make_suite(
         method=settings.method,
     )
     scale = np.ones(len(pool))
-    if settings.max_scale > 1 and conditioning:
-        scale = np.exp(np.log(level) - pool.ln[:, column])
+    if settings.max_scale > 1 and given:
+        scale = np.exp(ln_level - pool.ln[:, columns].mean(axis=1))
     whole = Suite(target, pool, source.conditions, np.arange(len(pool)), scale, source.branch)
-    rows = select(whole.ln, target, settings.n, settings.seed, group=pool.family)
+    sigma_weight = UHS_SIGMA if target.kind == "uhs" else 1.0
+    rows = select(whole.ln, target, settings.n, settings.seed, sigma_weight, pool.family)
     return Suite(target, pool, source.conditions, rows, scale[rows], source.branch)
 
 
+def _given(target: Target) -> tuple[str, ...]:
+    """Measures whose geometric mean all candidates share."""
+    if target.kind == "uhs":
+        return tuple(imt for imt in target.imts if imt.startswith("SA(")) or target.imts
+    return (target.conditioning,) if target.conditioning else ()
+
+
 def _proposal(
-    contributions: Contributions, source: Source, conditioning: str, level: float
+    contributions: Contributions,
+    source: Source,
+    given: tuple[str, ...],
+    ln_level: float,
+    correlation: Correlation,
 ) -> candidates.Proposal:
-    # Waveforms are not truncated as the calculation is: a level beyond the branch's truncation,
-    # which other branches reach, is that of rare motions.
-    c, rows = replace(contributions, truncation=np.inf), source.rows
-    if not conditioning:
-        return candidates.Proposal(source.conditions, c.rate[rows], None)
-    column = c.column(conditioning)
-    return candidates.Proposal(
-        source.conditions,
-        c.rate[rows],
-        c.density(conditioning, level)[rows],
-        c.mean[rows, column],
-        c.sigma[rows, column],
-    )
+    """Rates of the ruptures, and the distribution of the conditioning measure under the branch.
+
+    Waveforms are not truncated as the calculation is: a level beyond the truncation, which other
+    branches reach, is that of rare motions.
+    """
+    c, rows = contributions, source.rows
+    rate = c.rate[rows]
+    if not given:
+        return candidates.Proposal(source.conditions, rate, None)
+    columns = np.array([c.column(imt) for imt in given])
+    mean = c.mean[rows][:, columns].mean(axis=1)
+    sigmas = c.sigma[rows][:, columns]
+    matrix = correlation_matrix(given, correlation)
+    sigma = np.sqrt(np.einsum("ni,ij,nj->n", sigmas, matrix, sigmas)) / len(given)
+    density = rate * norm.pdf((ln_level - mean) / sigma) / sigma
+    return candidates.Proposal(source.conditions, rate, density, mean, sigma)
 
 
 def stripe_targets(

@@ -116,7 +116,7 @@ def draw(
     wanted: int,
     seed: int,
     *,
-    conditioning: str = "",
+    conditioning: str | tuple[str, ...] = (),
     level: float = 0.0,
     tolerance: float = 0.05,
     site: int = 0,
@@ -137,7 +137,8 @@ def draw(
     imts : measures of every candidate, the conditioning one among them
     wanted : candidates to end with, at least
     seed : of the proposals and of the waveforms
-    conditioning, level : measure and level, OpenQuake's unit; "" keeps every draw
+    conditioning, level : measure and level, OpenQuake's unit; of several measures it is their
+        geometric mean that has the level; none keeps every draw
     tolerance : half-width of the band about the level, ln units
     site : part of the keys
     budget : waveforms to draw, at most
@@ -158,20 +159,22 @@ def draw(
         raise ValueError(f"method = {method!r}: must be one of {', '.join(METHODS)}")
     if wanted < 1:
         raise ValueError(f"wanted = {wanted}: must be at least 1")
-    if not conditioning:
+    given = (conditioning,) if isinstance(conditioning, str) else tuple(conditioning)
+    given = tuple(imt for imt in given if imt)
+    if not given:
         found = _all(proposal, wanted, seed, site)
     else:
-        if conditioning not in imts:
-            raise ValueError(f"conditioning = {conditioning!r}: must be one of {', '.join(imts)}")
+        if unknown := [imt for imt in given if imt not in imts]:
+            raise ValueError(f"conditioning = {unknown[0]!r}: must be one of {', '.join(imts)}")
         if proposal.density is not None and not (proposal.density > 0).any():
             raise Budget(
-                f"no rupture of the branch reaches {conditioning} = {level:.4g}; take a larger "
+                f"no rupture of the branch reaches {_name(given)} = {level:.4g}; take a larger "
                 "poe, another GWM branch, or a larger truncation_level in the job"
             )
 
         def reach(rupture: NDArray[np.int64], noise: Noise | MixedNoise) -> Array:
             """How far ln of the conditioning measure is above the level, (n,)."""
-            ln = measured(model, proposal, rupture, noise, (conditioning,), component)[:, 0]
+            ln = measured(model, proposal, rupture, noise, given, component).mean(axis=1)
             return np.where(np.isnan(ln), -np.inf, ln - np.log(level))
 
         if method == "walk":
@@ -181,7 +184,7 @@ def draw(
         else:
             found = _direct(reach, proposal, wanted, seed, tolerance, site, budget, progress)
     if len(found.rupture) < wanted:
-        raise Budget(_message(found, wanted, conditioning, level))
+        raise Budget(_message(found, wanted, _name(given), level))
     ln = measured(model, proposal, found.rupture, found.noise, imts, component)
     return Candidates(
         found.rupture, ln, found.draws, found.kept, seed, site, found.noise, found.family
@@ -313,9 +316,13 @@ def _proposed(
     return np.minimum(rupture, len(cumulative) - 1), u[:, 1]
 
 
+def _name(given: tuple[str, ...]) -> str:
+    return given[0] if len(given) == 1 else f"the geometric mean of {given[0]} ... {given[-1]}"
+
+
 def _message(found: Found, wanted: int, conditioning: str, level: float) -> str:
     text = f"{len(found.rupture)} of {wanted} candidates after {found.draws} draws"
-    if found.highest < 0:
+    if found.draws and found.highest < 0:
         return (
             f"{text}: no motion reached {conditioning} = {level:.4g}, the largest had "
             f"{level * np.exp(found.highest):.4g}; take a larger poe, another GWM branch, or allow "

@@ -59,7 +59,7 @@ def asked(**changes: object) -> Settings:
 
 def make(site: tuple[Contributions, Source], rate: float, settings: Settings) -> Suite:
     c, source = site
-    return make_suite(c, source, make_target(c, ones, rate, settings), settings)
+    return make_suite(c, source, make_target(c, ones, rate, settings), settings, ones)
 
 
 @pytest.mark.parametrize("method", ["direct", "walk"])
@@ -86,13 +86,22 @@ def test_scaled_motions_have_the_level_and_the_cap(site: tuple[Contributions, So
     assert [scaling_power(i) for i in ("RSD595", "IA", "SA(1.0)")] == [0.0, 2.0, 1.0]
 
 
+def test_uniform_hazard_is_met_on_average(site: tuple[Contributions, Source]) -> None:
+    """Fully correlated measures: a motion that meets the mean of the spectrum meets all of it."""
+    suite = make(site, 1e-3, asked(target="uhs", imt=""))
+    assert suite.target.conditioning == "" and len(suite) == 10
+    middle = suite.candidates.ln.mean(axis=1)
+    assert np.abs(middle - suite.target.mean.mean()).max() <= 0.1
+    assert np.abs(suite.match.mean_error).max() < 0.06
+
+
 def test_stripes_carry_the_hazard(site: tuple[Contributions, Source]) -> None:
     c, source = site
     settings = asked(n=12, pool=80, method="walk")
     targets = stripe_targets(c, ones, 1e-3, 8, settings)
     levels = [t.level for t in targets]
     assert (np.diff(levels) > 0).all()
-    suites = [make_suite(c, source, t, settings) for t in targets]
+    suites = [make_suite(c, source, t, settings, ones) for t in targets]
     table = check_consistency(c, suites, ("CAV", "PGV"), (1e-2, 3e-3))
     assert list(table["imt"]) == ["CAV", "CAV"]  # the conditioning one is carried in steps
     # a fully correlated measure goes in the same steps: within one of them
