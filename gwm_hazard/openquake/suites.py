@@ -106,8 +106,8 @@ def make_study(dstore: Any, request: Request, progress: Progress | None = None) 
     source = Source(branch.name, model, branch.rows, branch.conditions, site)
     rate = -np.log1p(-request.poe) / oq.investigation_time
     remarks = [
-        f"{imt}: branch {', '.join(without)} does not give it; the other branches stand in for it, "
-        "rupture by rupture"
+        f"{imt}: not given by {', '.join(without)}; the other branches stand in for it, rupture by "
+        "rupture"
         for imt, without in hazard.lacking.items()
     ]
     if settings.imt in oq.imtls:
