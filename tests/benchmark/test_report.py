@@ -43,6 +43,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "seed": 1,
         "imts": ["PGA", "SA(1.0)"],
         "settings": {"draws": 40, "least": 10},
+        "classifier": {"name": "classifier-small"},
+        "training_sets": {"stochastic": {"name": "simulated", "records": 40000}},
         "software": {"gwm_hazard": "0.0", "numpy": "2"},
         "observations": {
             "name": "made up",
