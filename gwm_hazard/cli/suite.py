@@ -44,7 +44,7 @@ _DEFAULT_PERIODS = "0.1:3:20"
 @click.option("--stripes", type=click.IntRange(0), default=0,
               help="Suites at so many levels, for consistency with the hazard curves.")  # fmt: skip
 @click.option("--max-scale", default=1.0, show_default=True, help="Largest factor on a motion.")
-@click.option("--pool", type=int, default=None, help="Candidates; by default 30 a motion, 600 at "
+@click.option("--pool", type=int, default=None, help="Candidates; by default 40 a motion, 800 at "
               "least.")  # fmt: skip
 @click.option("--budget", default=400_000, show_default=True, help="Waveforms to draw, at most.")
 @click.option("--tolerance", default=0.05, show_default=True,
@@ -107,7 +107,7 @@ def suite(
         target=target,
         imt=imt.strip(),
         n=n,
-        pool=pool if pool is not None else max(30 * n, 600),
+        pool=pool if pool is not None else max(40 * n, 800),
         tolerance=tolerance,
         max_scale=max_scale,
         budget=budget,

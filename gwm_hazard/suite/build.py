@@ -78,7 +78,7 @@ class Settings:
     target: str = "cs"
     imt: str = ""
     n: int = 20
-    pool: int = 600
+    pool: int = 800
     tolerance: float = 0.05
     max_scale: float = 1.0
     budget: int = 400_000
