@@ -90,8 +90,9 @@ def test_memorisation_catches_a_copy_of_the_training_set(tmp_path, monkeypatch) 
 
 
 @pytest.mark.parametrize("held_out", [True, False])
-def test_memorisation_looks_into_the_training_set(tmp_path, held_out) -> None:  # type: ignore[no-untyped-def]
+def test_memorisation_looks_into_the_training_set(tmp_path, monkeypatch, held_out) -> None:  # type: ignore[no-untyped-def]
     """A model whose draws repeat its training records, which are not in the benchmark."""
+    monkeypatch.setattr(memorisation, "MOST", 90)
     data = made_up(tmp_path, ("good", "trained", "single"))
     # the observed records are the training set of "trained", and the benchmark has none of them
     table, truth = data.observations.table, waves(data.observations.table, 1)
@@ -104,7 +105,7 @@ def test_memorisation_looks_into_the_training_set(tmp_path, held_out) -> None:  
     found = of(data, memorisation)
     (table,) = found.tables.values()
     trained = (held.table["split"] == "train").mean()
-    assert table.loc["trained", "share above 0.9"] == pytest.approx(trained)
+    assert table.loc["trained", "share above 0.9"] == pytest.approx(trained, abs=0.12)
     assert table.loc["trained", "z"] < -5.0 < -3.0 < table.loc["good", "z"] < 3.0
     for name in ("good", "single"):
         assert table.loc[name, "share above 0.9"] == 0.0
@@ -112,7 +113,7 @@ def test_memorisation_looks_into_the_training_set(tmp_path, held_out) -> None:  
     assert table.loc["single", "components"] == 1
     assert table["training records"].eq(trained * len(truth)).all()
     (scores,) = found.scores.values()
-    assert scores["trained"] == pytest.approx(trained)
+    assert scores["trained"] == table.loc["trained", "share above 0.9"]
 
 
 def test_goodness_of_fit_of_a_copy_and_of_a_reconstruction(tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
