@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shlex
 import sys
 from pathlib import Path
@@ -136,6 +137,8 @@ def suite(
     if is_job and not Path(calculation).is_file():
         raise FileNotFoundError(f"{calculation}: no such job file")
     dstore = made.run(Path(calculation)) if is_job else made.read(calculation)
+    # OpenQuake logs all that is said in the process, also how fonts go into a PDF
+    logging.getLogger("fontTools").setLevel(logging.WARNING)
     with dstore, _Bars() as progress:
         study = make_study(dstore, request, progress)
         checks = design.code_checks(study, code, *modes) if code else ()
