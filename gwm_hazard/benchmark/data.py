@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from gwm_hazard.benchmark.metrics.bootstrap import EventBootstrap
 from gwm_hazard.benchmark.observations import Observations
 from gwm_hazard.benchmark.predictions import Prediction
-from gwm_hazard.benchmark.style import LINES, colour
+from gwm_hazard.page.style import LINES, colour
 
 if TYPE_CHECKING:
     from gwm_hazard.benchmark.classifiers import Classifier

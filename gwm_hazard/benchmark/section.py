@@ -11,15 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from gwm_hazard.benchmark.style import RC
+from gwm_hazard.page.style import DPI, FIGURE_FORMATS, RC
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-FIGURE_FORMATS = ("png", "pdf")
-
-#: Dots an inch of figures as pictures; also of what is drawn as a picture within pdf.
-DPI = 150
 
 
 @dataclass

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from gwm_hazard.benchmark.section import DPI, FIGURE_FORMATS
-from gwm_hazard.benchmark.style import RC
+from gwm_hazard.page.style import DPI, FIGURE_FORMATS, RC
 from gwm_hazard.provenance import replacing
 
 if TYPE_CHECKING:

@@ -13,11 +13,11 @@ import pandas as pd
 import pytest
 
 from gwm_hazard.benchmark.report import write_report
-from gwm_hazard.benchmark.report.page import prose
 from gwm_hazard.benchmark.report.ranking import AVERAGE, best, common_scores, ranked
-from gwm_hazard.benchmark.report.tables import MOST_ROWS, number, shown
+from gwm_hazard.benchmark.report.tables import MOST_ROWS, shown
 from gwm_hazard.benchmark.section import Section, Skipped, save
-from gwm_hazard.benchmark.style import grid_of_axes
+from gwm_hazard.page.style import grid_of_axes
+from gwm_hazard.page.text import number, prose
 from tests.benchmark.browser import Browser, find_browser
 
 NASTY = 'net <script>alert("x")</script> & co'

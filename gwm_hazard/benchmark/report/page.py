@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import pandas as pd
-from markupsafe import Markup, escape
 
-from gwm_hazard.benchmark.report.figures import picture
 from gwm_hazard.benchmark.report.ranking import AVERAGE, best, common_scores, ranked
-from gwm_hazard.benchmark.report.tables import number, shown
-from gwm_hazard.benchmark.section import DPI, Skipped, StoredSection, file_name, load
+from gwm_hazard.benchmark.report.tables import shown
+from gwm_hazard.benchmark.section import Skipped, StoredSection, file_name, load
+from gwm_hazard.page.picture import picture
+from gwm_hazard.page.style import DPI
+from gwm_hazard.page.text import number, prose, templates
 from gwm_hazard.provenance import replacing
 
 #: What of a card the page shows first, and what it calls it.
@@ -48,7 +48,7 @@ def write_report(output: str | Path) -> Path:
         text = json.dumps(_results(about, sections, scores), indent=1, allow_nan=False)
         temporary.write_text(text + "\n", encoding="utf-8")
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("gwm_hazard.benchmark.report"),
+        loader=templates("gwm_hazard.benchmark.report"),
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     environment.filters |= {"prose": prose, "number": number, "slug": file_name}
@@ -62,15 +62,6 @@ def write_report(output: str | Path) -> Path:
     with replacing(output / "index.html") as temporary:
         temporary.write_text(page, encoding="utf-8")
     return output / "index.html"
-
-
-def prose(text: str) -> Markup:
-    """Plain text as paragraphs; `words` in backticks as code."""
-    out = []
-    for paragraph in re.split(r"\n\s*\n", text.strip()):
-        safe = re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(" ".join(paragraph.split()))))
-        out.append(f"<p>{safe}</p>")
-    return Markup("\n".join(out))
 
 
 def _scores(about: dict[str, Any], sections: list[StoredSection | Skipped]) -> pd.DataFrame:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from gwm_hazard.page.text import number
+
 #: Rows that a table on the page has at most; the CSV has all.
 MOST_ROWS = 60
-
-
 #: Rows up to which a table stands open.
 OPEN_ROWS = 16
-
-_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 class Cell(NamedTuple):
@@ -66,16 +63,3 @@ def cell(value: Any) -> Cell:
     if isinstance(value, int | float | np.integer | np.floating):
         return Cell(number(float(value)), True)
     return Cell("–" if value is None else str(value), False)
-
-
-def number(value: float) -> str:
-    """A number with three significant digits; – where it is not finite."""
-    if not math.isfinite(value):
-        return "–"
-    if value == round(value) and abs(value) < 1e6:
-        return f"{value:.0f}"
-    if abs(value) >= 1e5 or abs(value) < 1e-3:
-        mantissa, exponent = f"{value:.1e}".split("e")
-        return f"{mantissa}·10{str(int(exponent)).translate(_RAISED)}".replace("-", "−")
-    digits = max(0, 2 - math.floor(math.log10(abs(value))))
-    return f"{value:.{digits}f}".replace("-", "−")

@@ -12,7 +12,7 @@ from gwm_hazard.benchmark.data import BenchmarkData
 from gwm_hazard.benchmark.metrics.bins import binned, log_edges
 from gwm_hazard.benchmark.metrics.bootstrap import interval
 from gwm_hazard.benchmark.section import Section, Skipped
-from gwm_hazard.benchmark.style import (
+from gwm_hazard.page.style import (
     OBSERVED_POINTS,
     grid_of_axes,
     hatch_sparse,

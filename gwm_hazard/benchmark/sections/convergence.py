@@ -19,8 +19,8 @@ from gwm_hazard.benchmark.metrics.sampling import (
 )
 from gwm_hazard.benchmark.predictions import Prediction
 from gwm_hazard.benchmark.section import Section, Skipped
-from gwm_hazard.benchmark.style import grid_of_axes, legend_above
 from gwm_hazard.noise import Noise
+from gwm_hazard.page.style import grid_of_axes, legend_above
 from gwm_hazard.provenance import replacing
 from gwm_hazard.scenario import Scenarios
 from gwm_hazard.surface.ensemble import draw_ln_measures

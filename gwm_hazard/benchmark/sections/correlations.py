@@ -12,8 +12,8 @@ from gwm_hazard.benchmark.data import BenchmarkData
 from gwm_hazard.benchmark.metrics.bootstrap import EventBootstrap
 from gwm_hazard.benchmark.metrics.correlation import correlation, correlation_interval
 from gwm_hazard.benchmark.section import Section, Skipped
-from gwm_hazard.benchmark.style import OBSERVED, grid_of_axes, legend_above
 from gwm_hazard.intensity import intensity_measures_array, parse_imt
+from gwm_hazard.page.style import OBSERVED, grid_of_axes, legend_above
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

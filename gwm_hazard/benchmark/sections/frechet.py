@@ -25,9 +25,9 @@ from gwm_hazard.benchmark.metrics.memorisation import features
 from gwm_hazard.benchmark.metrics.splits import halves_by_event
 from gwm_hazard.benchmark.metrics.two_samples import discriminant_accuracy
 from gwm_hazard.benchmark.section import Section, Skipped
-from gwm_hazard.benchmark.style import OBSERVED, grid_of_axes
 from gwm_hazard.benchmark.usable import longest_period_s
 from gwm_hazard.frechet import frechet_diagonal, frechet_samples
+from gwm_hazard.page.style import OBSERVED, grid_of_axes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

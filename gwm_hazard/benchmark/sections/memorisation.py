@@ -19,8 +19,8 @@ from gwm_hazard.benchmark.metrics.memorisation import (
     nearest_distance,
 )
 from gwm_hazard.benchmark.section import Section, Skipped
-from gwm_hazard.benchmark.style import OBSERVED, grid_of_axes
 from gwm_hazard.benchmark.traces import resample
+from gwm_hazard.page.style import OBSERVED, grid_of_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

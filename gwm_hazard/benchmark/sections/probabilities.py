@@ -21,7 +21,7 @@ from gwm_hazard.benchmark.metrics.likelihood import (
 )
 from gwm_hazard.benchmark.predictions import Prediction
 from gwm_hazard.benchmark.section import Section, Skipped
-from gwm_hazard.benchmark.style import grid_of_axes, label_outer
+from gwm_hazard.page.style import grid_of_axes, label_outer
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

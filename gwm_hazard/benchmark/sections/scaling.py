@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from gwm_hazard.benchmark.data import BenchmarkData
 from gwm_hazard.benchmark.metrics.bins import binned, index_of, log_edges
 from gwm_hazard.benchmark.section import Section, Skipped
-from gwm_hazard.benchmark.style import (
+from gwm_hazard.intensity import parse_imt
+from gwm_hazard.page.style import (
     OBSERVED,
     OBSERVED_POINTS,
     grid_of_axes,
     hatch_sparse,
     legend_above,
 )
-from gwm_hazard.intensity import parse_imt
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

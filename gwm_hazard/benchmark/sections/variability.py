@@ -13,7 +13,7 @@ from gwm_hazard.benchmark.metrics.bootstrap import interval
 from gwm_hazard.benchmark.metrics.mixed import Split, split
 from gwm_hazard.benchmark.metrics.regression import design, fit
 from gwm_hazard.benchmark.section import Section, Skipped
-from gwm_hazard.benchmark.style import OBSERVED, grid_of_axes, legend_above
+from gwm_hazard.page.style import OBSERVED, grid_of_axes, legend_above
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

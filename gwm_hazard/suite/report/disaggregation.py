@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from gwm_hazard.benchmark.style import RC
+from gwm_hazard.page.style import RC
 from gwm_hazard.suite.motions import epsilon, ruptures_of
 from gwm_hazard.suite.report.figures import CHOSEN
 from gwm_hazard.suite.study import Study, Suite

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from gwm_hazard.benchmark.style import RC, grid_of_axes, label_outer, legend_above
 from gwm_hazard.intensity import parse_imt
+from gwm_hazard.page.style import RC, grid_of_axes, label_outer, legend_above
 from gwm_hazard.suite.study import Study, Suite
 from gwm_hazard.suite.tables import period
 

@@ -11,11 +11,10 @@ import jinja2
 import numpy as np
 import pandas as pd
 
-from gwm_hazard.benchmark.report.figures import picture
-from gwm_hazard.benchmark.report.page import prose
-from gwm_hazard.benchmark.report.tables import number
-from gwm_hazard.benchmark.section import DPI
 from gwm_hazard.intensity import parse_imt
+from gwm_hazard.page.picture import picture
+from gwm_hazard.page.style import DPI
+from gwm_hazard.page.text import number, prose, templates
 from gwm_hazard.provenance import software_versions
 from gwm_hazard.suite.motions import STANDARD_MEASURES
 from gwm_hazard.suite.report import figures, text
@@ -64,14 +63,8 @@ def page(
     files : {name: what it holds} of the folder
     folder : the page's, which links are relative to
     """
-    shared = jinja2.PackageLoader("gwm_hazard.benchmark.report")
     environment = jinja2.Environment(
-        loader=jinja2.ChoiceLoader(
-            [
-                jinja2.PackageLoader("gwm_hazard.suite.report"),
-                jinja2.PrefixLoader({"shared": shared}),
-            ]
-        ),
+        loader=templates("gwm_hazard.suite.report"),
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     environment.filters |= {"prose": prose, "number": number}

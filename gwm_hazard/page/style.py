@@ -20,6 +20,11 @@ OBSERVED_POINTS = "0.55"
 LINES = {"gwm": "-", "gmm": "--"}
 MARKERS = "osD^vPX"
 
+FIGURE_FORMATS = ("png", "pdf")
+
+#: Dots an inch of figures as pictures; also of what is drawn as a picture within pdf.
+DPI = 150
+
 #: Of matplotlib, when figures are made and when they are written.
 RC: dict[Any, Any] = {
     "font.size": 9.0,
