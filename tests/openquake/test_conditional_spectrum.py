@@ -164,8 +164,29 @@ def test_branches_have_the_names_of_the_logic_tree(regions: Any) -> None:
 
 def test_mistakes(regions: Any) -> None:
     dstore, _ = regions
-    with pytest.raises(ValueError, match=r"'RSD595': branch 'Boore' \(BooreEtAl2014\) does not"):
-        site_hazard(dstore, ("PGA", "RSD595"))
+    with pytest.raises(ValueError, match=r"'SA\(12\.0\)': branch '(GWM|Boore)' \(.*\) does not"):
+        site_hazard(dstore, ("PGA", "SA(12.0)"))
+    with pytest.raises(ValueError, match="'MMI': branch 'GWM'.* does not give it; leave it out"):
+        site_hazard(dstore, ("PGA", "MMI"))
+
+
+def test_branches_stand_in_for_one_that_lacks_a_measure(regions: Any) -> None:
+    """Durations are the GWM's in every branch of its region, rupture by rupture."""
+    dstore, _ = regions
+    hazard = site_hazard(dstore, ("PGA", "RSD595"))
+    assert hazard.lacking == {"RSD595": ("Boore", "Other")}
+    c = hazard.contributions
+    column = c.column("RSD595")
+    own = np.flatnonzero(c.branch == 0)
+    for moments in (c.mean, c.sigma):
+        by_rupture = dict(zip(c.rupture[own].tolist(), moments[own, column], strict=True))
+        np.testing.assert_allclose(
+            moments[:, column], [by_rupture[r] for r in c.rupture.tolist()], rtol=1e-6
+        )
+
+
+def test_mistakes_of_places_and_levels(regions: Any) -> None:
+    dstore, _ = regions
     with pytest.raises(ValueError, match="site = 7: the calculation has sites 0 to 1"):
         site_hazard(dstore, ("PGA",), 7)
     with pytest.raises(ValueError, match=r"poe = 0\.9999: the curve of PGA goes from"):
