@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gwm_hazard.benchmark.metrics.bins import binned, index_of, log_edges
+from gwm_hazard.benchmark.metrics.bins import binned, even_edges, index_of, log_edges
 from gwm_hazard.benchmark.metrics.bootstrap import EventBootstrap, interval
 
 
@@ -75,3 +75,14 @@ def test_bins_outside_and_empty():
     b = binned(np.array([0.5]), np.array([2.0]), edges)
     assert b.count.tolist() == [1, 0] and np.isnan(b.mean[1]) and np.isnan(b.sd[0])
     assert b.middle.tolist() == [0.5, 1.5]
+
+
+@pytest.mark.parametrize("step", [0.1, 0.25])
+def test_even_edges_hold_all_values(step):
+    """Also of one magnitude, whose multiple of the step is off by rounding: 71 * 0.1 > 7.1."""
+    rng = np.random.default_rng(0)
+    for x in ([7.1], [7.0, 7.0], np.round(rng.uniform(4, 8, 50), 1), rng.uniform(4, 8, 50)):
+        edges = even_edges(np.array([*x, np.nan]), step)
+        assert len(edges) >= 2 and (np.diff(edges) > 0).all()
+        assert (index_of(np.asarray(x), edges) >= 0).all()
+        np.testing.assert_allclose(edges / step, np.round(edges / step), atol=1e-6)

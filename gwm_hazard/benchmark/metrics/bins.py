@@ -51,6 +51,16 @@ def log_edges(x: NDArray[np.float64], bins: int) -> NDArray[np.float64]:
     return edges
 
 
+def even_edges(x: NDArray[np.float64], step: float) -> NDArray[np.float64]:
+    """Edges at multiples of ``step`` that hold all finite values; two at least."""
+    held = x[np.isfinite(x)]
+    # a rounding error must not push a value that is a multiple out of its own bin
+    first = np.floor(held.min() / step + 1e-9)
+    last = max(first + 1.0, np.ceil(held.max() / step - 1e-9))
+    edges = step * np.arange(first, last + 0.5)
+    return np.array([min(edges[0], held.min()), *edges[1:-1], max(edges[-1], held.max())])
+
+
 def binned(
     x: NDArray[np.float64],
     values: NDArray[np.float64],

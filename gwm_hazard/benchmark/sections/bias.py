@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gwm_hazard.benchmark.data import BenchmarkData
-from gwm_hazard.benchmark.metrics.bins import binned, log_edges
+from gwm_hazard.benchmark.metrics.bins import binned, even_edges, log_edges
 from gwm_hazard.benchmark.metrics.bootstrap import interval
 from gwm_hazard.benchmark.section import Section, Skipped
 from gwm_hazard.page.style import (
@@ -105,8 +105,7 @@ def _figure(data: BenchmarkData, by: str) -> Figure:
     if by == "distance":
         edges = log_edges(x[known], DISTANCE_BINS)
     else:
-        low = np.floor(x[known].min() / MAGNITUDE_WIDTH) * MAGNITUDE_WIDTH
-        edges = np.arange(low, x[known].max() + MAGNITUDE_WIDTH, MAGNITUDE_WIDTH)
+        edges = even_edges(x[known], MAGNITUDE_WIDTH)
     figure, axes = grid_of_axes(len(data.shown), sharex=True, sharey=True)
     for ax, imt in zip(axes, data.shown, strict=True):
         first = True

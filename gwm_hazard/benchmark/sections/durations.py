@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gwm_hazard.benchmark.data import BenchmarkData
-from gwm_hazard.benchmark.metrics.bins import binned, log_edges
+from gwm_hazard.benchmark.metrics.bins import binned, even_edges, log_edges
 from gwm_hazard.benchmark.metrics.bootstrap import interval
 from gwm_hazard.benchmark.section import Section, Skipped
 from gwm_hazard.page.style import (
@@ -106,11 +106,10 @@ def _figure(data: BenchmarkData, imts: list[str], imt: str, curves: _Curves) -> 
     observed = data.observed[:, column]
     mag = data.conditions["mag"].to_numpy(np.float64)
     known = np.isfinite(observed)
-    low = np.floor(mag[known].min() * 4) / 4
     figure, axes = grid_of_axes(2, 2, 5.0, 3.6, sharey=True)
     for ax, x, edges, label in (
         (axes[0], data.distance_km, log_edges(data.distance_km[known], 14), "distance, km"),
-        (axes[1], mag, np.arange(low, mag[known].max() + 0.25, 0.25), "magnitude"),
+        (axes[1], mag, even_edges(mag[known], 0.25), "magnitude"),
     ):
         b = binned(x, observed, edges)
         hatch_sparse(ax, edges, b.count, data.settings.least)

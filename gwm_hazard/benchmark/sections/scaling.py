@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gwm_hazard.benchmark.data import BenchmarkData
-from gwm_hazard.benchmark.metrics.bins import binned, index_of, log_edges
+from gwm_hazard.benchmark.metrics.bins import binned, even_edges, index_of, log_edges
 from gwm_hazard.benchmark.section import Section, Skipped
 from gwm_hazard.intensity import parse_imt
 from gwm_hazard.page.style import (
@@ -84,10 +84,9 @@ def _axes(data: BenchmarkData) -> list[_Axis]:
     by_mag = _groups(mag, MAGNITUDES, "M", known, least)
     by_distance = _groups(r, DISTANCES, "km", known, least)
     step = 0.25 if np.ptp(mag[known]) > 1.0 else 0.1
-    low = np.floor(mag[known].min() / step) * step
     out = [
         _Axis("distance", "distance, km", r, log_edges(r[known], 12), True, "magnitude", by_mag),
-        _Axis("magnitude", "magnitude", mag, np.arange(low, mag[known].max() + step, step), False,
+        _Axis("magnitude", "magnitude", mag, even_edges(mag[known], step), False,
               "distance", by_distance),
     ]  # fmt: skip
     if np.isfinite(vs30[known]).sum() >= least:
