@@ -48,6 +48,12 @@ class Contributions:
             found = getattr(self, name).shape
             if found != shape:
                 raise ValueError(f"{name} has shape {found}: must be {shape}")
+        if not self.truncation > 0:
+            raise ValueError(
+                f"truncation_level = {self.truncation:g}: without scatter a level is exceeded "
+                "surely or never, and no target can be conditioned on it; give the job a "
+                "truncation_level above 0 (3, or 99 for none) and run it again"
+            )
         if not (self.rate > 0).any():
             raise ValueError("no rupture has a rate above 0: the site sees no hazard")
 

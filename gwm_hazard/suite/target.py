@@ -93,7 +93,6 @@ def conditional(
     correlation: Correlation,
     weights: str = "occurrence",
     kind: str = "cs",
-    level: float | None = None,
 ) -> Target:
     """The distribution of all measures given that one has the level exceeded at ``rate``.
 
@@ -105,7 +104,6 @@ def conditional(
     correlation : of the residuals of two measures
     weights : "occurrence" or "exceedance"
     kind : what the target is called: "cs" or "gcim"
-    level : the level, where it is known already (OpenQuake's own curve)
 
     Raises
     ------
@@ -115,8 +113,7 @@ def conditional(
     if weights not in WEIGHTS:
         raise ValueError(f"weights = {weights!r}: must be one of {', '.join(WEIGHTS)}")
     c = contributions
-    if level is None:
-        level = c.level(conditioning, rate)
+    level = c.level(conditioning, rate)
     rates = c.density if weights == "occurrence" else c.exceedance
     weight = rates(conditioning, level)
     if not weight.sum() > 0:

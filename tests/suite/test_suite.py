@@ -77,6 +77,12 @@ def test_a_level_out_of_reach_is_named() -> None:
         conditional(contributions(3), "PGV", 1e-3, rho)
 
 
+@pytest.mark.parametrize("truncation", (0.0, -1.0, np.nan))
+def test_a_calculation_without_scatter_is_refused(truncation: float) -> None:
+    with pytest.raises(ValueError, match=r"truncation_level = .*a truncation_level above 0"):
+        contributions(3, truncation)
+
+
 def test_correlation_matrix_becomes_positive() -> None:
     table = {("a", "b"): 0.95, ("b", "c"): 0.95, ("a", "c"): 0.2}
 
