@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from gwm_hazard.benchmark.traces import TraceSource, measure, open_traces, resample
 from gwm_hazard.benchmark.usable import longest_period_s, period_of
 from gwm_hazard.data.training_set import TrainingSet
-from gwm_hazard.intensity import parse_imt
+from gwm_hazard.intensity import canonical
 from gwm_hazard.units import CONDITIONS
 
 #: Columns of the table, in this order where a file has them; the conditions come before.
@@ -396,14 +396,3 @@ def _compared(
 
 def _numbered(names: pd.Series) -> NDArray[np.int64]:
     return np.unique(names.to_numpy(str), return_inverse=True)[1].astype(np.int64)
-
-
-def canonical(imt: str) -> str:
-    """The name of a measure as OpenQuake writes it: "SA(1)" becomes "SA(1.0)".
-
-    Raises ValueError for what is no measure.
-    """
-    parsed = parse_imt(imt)
-    if parsed.name == "SA":
-        return f"SA({float(parsed.parameter)})"
-    return imt

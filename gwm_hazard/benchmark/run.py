@@ -34,13 +34,13 @@ from gwm_hazard.benchmark.data import BenchmarkData, Settings
 from gwm_hazard.benchmark.observations import (
     DEFAULT_IMTS,
     Observations,
-    canonical,
     read_observations,
 )
 from gwm_hazard.benchmark.predictions import Prediction, keys, sample
 from gwm_hazard.benchmark.section import Section, Skipped, load, save, stamp_of
 from gwm_hazard.benchmark.sections import SECTIONS
 from gwm_hazard.data.training_set import TrainingSet
+from gwm_hazard.intensity import canonical
 from gwm_hazard.models.base import WaveformModel
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.provenance import replacing, software_versions

@@ -24,8 +24,9 @@ _DEFAULT_PERIODS = "0.1:3:20"
 @click.argument("calculation", metavar="CALC_ID|JOB.INI")
 @click.option("--output", "-o", type=click.Path(file_okay=False, path_type=Path), required=True,
               help="Folder of motions, tables and page.")  # fmt: skip
-@click.option("--poe", type=float, required=True,
-              help="Probability of exceedance in the job's investigation time.")  # fmt: skip
+@click.option("--poe", type=float, default=None,
+              help="Probability of exceedance in the job's investigation time; of all targets but "
+              "scenario.")  # fmt: skip
 @click.option("--target", type=click.Choice(["cs", "gcim", "uhs", "scenario"]), default="cs",
               show_default=True, help="Conditional spectrum, generalized conditional intensity "
               "measures, uniform hazard spectrum, or all ruptures as they occur.")  # fmt: skip
@@ -65,7 +66,7 @@ _DEFAULT_PERIODS = "0.1:3:20"
 def suite(
     calculation: str,
     output: Path,
-    poe: float,
+    poe: float | None,
     target: str,
     imt: str,
     n: int,
@@ -102,7 +103,13 @@ def suite(
     from gwm_hazard.suite import design
     from gwm_hazard.suite.build import Settings
     from gwm_hazard.suite.codes import remarks
-    from gwm_hazard.suite.output import write
+    from gwm_hazard.suite.output import ACCELEROGRAMS, write
+
+    if poe is None and target != "scenario":
+        raise click.UsageError(f"--target {target} needs --poe")
+    for name in formats:
+        if name not in ACCELEROGRAMS:
+            raise click.BadParameter(f"--format {name}: must be one of {', '.join(ACCELEROGRAMS)}")
 
     settings = Settings(
         target=target,
@@ -118,7 +125,7 @@ def suite(
     )
     modes = first_modes(code, first_mode)
     grid = spread(periods or ("" if code else _DEFAULT_PERIODS))
-    wanted = [f"SA({t:g})" for t in apart(grid, imt.strip())]
+    wanted = [f"SA({t})" for t in apart(grid, imt.strip())]
     if code:
         wanted += design.measures(code, *modes)
     further = _listed(imts) or (GCIM if target == "gcim" else ())
@@ -136,6 +143,7 @@ def suite(
     is_job = calculation.endswith(".ini")
     if is_job and not Path(calculation).is_file():
         raise FileNotFoundError(f"{calculation}: no such job file")
+    output.mkdir(parents=True, exist_ok=True)  # before hours of work
     dstore = made.run(Path(calculation)) if is_job else made.read(calculation)
     # OpenQuake logs all that is said in the process, also how fonts go into a PDF
     logging.getLogger("fontTools").setLevel(logging.WARNING)
@@ -175,10 +183,12 @@ SAME_PERIOD = 0.03
 
 def apart(periods: list[float], imt: str) -> list[float]:
     """Periods without those that the conditioning measure, SA(T), stands for."""
-    if not imt.startswith("SA("):
+    from gwm_hazard.intensity import parse_imt
+
+    given = parse_imt(imt) if imt else None
+    if given is None or given.name != "SA":
         return periods
-    at = float(imt[3:-1])
-    return [t for t in periods if abs(t / at - 1.0) >= SAME_PERIOD]
+    return [t for t in periods if abs(t / given.period - 1.0) >= SAME_PERIOD]
 
 
 def first_modes(code: str | None, text: str) -> tuple[float, float]:
@@ -215,16 +225,19 @@ def summary(study: Study) -> str:
     lines = []
     for suite in study.suites:
         t, m, pool = suite.target, suite.match, suite.candidates
-        years = 1.0 / t.rate
         at = f"{t.conditioning} = {t.level:.4g}, " if t.conditioning else ""
+        at += f"{1.0 / t.rate:,.0f} years" if t.kind != "scenario" else "all ruptures"
         scatter = np.abs(m.sigma_error[np.isfinite(m.sigma_error)])
         lines.append(
-            f"{t.kind}, {at}{years:,.0f} years: {len(suite)} of {len(pool)} candidates "
+            f"{t.kind}, {at}: {len(suite)} of {len(pool)} candidates "
             f"({pool.draws:,} draws); median within {100 * np.abs(m.mean_error).max():.1f} %"
             + (f", sigma within {100 * scatter.max():.1f} %" if len(scatter) else "")
         )
     if len(study.consistency):
         ratio = study.consistency["ratio"]
-        lines.append(f"implied rates over the hazard's: {ratio.min():.2f} to {ratio.max():.2f}")
+        lines.append(
+            "implied rates (a lognormal fitted to each suite) over the hazard's: "
+            f"{ratio.min():.2f} to {ratio.max():.2f}"
+        )
     lines.append(f"{study.about['seconds']:.0f} s")
     return "\n".join(lines)

@@ -19,13 +19,14 @@ from gwm_hazard.intensity.motion import (
     velocity_and_displacement,
 )
 from gwm_hazard.intensity.oscillator import rotd
-from gwm_hazard.intensity.table import MEASURES, Measure, parse_imt
+from gwm_hazard.intensity.table import MEASURES, Measure, canonical, parse_imt
 
 __all__ = [
     "COMPONENTS",
     "MEASURES",
     "Measure",
     "arias_intensity",
+    "canonical",
     "cumulative_absolute_velocity",
     "effective_amplitude",
     "filtered_incremental_velocity",

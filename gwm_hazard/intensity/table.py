@@ -225,3 +225,14 @@ def parse_imt(imt: str) -> ParsedIMT:
     elif imt in _BY_NAME and "(" not in imt and imt != "RSDppqq":
         return ParsedIMT(_BY_NAME[imt], np.nan, none)
     raise ValueError(f"unknown intensity measure {imt!r}: give one of {', '.join(_BY_NAME)}")
+
+
+def canonical(imt: str) -> str:
+    """The name of a measure as OpenQuake writes it: "SA(1)" becomes "SA(1.0)".
+
+    Raises ValueError for what is no measure.
+    """
+    parsed = parse_imt(imt)
+    if parsed.name == "SA":
+        return f"SA({float(parsed.parameter)})"
+    return imt

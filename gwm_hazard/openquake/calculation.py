@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from openquake.baselib import InvalidFile, config
 from openquake.baselib import __version__ as oq_version
-from openquake.baselib import config
 from openquake.calculators import event_based
 from openquake.commonlib import datastore
 from openquake.commonlib.calc import get_proxies
@@ -73,17 +73,26 @@ def read(calculation: int | str | Path) -> Any:
 
 
 def run(job_ini: Path) -> Any:
-    """Run a job as ``oq engine --run`` does; returns its datastore."""
+    """Run a job as ``oq engine --run`` does; returns its datastore.
+
+    Raises
+    ------
+    ValueError
+        A job that OpenQuake refuses.
+    """
     from openquake.commonlib import logs
     from openquake.engine import engine
     from openquake.server import dbserver
 
     # What ``oq engine`` does first: OpenQuake's database, local or behind its server.
-    if os.environ.get("OQ_DATABASE", config.dbserver.host) != "127.0.0.1":
+    if os.environ.get("OQ_DATABASE", config.dbserver.host) not in ("127.0.0.1", "local"):
         dbserver.ensure_on()
     elif not Path(config.dbserver.file).expanduser().exists():
         logs.dbcmd("upgrade_db")
-    jobs = engine.create_jobs([str(job_ini)])
+    try:
+        jobs = engine.create_jobs([str(job_ini)])
+    except InvalidFile as exc:
+        raise ValueError(f"{job_ini}: {exc}") from exc
     engine.run_jobs(jobs)
     return read(jobs[-1].calc_id)
 

@@ -140,6 +140,14 @@ def site_hazard(dstore: Any, imts: tuple[str, ...], site: int = 0) -> SiteHazard
     )
 
 
+def has_mean_curve(dstore: Any) -> bool:
+    """Whether the calculation keeps mean hazard curves, or has one realization."""
+    source = dstore.parent if dstore.parent else dstore
+    if "hcurves-stats" in source and "mean" in dstore["oqparam"].hazard_stats():
+        return True
+    return "hcurves-rlzs" in source and source["hcurves-rlzs"].shape[1] == 1
+
+
 def mean_level(dstore: Any, imt: str, poe: float, site: int = 0) -> float:
     """The level of a measure on OpenQuake's own mean hazard curve, in OpenQuake's unit.
 
@@ -203,8 +211,8 @@ def _moments(
             gsim = without[0]
             raise ValueError(
                 f"imt = {imt!r}: branch {names[cmaker.trt, gsim]!r} ({type(gsim).__name__}) does "
-                "not give it; leave it out (--imts, --periods), or take the branch out of the "
-                "logic tree"
+                "not give it; leave it out (--imts, --periods, --first-mode), or take the branch "
+                "out of the logic tree"
             )
         told = (*lacking.get(imt, ()), *(names[cmaker.trt, g] for g in without))
         lacking[imt] = tuple(dict.fromkeys(told))

@@ -6,19 +6,20 @@ import functools
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gwm_hazard.intensity import parse_imt
+from gwm_hazard.intensity import canonical, parse_imt
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.openquake import correlation as published_correlation
 from gwm_hazard.openquake.contributions import (
     SiteHazard,
     WaveformBranch,
+    has_mean_curve,
     mean_level,
     site_hazard,
 )
@@ -49,6 +50,9 @@ CHECKED_RATES = (1e-2, 4e-3, 2e-3, 1e-3, 4e-4)
 #: Scenarios and draws that the correlation is measured from.
 SCENARIOS, DRAWS = 50, 40
 
+#: Relative difference between OpenQuake's level and that of the suite which the page tells.
+LEVEL_DIFFERENCE = 0.02
+
 #: Hazard curves of the page: levels a measure, and the rates they go from and to.
 CURVE_LEVELS, CURVE_RATES = 30, (0.9, 1e-5)
 
@@ -61,7 +65,8 @@ class Request:
 
     Attributes
     ----------
-    poe : probability of exceedance in the job's investigation time
+    poe : probability of exceedance in the job's investigation time; None for target "scenario",
+        which has no level
     site : id, or (lon, lat), of which the nearest site of the job is taken
     imts : measures of the target; the conditioning one is added
     branch : GWM branch that draws; "" where the job has one
@@ -71,7 +76,7 @@ class Request:
     device : of the model
     """
 
-    poe: float
+    poe: float | None
     settings: Settings
     imts: tuple[str, ...]
     site: int | tuple[float, float] = 0
@@ -94,9 +99,10 @@ def make_study(dstore: Any, request: Request, progress: Progress | None = None) 
     settings = request.settings
     tell = progress or (lambda what, share: None)
     oq = dstore["oqparam"]
-    if not 0 < request.poe < 1:
-        raise ValueError(f"poe = {request.poe:g}: must be between 0 and 1")
+    rate = _rate(request, oq.investigation_time)
     site = _site(dstore, request.site)
+    settings = replace(settings, imt=canonical(settings.imt) if settings.imt else "")
+    request = replace(request, settings=settings)
     imts = _measures(request.imts, settings.imt)
     tell("hazard", 0.0)
     hazard = site_hazard(dstore, imts, site)
@@ -104,26 +110,18 @@ def make_study(dstore: Any, request: Request, progress: Progress | None = None) 
     branch = _branch(hazard, request.branch)
     model = load_model(branch.gsim.model, request.device)
     source = Source(branch.name, model, branch.rows, branch.conditions, site)
-    rate = -np.log1p(-request.poe) / oq.investigation_time
     remarks = [
         f"{imt}: not given by {', '.join(without)}; the other branches stand in for it, rupture by "
         "rupture"
         for imt, without in hazard.lacking.items()
     ]
-    if settings.imt in oq.imtls:
-        theirs = mean_level(dstore, settings.imt, request.poe, site)
-        ours = c.level(settings.imt, rate)
-        if abs(ours / theirs - 1.0) > 0.02:
-            remarks.append(
-                f"OpenQuake's mean curve, interpolated, has {settings.imt} = {theirs:.4g} at this "
-                f"poe, the sum over ruptures {ours:.4g}: give the job more levels"
-            )
+    remarks += _level_remarks(dstore, request, c, rate, site)
     correlation, told = _correlation(request, source, c, rate, imts)
     tell("hazard", 1.0)
     targets: tuple[Target, ...]
     if request.stripes:
         rarest = min(min(CHECKED_RATES), rate)
-        targets = stripe_targets(c, correlation, rarest, request.stripes, settings)
+        targets = stripe_targets(c, correlation, rate, rarest, request.stripes, settings)
     else:
         targets = (make_target(c, correlation, rate, settings),)
     suites: list[Suite] = []
@@ -170,9 +168,44 @@ def make_study(dstore: Any, request: Request, progress: Progress | None = None) 
     )
 
 
+def _rate(request: Request, years: float) -> float:
+    """Annual rate of exceedance of the level; 0 where there is none."""
+    if request.settings.target == "scenario":
+        return 0.0
+    if request.poe is None or not 0 < request.poe < 1:
+        raise ValueError(f"poe = {request.poe}: must be between 0 and 1")
+    return float(-np.log1p(-request.poe) / years)
+
+
+def _level_remarks(
+    dstore: Any, request: Request, c: Contributions, rate: float, site: int
+) -> list[str]:
+    """What there is to say of the conditioning level; refuses a poe outside OpenQuake's curve."""
+    settings = request.settings
+    if settings.target not in ("cs", "gcim"):
+        if not settings.imt:
+            return []
+        return [f"target {settings.target} is not conditional: {settings.imt} is a measure of many"]
+    assert request.poe is not None
+    if settings.imt not in dstore["oqparam"].imtls or not has_mean_curve(dstore):
+        return [
+            f"the calculation has no mean hazard curve of {settings.imt}: its level is that of the "
+            "sum over ruptures, with nothing to hold it against"
+        ]
+    theirs = mean_level(dstore, settings.imt, request.poe, site)
+    ours = c.level(settings.imt, rate)
+    if abs(ours / theirs - 1.0) <= LEVEL_DIFFERENCE:
+        return []
+    return [
+        f"OpenQuake's mean curve has {settings.imt} = {theirs:.4g} at this poe, the sum over "
+        f"ruptures {ours:.4g}: the job's levels are too coarse, or the mean of probabilities over "
+        "its branches is not that of rates (use_rates = true in the job)"
+    ]
+
+
 def _measures(asked: tuple[str, ...], conditioning: str) -> tuple[str, ...]:
     """Measures of the target, each once: spectra by period, then the others."""
-    imts = dict.fromkeys([*asked, *([conditioning] if conditioning else [])])
+    imts = dict.fromkeys(canonical(i) for i in [*asked, *([conditioning] if conditioning else [])])
     spectral = [i for i in imts if i.startswith("SA(")]
     rest = [i for i in imts if not i.startswith("SA(")]
     return (*sorted(spectral, key=lambda i: parse_imt(i).period), *rest)
@@ -219,12 +252,13 @@ def _correlation(
     """The correlation, and what the page says of it."""
     if request.correlation != "measured":
         return published_correlation.published(request.correlation), request.correlation
-    share = c.rate[source.rows]
-    if request.settings.imt:
+    share, which = c.rate[source.rows], "by their rates"
+    if request.settings.target in ("cs", "gcim"):
+        which = "that control the level" + (" at the poe" if request.stripes else "")
         level = c.level(request.settings.imt, rate)
         share = c.density(request.settings.imt, level)[source.rows]
     elif request.settings.target == "uhs":
-        share = uniform_hazard(c, rate).weight[source.rows]
+        share, which = uniform_hazard(c, rate).weight[source.rows], "that control the spectrum"
     rows = controlling(share, SCENARIOS)
     scenarios = Scenarios(**{k: v[rows] for k, v in source.conditions.items()})
     found = measured(
@@ -237,7 +271,7 @@ def _correlation(
     )
     return found, (
         f"measured from {SCENARIOS * DRAWS} draws of branch {source.branch} for "
-        f"{SCENARIOS} ruptures that control the level"
+        f"{SCENARIOS} ruptures {which}"
     )
 
 

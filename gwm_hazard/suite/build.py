@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -28,9 +28,9 @@ Array = NDArray[np.float64]
 
 TARGETS = ("cs", "gcim", "uhs", "scenario")
 
-#: Shares of the rate of all ruptures, and of the rarest rate that is checked, where the first and
-#: the last of several stripes lie: what falls outside them is not carried by any suite.
-FIRST, LAST = 0.97, 0.05
+#: Shares of the rate of all ruptures, and of the rarest rate that is checked, at which the first
+#: and the last of several stripes lie.
+FIRST, LAST = 0.9, 0.05
 
 #: Weight of the scatter in the choice for a uniform hazard spectrum, whose mean it is about.
 UHS_SIGMA = 0.1
@@ -94,8 +94,8 @@ class Settings:
             raise ValueError(f"target = {self.target}: name the conditioning measure (--imt)")
         if self.n < 2:
             raise ValueError(f"n = {self.n}: a suite has at least 2 motions")
-        if self.pool < self.n:
-            raise ValueError(f"pool = {self.pool}: must be at least n = {self.n}")
+        if self.pool < 2 * self.n:
+            raise ValueError(f"pool = {self.pool}: must be at least twice n = {self.n}")
         if not self.max_scale >= 1:
             raise ValueError(f"max_scale = {self.max_scale:g}: must be 1 (no scaling) or more")
         if not 0 < self.tolerance < 1:
@@ -137,6 +137,7 @@ def make_suite(
     given = _given(target)
     columns = [target.imts.index(imt) for imt in given]
     ln_level = float(target.mean[columns].mean()) if given else 0.0
+    scaled = settings.max_scale > 1 and bool(given)
     pool = candidates.draw(
         source.model,
         _proposal(contributions, source, given, ln_level, correlation),
@@ -145,7 +146,7 @@ def make_suite(
         settings.seed,
         conditioning=given,
         level=float(np.exp(ln_level)),
-        tolerance=max(settings.tolerance, np.log(settings.max_scale)),
+        tolerance=np.log(settings.max_scale) if scaled else settings.tolerance,
         site=source.site,
         budget=settings.budget,
         component=settings.component,
@@ -153,12 +154,13 @@ def make_suite(
         method=settings.method,
     )
     scale = np.ones(len(pool))
-    if settings.max_scale > 1 and given:
+    if scaled:
         scale = np.exp(ln_level - pool.ln[:, columns].mean(axis=1))
-    whole = Suite(target, pool, source.conditions, np.arange(len(pool)), scale, source.branch)
+    all_of_them = np.arange(len(pool))
+    whole = Suite(target, pool, source.conditions, all_of_them, scale, source.branch, source.rows)
     sigma_weight = UHS_SIGMA if target.kind == "uhs" else 1.0
     rows = select(whole.ln, target, settings.n, settings.seed, sigma_weight, pool.family)
-    return Suite(target, pool, source.conditions, rows, scale[rows], source.branch)
+    return replace(whole, rows=rows, scale=scale[rows])
 
 
 def _given(target: Target) -> tuple[str, ...]:
@@ -196,14 +198,19 @@ def _proposal(
 def stripe_targets(
     contributions: Contributions,
     correlation: Correlation,
+    rate: float,
     rarest: float,
     count: int,
     settings: Settings,
 ) -> tuple[Target, ...]:
-    """Targets at levels from where nearly all ruptures exceed to beyond the rarest rate.
+    """Targets at levels from where most ruptures exceed to beyond the rarest rate.
+
+    Levels are the geometric means of evenly spaced ln levels and of evenly spaced ln rates; the one
+    next to the level of ``rate`` is moved there.
 
     Parameters
     ----------
+    rate : annual rate of exceedance of one of the levels
     rarest : smallest annual rate at which the hazard is to be carried
     count : how many, at least 2
 
@@ -219,12 +226,13 @@ def stripe_targets(
         )
     if count < 2:
         raise ValueError(f"stripes = {count}: must be at least 2")
-    most = FIRST * contributions.rate.sum()
-    levels = np.geomspace(
-        contributions.level(settings.imt, most),
-        contributions.level(settings.imt, LAST * rarest),
-        count,
+    ends = FIRST * contributions.rate.sum(), LAST * rarest
+    by_rate = np.array(
+        [contributions.level(settings.imt, r) for r in np.geomspace(*ends, num=count)]
     )
+    levels = np.sqrt(by_rate * np.geomspace(by_rate[0], by_rate[-1], count))
+    asked = contributions.level(settings.imt, rate)
+    levels[np.argmin(np.abs(np.log(levels / asked)))] = asked
     rates = contributions.hazard(settings.imt, levels)
     return tuple(make_target(contributions, correlation, float(r), settings) for r in rates)
 
@@ -248,9 +256,9 @@ def check_consistency(
     """
     imt = suites[0].target.conditioning
     levels = np.array([s.target.level for s in suites])
-    between = contributions.hazard(imt, np.sqrt(levels[1:] * levels[:-1]))
+    at_levels = contributions.hazard(imt, levels)
     ends = np.array([contributions.rate.sum(), 0.0])
-    stripe = consistency.stripe_rates(levels, ends, between)
+    stripe = consistency.stripe_rates(levels, ends, np.sqrt(at_levels[1:] * at_levels[:-1]))
     ln = [s.ln for s in suites]
     rows = []
     for name in (i for i in imts if i != imt):

@@ -24,7 +24,8 @@ def stripe_rates(levels: Array, rate_at: Array, rate_between: Array) -> Array:
     levels : (n_stripes,) ascending
     rate_at : (2,) rate of exceedance at the lower edge of the first stripe and at the upper edge
         of the last one
-    rate_between : (n_stripes - 1,) at the edges between, the geometric means of the levels
+    rate_between : (n_stripes - 1,) at the edges between, such as the geometric means of the rates
+        at the levels
 
     Raises
     ------

@@ -100,22 +100,14 @@ def husid(acceleration: NDArray[np.float32]) -> Array:
     return np.divide(energy, total, out=np.zeros_like(energy), where=total > 0)
 
 
-def _rows(study: Study, suite: Suite) -> NDArray[np.int64]:
+def _rows(suite: Suite) -> NDArray[np.int64]:
     """Rows of the motions' ruptures, under the suite's own branch, in the contributions, (n,)."""
-    c = study.contributions
-    of_branch = np.flatnonzero(c.branch == c.branches.index(suite.branch))
-    n = len(next(iter(suite.conditions.values())))
-    if len(of_branch) != n:
-        raise ValueError(
-            f"branch {suite.branch!r}: {len(of_branch)} rows in the contributions, but the suite "
-            f"was drawn from {n} ruptures"
-        )
-    return of_branch[suite.candidates.rupture[suite.rows]]
+    return suite.origin[suite.candidates.rupture[suite.rows]]
 
 
 def ruptures_of(study: Study, suite: Suite) -> NDArray[np.int64]:
     """Rows of the motions in the ruptures of the contributions, (n,)."""
-    return study.contributions.rupture[_rows(study, suite)]
+    return study.contributions.rupture[_rows(suite)]
 
 
 def epsilon(study: Study, suite: Suite) -> Array:
@@ -126,7 +118,7 @@ def epsilon(study: Study, suite: Suite) -> Array:
     imt = suite.target.conditioning
     if not imt:
         return np.full(len(suite), np.nan)
-    c, rows = study.contributions, _rows(study, suite)
+    c, rows = study.contributions, _rows(suite)
     m = c.column(imt)
     ln = suite.ln[:, suite.target.imts.index(imt)]
     return (ln - c.mean[rows, m]) / c.sigma[rows, m]

@@ -42,6 +42,7 @@ class Suite:
     rows : (n,) the chosen candidates
     scale : (n,) factors on the acceleration; 1 unless the user allowed others
     branch : ground-motion branch whose model draws them
+    origin : (n_ruptures,) rows of the contributions, as ``conditions``
     """
 
     target: Target
@@ -50,6 +51,7 @@ class Suite:
     rows: NDArray[np.int64]
     scale: Array
     branch: str
+    origin: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -90,7 +92,7 @@ class Study:
     lon, lat, vs30 : of the site
     investigation_time : years that probabilities of exceedance refer to
     curves : {imt: (levels, annual rates)}, mean hazard curves
-    consistency : columns imt, level, hazard, suites (annual rates); empty for a single suite
+    consistency : of several suites, see ``build.check_consistency``; empty for one
     about : calculation, description, options, seconds: provenance as names and values
     """
 

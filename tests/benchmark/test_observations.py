@@ -7,11 +7,11 @@ import pytest
 from numpy.testing import assert_allclose
 
 from gwm_hazard.benchmark.conditions import complete
-from gwm_hazard.benchmark.observations import canonical, read_observations
+from gwm_hazard.benchmark.observations import read_observations
 from gwm_hazard.benchmark.traces import resample
 from gwm_hazard.benchmark.usable import longest_period_s
 from gwm_hazard.data.training_set import TrainingSetWriter
-from gwm_hazard.intensity import intensity_measures_array
+from gwm_hazard.intensity import canonical, intensity_measures_array
 from tests.data.files import motion
 
 ROWS = pd.DataFrame(

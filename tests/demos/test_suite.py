@@ -73,7 +73,10 @@ def test_ten_suites_carry_the_hazard(calculation: tuple[OpenQuake, Path], tmp_pa
           "--periods", "0.1,0.2,0.3,1,2,3")  # fmt: skip
     rates = pd.read_csv(tmp_path / "s" / "consistency.csv", comment="#")
     others = rates[rates["imt"].isin(["SA(0.2)", "SA(0.3)", "SA(1.0)", "SA(2.0)"])]
+    assert others["imt"].nunique() == 4
     assert others["rate"].max() == pytest.approx(1e-2)
     assert others["rate"].min() == pytest.approx(4e-4)
     assert others["ratio"].between(0.8, 1.2).all(), others.to_string()
+    years = pd.read_csv(tmp_path / "s" / "target.csv", comment="#")["return_period_years"]
+    assert np.abs(years.unique() / 2475.0 - 1.0).min() < 1e-3, "the suite of the poe is among them"
     assert json.loads((tmp_path / "s" / "results.json").read_text())

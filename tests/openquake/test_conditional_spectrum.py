@@ -166,7 +166,7 @@ def test_mistakes(regions: Any) -> None:
     dstore, _ = regions
     with pytest.raises(ValueError, match=r"'SA\(12\.0\)': branch '(GWM|Boore)' \(.*\) does not"):
         site_hazard(dstore, ("PGA", "SA(12.0)"))
-    with pytest.raises(ValueError, match="'MMI': branch 'GWM'.* does not give it; leave it out"):
+    with pytest.raises(ValueError, match=r"'MMI': branch 'GWM'.* does not give it; leave it out"):
         site_hazard(dstore, ("PGA", "MMI"))
 
 

@@ -83,7 +83,7 @@ def test_a_study_does_not_depend_on_batches(job: Any, monkeypatch: pytest.Monkey
         (dataclasses.replace(REQUEST, branch="TFCGAN"), "branch = 'TFCGAN': the GWM branches are"),
         (dataclasses.replace(REQUEST, correlation="Baker"), "correlation = 'Baker': must be one"),
         (dataclasses.replace(REQUEST, imts=("SA(20.0)",)), r"imt = 'SA\(20\.0\)': branch 'GWM'"),
-        (change(REQUEST, budget=50), r"candidates after .* draws"),
+        (change(REQUEST, imt="SA(0.50)", budget=50), r"candidates after .* draws"),
     ],
 )
 def test_bad_requests(job: Any, request_: Request, message: str) -> None:
@@ -105,6 +105,8 @@ def test_options() -> None:
     assert apart([0.3, 0.49, 1.0], "SA(0.5)") == [0.3, 1.0] and apart([0.3], "PGV") == [0.3]
     assert place("3") == 3 and place("-86.25,12.13") == (-86.25, 12.13)
     assert first_modes("ec8", "0.8,0.5") == (0.5, 0.8) and first_modes("ec8", "0.5") == (0.5, 0.5)
+    with pytest.raises(ValueError, match=r"SA\(abc\)"):
+        apart([0.3], "SA(abc)")
     for function, text in ((spread, "0.1:3"), (spread, "-1"), (place, "12.5"), (place, "a,b")):
         with pytest.raises(Exception, match="write"):
             function(text)

@@ -80,6 +80,8 @@ def test_scaled_motions_have_the_level_and_the_cap(site: tuple[Contributions, So
     np.testing.assert_allclose(suite.ln[:, 2], np.log(suite.target.level), atol=1e-9)
     assert (suite.scale <= 2.0).all() and (suite.scale >= 0.5).all()
     assert suite.scale.std() > 0.05
+    narrow = make(site, 1e-3, asked(max_scale=1.05, tolerance=0.2))
+    assert np.abs(np.log(narrow.scale)).max() <= np.log(1.05)
     assert suite.candidates.draws < make(site, 1e-3, asked()).candidates.draws
     unscaled = suite.candidates.ln[suite.rows]
     np.testing.assert_allclose(suite.ln[:, 1], unscaled[:, 1] + 2 * np.log(suite.scale))
@@ -98,14 +100,15 @@ def test_uniform_hazard_is_met_on_average(site: tuple[Contributions, Source]) ->
 def test_stripes_carry_the_hazard(site: tuple[Contributions, Source]) -> None:
     c, source = site
     settings = asked(n=12, pool=80, method="walk")
-    targets = stripe_targets(c, ones, 1e-3, 8, settings)
+    targets = stripe_targets(c, ones, 2.5e-3, 1e-3, 8, settings)
+    assert np.abs([t.rate - 2.5e-3 for t in targets]).min() < 1e-9
     levels = [t.level for t in targets]
     assert (np.diff(levels) > 0).all()
     suites = [make_suite(c, source, t, settings, ones) for t in targets]
     table = check_consistency(c, suites, ("CAV", "PGV"), (1e-2, 3e-3))
     assert list(table["imt"]) == ["CAV", "CAV"]  # the conditioning one is carried in steps
     # a fully correlated measure goes in the same steps: within one of them
-    step = np.log(levels[1] / levels[0])
+    step = np.diff(np.log(levels)).max()
     for imt, level, counted in zip(table["imt"], table["level"], table["counted"], strict=True):
         nearby = c.hazard(imt, level * np.exp([-step, step]))
         assert nearby[1] <= counted <= nearby[0]
@@ -117,7 +120,7 @@ def test_stripes_carry_the_hazard(site: tuple[Contributions, Source]) -> None:
         ({"target": "cms"}, "target = 'cms'"),
         ({"imt": ""}, "name the conditioning measure"),
         ({"n": 1}, "n = 1: a suite has at least 2"),
-        ({"pool": 5}, "pool = 5: must be at least n = 10"),
+        ({"pool": 5}, "pool = 5: must be at least twice n = 10"),
         ({"max_scale": 0.5}, "max_scale = 0.5"),
         ({"tolerance": 0.0}, "tolerance = 0"),
     ],
@@ -130,9 +133,9 @@ def test_settings_that_cannot_be(changes: dict[str, object], message: str) -> No
 def test_what_cannot_be_made_says_what_to_do(site: tuple[Contributions, Source]) -> None:
     c, source = site
     with pytest.raises(ValueError, match="stripes of target uhs"):
-        stripe_targets(c, ones, 1e-3, 8, asked(target="uhs"))
+        stripe_targets(c, ones, 1e-3, 1e-3, 8, asked(target="uhs"))
     with pytest.raises(ValueError, match="stripes = 1"):
-        stripe_targets(c, ones, 1e-3, 1, asked())
+        stripe_targets(c, ones, 1e-3, 1e-3, 1, asked())
     with pytest.raises(Budget, match=r"raise --budget, widen --tolerance"):
         make(site, 1e-3, asked(budget=200, method="direct"))
     with pytest.raises(ValueError, match="longer return period"):

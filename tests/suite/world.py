@@ -90,7 +90,7 @@ def make_study(
         factor = np.ones(n)
         if scale:
             factor = np.exp(np.log(target.level) - pool.ln[chosen, IMTS.index("SA(0.5)")])
-        suites.append(Suite(target, pool, RUPTURES, chosen, factor, BRANCH))
+        suites.append(Suite(target, pool, RUPTURES, chosen, factor, BRANCH, rows))
     table = pd.DataFrame()
     if len(suites) > 1:
         at = np.array([4e-3, 1e-3])
