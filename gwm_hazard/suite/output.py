@@ -96,6 +96,11 @@ def write(
     table = tables.motion_table(study, names, digests)
     what = "a row a motion: scenario, epsilon, scale, measures, key"
     out.table("motions.csv", table, what, exact=(*CONDITIONS, "scale"))  # as the key, they draw it
+    out.table(
+        "columns.csv",
+        tables.column_table(table, study.component),
+        "units of motions.csv, column by column",
+    )
     out.table("target.csv", tables.target_table(study), "target and suite by measure")
     if not study.consistency.empty:
         out.table("consistency.csv", study.consistency, "rates implied by the suites")
@@ -216,8 +221,8 @@ FIGURES = {
     ),
     "disaggregation": (
         "Disaggregation",
-        "What the target is made of, by magnitude, distance and epsilon, and the scenarios that "
-        "the motions were drawn for.",
+        "What the target is made of, by magnitude, distance and, given a level, epsilon, and the "
+        "scenarios that the motions were drawn for.",
     ),
     "measures": (
         "Other measures",
@@ -234,7 +239,8 @@ FIGURES = {
 CONSISTENCY = (
     "Hazard consistency",
     "Annual rates at which motions of all suites together exceed levels of each measure, beside "
-    "the mean hazard curves.",
+    "the mean hazard curves: of a lognormal fitted to each suite, and of its motions counted. "
+    "Counts scatter where few motions lie above a level.",
 )
 
 

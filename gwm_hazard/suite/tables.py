@@ -119,12 +119,46 @@ def period(imt: str) -> float:
     return parse_imt(imt).period if imt.startswith("SA(") else float("nan")
 
 
+#: Columns of the table of motions that are neither conditions nor measures: unit and meaning.
+COLUMNS = {
+    "record": ("", "position in suite.h5, from 0"),
+    "name": ("", "name of the motion, also of its exported files"),
+    "suite": ("", "number of the suite, from 1"),
+    "return_period_years": ("years", "return period of the level of the target"),
+    "conditioning": ("", "measure that the motions of the suite share"),
+    "level": ("unit of the conditioning measure", "its level"),
+    "epsilon": (
+        "1",
+        "standard deviations of the conditioning measure above the median of the drawing branch",
+    ),
+    "scale": ("1", "factor that the acceleration was multiplied with"),
+    "weight": ("1", "weight of the motion in its suite"),
+    "branch": ("", "ground-motion branch of the model that drew the motion"),
+    "key": ("", "key of the noise that the unscaled motion is drawn again from"),
+}
+
+
+def column_table(table: pd.DataFrame, component: str) -> pd.DataFrame:
+    """A row a column of the table of motions: column, unit ("" for names), meaning.
+
+    Parameters
+    ----------
+    table : as :func:`motion_table` gives it
+    component : horizontal component of the measures
+    """
+    rows = []
+    for name in table.columns:
+        if name in COLUMNS:
+            rows.append((name, *COLUMNS[name]))
+        elif name in CONDITIONS:
+            rows.append((name, CONDITIONS[name].unit, CONDITIONS[name].description))
+        else:
+            measure = parse_imt(name).measure
+            rows.append((name, measure.unit, f"{measure.long_name}, {component}"))
+    return pd.DataFrame(rows, columns=["column", "unit", "meaning"])
+
+
 def units(table: pd.DataFrame) -> dict[str, str]:
     """Units of the columns of a table of motions."""
-    out = {"return_period_years": "years", "level": "unit of the conditioning measure"}
-    for name in table.columns:
-        if name in CONDITIONS:
-            out[name] = CONDITIONS[name].unit
-        elif name == "PGA" or name[:1].isupper():
-            out[name] = parse_imt(name).measure.unit
-    return out
+    found = column_table(table, "")
+    return {c: u for c, u in zip(found["column"], found["unit"], strict=True) if u}

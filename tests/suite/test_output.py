@@ -68,6 +68,16 @@ def test_table_is_the_suites(study: Study, table: pd.DataFrame) -> None:
         np.testing.assert_allclose(part["return_period_years"], (250.0, 1000.0)[k])
 
 
+def test_every_column_has_its_unit_and_meaning(folder: Path, table: pd.DataFrame) -> None:
+    found = pd.read_csv(folder / "columns.csv", keep_default_na=False)
+    assert list(found["column"]) == list(table.columns)
+    assert (found["meaning"].str.len() > 5).all()
+    unit = dict(zip(found["column"], found["unit"], strict=True))
+    wanted = {"SA(0.5)": "g", "PGV": "cm/s", "RSD595": "s", "rrup": "km", "scale": "1", "key": ""}
+    assert {name: unit[name] for name in wanted} == wanted
+    assert found["meaning"][list(found["column"]).index("PGV")].endswith(", RotD50")
+
+
 def test_epsilon_is_that_of_the_rupture_under_the_own_branch(
     study: Study, table: pd.DataFrame
 ) -> None:
@@ -229,6 +239,10 @@ def test_other_targets(kind: str, tmp_path: Path) -> None:
     assert table["epsilon"].isna().all() == (kind != "cs")
     assert table["return_period_years"].isna().all() == (kind == "scenario")
     assert ("one of the earthquakes of the calculation occurs" in page) == (kind == "scenario")
+    assert ("return period" in page) == (kind != "scenario")
+    assert ("geometric mean of the spectrum over its periods" in page) == (kind == "uhs")
+    assert ("keeps the scatter about it small, with a weight of 0.1" in page) == (kind == "uhs")
+    assert ("`SA(0.5)` near" in page or "SA(0.5)</code> near its level" in page) == (kind == "cs")
 
 
 def test_bad_arguments(tmp_path: Path) -> None:

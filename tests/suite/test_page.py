@@ -16,6 +16,7 @@ import pytest
 from gwm_hazard.catalogue.store import open_catalogue
 from gwm_hazard.suite.motions import Motions, husid, velocity_and_displacement
 from gwm_hazard.suite.report.embed import COLUMNS, MOST_MOTIONS, embedded, outline
+from gwm_hazard.suite.study import Study
 from tests.benchmark.browser import Browser, find_browser
 
 
@@ -46,6 +47,9 @@ def test_text(text: str) -> None:
         "Correlation between the measures: made up.",
         "Motions are scaled by factors from",
         "no directivity",  # a limit on the card
+        "of a lognormal fitted to each suite",
+        "carried at the edges between the suites only, by construction",
+        "component comes with each motion as the model draws it",
     ):
         assert words in text, words
     assert "<small>" not in text
@@ -53,9 +57,25 @@ def test_text(text: str) -> None:
     assert not re.search(r'(?:src|href)="(?:https?:)?//', text)
 
 
+def test_rates_of_the_fit_and_of_the_counts_stand_side_by_side(text: str, study: Study) -> None:
+    """The made-up study has 1.1 of the hazard fitted, and the hazard itself counted."""
+    part = text[text.index('id="implied-c"') :]
+    cells = re.findall(r"<td>\s*(\S+ %)\s*<span class=\"kind\">(\S+ %)</span></td>", part)
+    assert len(cells) == len(study.consistency)
+    assert set(cells) == {("+10.0 %", "0.0 %")}
+
+
 def test_links_lead_to_files(folder: Path, text: str) -> None:
     links = set(re.findall(r'href="([^"#:]+)"', text))
-    assert {"motions.csv", "target.csv", "consistency.csv", "suite.h5", "csv", "at2"} <= links
+    assert {
+        "motions.csv",
+        "columns.csv",
+        "target.csv",
+        "consistency.csv",
+        "suite.h5",
+        "csv",
+        "at2",
+    } <= links
     assert [link for link in links if not (folder / link).exists()] == []
 
 

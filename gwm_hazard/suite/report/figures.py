@@ -26,6 +26,9 @@ TARGET, SUITE, MOTION, CHOSEN = "black", "#0072B2", "0.72", "#D55E00"
 #: Limits on the errors of the median and of sigma that the figures mark.
 MEDIAN_LIMIT, SIGMA_LIMIT = 0.10, 0.20
 
+#: Limit on the error of an implied annual rate.
+RATE_LIMIT = 0.20
+
 #: Shown of a spectrum beyond the periods of the target, as a factor.
 BEYOND = 2.0
 
@@ -240,20 +243,30 @@ def spread(imts: list[str], most: int) -> list[str]:
 
 
 def consistency(study: Study) -> Figure:
-    """Rates implied by the suites beside the mean hazard curves, by measure."""
+    """Rates implied by the suites beside the mean hazard curves, by measure.
+
+    Two marks a level: of a lognormal fitted to each suite, and of its counted motions.
+    """
     table = study.consistency
     imts = spread(list(dict.fromkeys(table["imt"])), MOST_PANELS)
     figure, axes = grid_of_axes(len(imts), columns=4, width=3.0, height=3.0, sharey=True)
-    rates = table[["rate", "suites"]].to_numpy(dtype=np.float64)
+    rates = table[["rate", "suites", "counted"]].to_numpy(dtype=np.float64)
     low, high = 0.6 * float(rates[rates > 0].min()), 1.6 * float(rates.max())
     for ax, imt in zip(axes, imts, strict=True):
         part = table[table["imt"] == imt]
         levels, hazard = study.curves[imt]
-        ax.fill_between(levels, 0.8 * hazard, 1.2 * hazard, color="0.88", lw=0, label="±20 %")
+        below, above = (1 - RATE_LIMIT) * hazard, (1 + RATE_LIMIT) * hazard
+        ax.fill_between(levels, below, above, color="0.88", lw=0, label=f"±{100 * RATE_LIMIT:g} %")
         ax.plot(levels, hazard, color=TARGET, label="mean hazard curve")
         ax.plot(
-            part["level"], part["suites"], "o", ms=5, color=SUITE, label="implied by the suites"
-        )
+            part["level"], part["suites"], "o", ms=5, color=SUITE,
+            label="suites, a lognormal fitted to each",
+        )  # fmt: skip
+        some = part[part["counted"] > 0]
+        ax.plot(
+            some["level"], some["counted"], "x", ms=7, mew=0.8, color=SUITE,
+            label="suites, motions counted",
+        )  # fmt: skip
         ax.set_yscale("log")
         ax.set_xlim(0.75 * part["level"].min(), 1.35 * part["level"].max())
         ax.set_xscale("log")

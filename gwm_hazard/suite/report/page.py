@@ -88,13 +88,17 @@ def page(
         first=_first(study),
         any_checks=any(checks),
         code_notes=code_notes,
-        limits={"median": figures.MEDIAN_LIMIT, "sigma": figures.SIGMA_LIMIT},
+        limits={
+            "median": figures.MEDIAN_LIMIT,
+            "sigma": figures.SIGMA_LIMIT,
+            "rate": figures.RATE_LIMIT,
+        },
         consistency=None if consistency is None else _figure(consistency, folder),
         implied=_implied(study),
         made=text.paragraphs(study),
         warnings=text.limits(study),
         sources=text.sources(study),
-        entries=text.entries(study.about),
+        entries=text.entries(study),
         remarks=study.about.get("remarks") or [],
         command=str(study.about.get("command") or ""),
         software=software_versions(),
@@ -226,7 +230,7 @@ def percent(value: float) -> str:
 
 
 def _implied(study: Study) -> dict[str, Any]:
-    """The consistency table by measure: ratios of implied rates to those of the hazard."""
+    """Ratios of implied rates to those of the hazard, by measure: fitted, off or not, counted."""
     table = study.consistency
     if table.empty:
         return {}
@@ -234,8 +238,16 @@ def _implied(study: Study) -> dict[str, Any]:
     rows = []
     for imt in dict.fromkeys(table["imt"]):
         part = table[table["imt"] == imt].set_index("rate")
-        ratio = [float(part.loc[r, "suites"]) / r - 1.0 for r in rates]  # type: ignore[arg-type]
-        rows.append((imt, [(percent(x), abs(x) > 0.2) for x in ratio]))
+        fitted, counted = (part.loc[rates, name] / rates - 1.0 for name in ("suites", "counted"))
+        rows.append(
+            (
+                imt,
+                [
+                    (percent(x), abs(x) > figures.RATE_LIMIT, percent(y))
+                    for x, y in zip(fitted, counted, strict=True)
+                ],
+            )
+        )
     return {"rates": [f"{r:.3g}" for r in rates], "rows": rows}
 
 

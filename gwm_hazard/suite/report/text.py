@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from gwm_hazard.intensity import parse_imt
+from gwm_hazard.suite.build import UHS_SIGMA
 from gwm_hazard.suite.motions import STANDARD_MEASURES
 from gwm_hazard.suite.study import Study, Suite
 from gwm_hazard.suite.tables import poe, return_period, years_text
@@ -21,11 +22,15 @@ KINDS = {
 #: Entries of ``Study.about`` that have their own place on the page.
 TOLD = ("command", "correlation", "remarks", "software")
 
+#: Options that say nothing for a target: one without a conditioning measure, one without a level.
+UNCONDITIONED = ("imt", "weights")
+WITHOUT_LEVEL = ("poe", "stripes", "tolerance", "max_scale", "method", *UNCONDITIONED)
+
 MATCHING = (
     "The motions are not matched to the target spectrum one by one, and this program does not do "
     "so. Spectral matching changes amplitudes and phases until each motion has the target's "
-    "spectrum: it takes away the scatter between motions that a conditional target prescribes, "
-    "and with it the scatter of the response. A motion drawn for its scenario needs no such "
+    "spectrum: it takes away the scatter between motions that a conditional or a scenario target "
+    "prescribes, and with it the scatter of the response. A motion drawn for its scenario needs no such "
     "change to fit. Where a project asks for matched motions all the same (a code that demands "
     "it, few motions for a mean response), take the exported accelerograms to a program made for "
     "it, such as those of the time-domain method of Al Atik and Abrahamson (2010), and check "
@@ -97,8 +102,9 @@ def _target(study: Study) -> str:
         "disaggregation of that level: mean and covariance are exact over all ruptures and "
         "branches.",
         "uhs": f"The uniform hazard spectrum, over {where}: each ordinate is exceeded at the same "
-        "rate on its own. No single earthquake has this spectrum, and it states no scatter: only "
-        "the median of the suite is matched.",
+        "rate on its own. No single earthquake has this spectrum, and it states no scatter. The "
+        "choice brings the median of the suite to it and keeps the scatter about it small, with "
+        f"a weight of {UHS_SIGMA:g} to the median's 1.",
         "scenario": f"The distribution of the measures given that one of the ruptures occurs, "
         f"over {where}.",
     }[target.kind]  # fmt: skip
@@ -128,18 +134,13 @@ def _candidates(study: Study) -> str:
         "ruptures of the calculation"
     )
     settings = study.about.get("settings") or {}
-    imt = suites[0].target.conditioning or settings.get("imt", "")
-    near = f"`{imt}` near its level" if imt else "any level"
-    if settings.get("max_scale", 1.0) > 1.0 and imt:
-        near = f"`{imt}` within a factor of {settings['max_scale']:g} of its level"
-    elif "tolerance" in settings and imt:
-        near = f"`{imt}` within {100 * settings['tolerance']:.3g} % of its level"
+    near = _near(suites[0], settings)
     if suites[0].target.kind == "scenario":
         text += f". The pool is {pool:,} draws, of which {n:,} were chosen."
     elif settings.get("method") == "walk":
         text += (
             ", by a search in the space of the model's noise: populations of pairs of a rupture "
-            "and a noise walk towards the noise that the level needs, by moves that keep the noise "
+            "and a noise walk towards the noise that this needs, by moves that keep the noise "
             "standard normal (preconditioned Crank-Nicolson), so that a motion is as likely as one "
             f"found by plain draws. It took {draws:,} waveforms to find the pool of {pool:,} with "
             f"{near}, of which {n:,} were chosen, no two of much the same noise."
@@ -156,6 +157,18 @@ def _candidates(study: Study) -> str:
             "those of this one: the choice brings them to the target of all."
         )
     return text
+
+
+def _near(suite: Suite, settings: dict[str, Any]) -> str:
+    """What all candidates share: the conditioning level, or the mean of a uniform hazard."""
+    what, of = f"`{suite.target.conditioning}`", "its level"
+    if suite.target.kind == "uhs":
+        what, of = "the geometric mean of the spectrum over its periods", "the target's"
+    if settings.get("max_scale", 1.0) > 1.0:
+        return f"{what} within a factor of {settings['max_scale']:g} of {of}"
+    if "tolerance" in settings:
+        return f"{what} within {100 * settings['tolerance']:.3g} % of {of}"
+    return f"{what} near {of}"
 
 
 def _count(components: int) -> str:
@@ -199,6 +212,12 @@ def limits(study: Study) -> list[str]:
         "Synthetic motions: they are no records of earthquakes. Codes and reviewers may ask for "
         "recorded motions beside them."
     ]
+    if len(study.model.card.components) == 3:
+        out.append(
+            f"Target, choice and checks are of the horizontal {study.component}. The vertical "
+            "component comes with each motion as the model draws it, and is scaled with it; it "
+            "is matched to nothing."
+        )
     outside = sum(int(study.model.card.outside(s.scenarios).sum()) for s in study.suites)
     if outside:
         total = sum(len(s) for s in study.suites)
@@ -220,17 +239,19 @@ def sources(study: Study) -> list[str]:
     return [line for t in topics for line in SOURCES.get(t, ())] + list(study.model.card.citation)
 
 
-def entries(about: dict[str, Any]) -> list[tuple[str, str]]:
+def entries(study: Study) -> list[tuple[str, str]]:
     """The rest of ``Study.about`` as names and values, groups one level deep."""
-    out: list[tuple[str, str]] = []
-    for name, value in about.items():
-        if name in TOLD:
-            continue
-        if isinstance(value, dict):
-            out.extend((str(k).replace("_", " "), _text(v)) for k, v in value.items())
-        else:
-            out.append((str(name).replace("_", " "), _text(value)))
-    return [(name, text) for name, text in out if text]
+    without = {"scenario": WITHOUT_LEVEL, "uhs": UNCONDITIONED}
+    left_out = TOLD + without.get(study.suites[0].target.kind, ())
+    out: list[tuple[str, Any]] = []
+    for name, value in study.about.items():
+        if name not in TOLD:
+            out.extend(value.items() if isinstance(value, dict) else [(name, value)])
+    return [
+        (str(name).replace("_", " "), _text(value))
+        for name, value in out
+        if name not in left_out and _text(value)
+    ]
 
 
 def _text(value: Any) -> str:
