@@ -32,9 +32,9 @@ MATCHING = (
     "spectrum: it takes away the scatter between motions that a conditional or a scenario target "
     "prescribes, and with it the scatter of the response. A motion drawn for its scenario needs no "
     "such change to fit. Where a project asks for matched motions all the same (a code that "
-    "demands it, few motions for a mean response), take the exported accelerograms to a program made for "
-    "it, such as those of the time-domain method of Al Atik and Abrahamson (2010), and check "
-    "velocity, displacement and Arias build-up after it."
+    "demands it, few motions for a mean response), take the exported accelerograms to a program "
+    "made for it, such as those of the time-domain method of Al Atik and Abrahamson (2010), and "
+    "check velocity, displacement and Arias build-up after it."
 )
 
 SOURCES = {
