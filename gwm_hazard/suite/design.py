@@ -50,4 +50,4 @@ def code_checks(
 
 
 def _imt(period: float) -> str:
-    return f"SA({period:g})" if period > 0 else "PGA"
+    return f"SA({float(period)})" if period > 0 else "PGA"
