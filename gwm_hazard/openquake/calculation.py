@@ -85,15 +85,15 @@ def run(job_ini: Path) -> Any:
     from openquake.server import dbserver
 
     # What ``oq engine`` does first: OpenQuake's database, local or behind its server.
-    if os.environ.get("OQ_DATABASE", config.dbserver.host) not in ("127.0.0.1", "local"):
+    if os.environ.get("OQ_DATABASE", config.dbserver.host) != "127.0.0.1":
         dbserver.ensure_on()
     elif not Path(config.dbserver.file).expanduser().exists():
         logs.dbcmd("upgrade_db")
     try:
         jobs = engine.create_jobs([str(job_ini)])
+        engine.run_jobs(jobs)
     except InvalidFile as exc:
-        raise ValueError(f"{job_ini}: {exc}") from exc
-    engine.run_jobs(jobs)
+        raise ValueError(f"OpenQuake refuses the job: {exc}") from exc
     return read(jobs[-1].calc_id)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +100,19 @@ def test_a_job_without_a_waveform_model(oq: OpenQuake, tmp_path: Path) -> None:
         pytest.raises(ValueError, match="no branch with GenerativeWaveformGMM: add one"),
     ):
         make_study(dstore, REQUEST)
+
+
+def test_a_job_that_openquake_refuses(oq: OpenQuake, tmp_path: Path) -> None:
+    """Its message, in a line, without a traceback."""
+    (tmp_path / "job.ini").write_text("[general]\ncalculation_mode = classical\n")
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / "gwm-hazard"), "suite", str(tmp_path / "job.ini"),
+         "--poe", "0.1", "--imt", "SA(0.5)", "-o", str(tmp_path / "s")],
+        env=oq.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode != 0 and "Traceback" not in done.stdout
+    last = done.stdout.strip().splitlines()[-1]
+    assert last.startswith("gwm-hazard: OpenQuake refuses the job") and "job.ini" in last
 
 
 def test_options() -> None:
