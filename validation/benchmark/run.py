@@ -33,7 +33,8 @@ RECORDS = 1000
 
 def summary(folder: Path, names: list[str]) -> str:
     """Scores of all data sets as a table in Markdown."""
-    rows = ["| data | records | model | " + " | ".join(SCORES) + " |"]
+    heads = [s.replace("|", "\\|") for s in SCORES]
+    rows = ["| data | records | model | " + " | ".join(heads) + " |"]
     rows.append("|" + "---|" * (3 + len(SCORES)))
     for name in names:
         table = pd.read_csv(folder / name / "scores.csv", index_col="model")
