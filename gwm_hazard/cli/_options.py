@@ -48,3 +48,34 @@ def progress_bar(title: str) -> Iterator[Callable[[float], None]]:
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task(title, total=1.0)
         yield lambda share: bar.update(task, completed=share)
+
+
+def listed(text: str | None) -> tuple[str, ...]:
+    """The parts of a list that commas separate."""
+    return tuple(t.strip() for t in text.split(",") if t.strip()) if text else ()
+
+
+class Bars:
+    """One bar a step, as the steps come."""
+
+    def __enter__(self) -> Bars:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeElapsedColumn
+
+        columns = ("{task.description}", BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+        self._bar = Progress(*columns, console=Console(stderr=True))
+        self._tasks: dict[str, int] = {}
+        self._bar.start()
+        return self
+
+    def __call__(self, what: str, share: float) -> None:
+        """Take a step's name and the share of it that is done."""
+        group = "sections" if what.startswith("section") else what
+        if group not in self._tasks:
+            for task in self._tasks.values():
+                self._bar.update(task, completed=1.0)  # type: ignore[arg-type]
+            self._tasks[group] = int(self._bar.add_task(what, total=1.0))
+        self._bar.update(self._tasks[group], completed=share, description=what)  # type: ignore[arg-type]
+
+    def __exit__(self, *exc: object) -> None:
+        self._bar.stop()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from gwm_hazard.cli._options import device_option
+from gwm_hazard.cli._options import Bars, device_option, listed
 
 
 @click.command()
@@ -65,14 +65,14 @@ def benchmark(
         waveforms=waveforms if waveforms is not None else default.waveforms,
         convergence=convergence if convergence is not None else default.convergence,
     )
-    with _Bars() as progress:
+    with Bars() as progress:
         page = run.run(
             models,
             data,
             output,
             gmms=gmms or run.DEFAULT_GMMS,
-            imts=_listed(imts) or DEFAULT_IMTS,
-            sections=_listed(sections),
+            imts=listed(imts) or DEFAULT_IMTS,
+            sections=listed(sections),
             settings=settings,
             seed=seed,
             device=device,
@@ -87,11 +87,6 @@ def benchmark(
     click.echo(f"{page}")
 
 
-def _listed(text: str | None) -> tuple[str, ...]:
-    """The parts of a list that commas separate."""
-    return tuple(t.strip() for t in text.split(",") if t.strip()) if text else ()
-
-
 def _pairs(given: tuple[str, ...]) -> dict[str, Path]:
     """The parts of MODEL=FOLDER; a name of a model may hold no equals sign, a folder may."""
     found = {}
@@ -101,29 +96,3 @@ def _pairs(given: tuple[str, ...]) -> dict[str, Path]:
             raise click.BadParameter(f"--training-set {text!r}: give MODEL=FOLDER")
         found[model] = Path(folder)
     return found
-
-
-class _Bars:
-    """One bar a step, as the steps come."""
-
-    def __enter__(self) -> _Bars:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeElapsedColumn
-
-        columns = ("{task.description}", BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-        self._bar = Progress(*columns, console=Console(stderr=True))
-        self._tasks: dict[str, int] = {}
-        self._bar.start()
-        return self
-
-    def __call__(self, what: str, share: float) -> None:
-        """Take a step's name and the share of it that is done."""
-        group = "sections" if what.startswith("section") else what
-        if group not in self._tasks:
-            for task in self._tasks.values():
-                self._bar.update(task, completed=1.0)  # type: ignore[arg-type]
-            self._tasks[group] = int(self._bar.add_task(what, total=1.0))
-        self._bar.update(self._tasks[group], completed=share, description=what)  # type: ignore[arg-type]
-
-    def __exit__(self, *exc: object) -> None:
-        self._bar.stop()

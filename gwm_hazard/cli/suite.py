@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gwm_hazard.cli._options import Bars, listed
+
 if TYPE_CHECKING:
     from gwm_hazard.suite.study import Study
 
@@ -97,7 +99,6 @@ def suite(
     """
     import openquake.calculators  # noqa: F401  (finds this package's hooks)
 
-    from gwm_hazard.cli.benchmark import _Bars, _listed
     from gwm_hazard.openquake import calculation as made
     from gwm_hazard.openquake.suites import GCIM, Request, make_study
     from gwm_hazard.suite import design
@@ -128,7 +129,7 @@ def suite(
     wanted = [f"SA({t})" for t in apart(grid, imt.strip())]
     if code:
         wanted += design.measures(code, *modes)
-    further = _listed(imts) or (GCIM if target == "gcim" else ())
+    further = listed(imts) or (GCIM if target == "gcim" else ())
     request = Request(
         poe=poe,
         settings=settings,
@@ -147,7 +148,7 @@ def suite(
     dstore = made.run(Path(calculation)) if is_job else made.read(calculation)
     # OpenQuake logs all that is said in the process, also how fonts go into a PDF
     logging.getLogger("fontTools").setLevel(logging.WARNING)
-    with dstore, _Bars() as progress:
+    with dstore, Bars() as progress:
         study = make_study(dstore, request, progress)
         checks = design.code_checks(study, code, *modes) if code else ()
         notes = remarks(code) if code else ()

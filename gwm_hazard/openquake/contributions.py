@@ -1,5 +1,6 @@
 """The ruptures and branches behind the hazard of a site, from a finished calculation."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -142,10 +143,18 @@ def site_hazard(dstore: Any, imts: tuple[str, ...], site: int = 0) -> SiteHazard
 
 def has_mean_curve(dstore: Any) -> bool:
     """Whether the calculation keeps mean hazard curves, or has one realization."""
+    return _mean_curves(dstore) is not None
+
+
+def _mean_curves(dstore: Any) -> Callable[[int], NDArray[np.float64]] | None:
+    """A function of the site: its mean curves, (n_imts, n_levels); None where none are kept."""
     source = dstore.parent if dstore.parent else dstore
-    if "hcurves-stats" in source and "mean" in dstore["oqparam"].hazard_stats():
-        return True
-    return "hcurves-rlzs" in source and source["hcurves-rlzs"].shape[1] == 1
+    statistics = list(dstore["oqparam"].hazard_stats())
+    if "hcurves-stats" in source and "mean" in statistics:
+        return lambda site: source["hcurves-stats"][site, statistics.index("mean")]
+    if "hcurves-rlzs" in source and source["hcurves-rlzs"].shape[1] == 1:
+        return lambda site: source["hcurves-rlzs"][site, 0]
+    return None
 
 
 def mean_level(dstore: Any, imt: str, poe: float, site: int = 0) -> float:
@@ -156,18 +165,13 @@ def mean_level(dstore: Any, imt: str, poe: float, site: int = 0) -> float:
     ValueError
         A measure without a curve, or a poe that the curve does not reach.
     """
-    source = dstore.parent if dstore.parent else dstore
     oq = dstore["oqparam"]
     if imt not in oq.imtls:
         raise ValueError(f"imt = {imt!r}: the job has curves of {', '.join(oq.imtls)}")
-    statistics = list(oq.hazard_stats())
-    if "hcurves-stats" in source and "mean" in statistics:
-        curves = source["hcurves-stats"][site, statistics.index("mean")]
-    elif "hcurves-rlzs" in source and source["hcurves-rlzs"].shape[1] == 1:
-        curves = source["hcurves-rlzs"][site, 0]
-    else:
+    curves = _mean_curves(dstore)
+    if curves is None:
         raise ValueError("the calculation has no mean hazard curves: set mean = true in the job")
-    curve = curves[list(oq.imtls).index(imt)]
+    curve = curves(site)[list(oq.imtls).index(imt)]
     if not curve[-1] < poe < curve[0]:
         raise ValueError(
             f"poe = {poe:g}: the curve of {imt} goes from {curve[0]:.3g} to {curve[-1]:.3g} in "
