@@ -126,6 +126,29 @@ class Browser:
             self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key,
                       windowsVirtualKeyCode=code, **text)  # fmt: skip
 
+    def low_contrast(self) -> list[str]:
+        """Texts below WCAG 2.1 AA, 4.5, against the nearest opaque background."""
+        found = self.run(
+            """(() => {
+            const parse = c => c.match(/[\\d.]+/g).map(Number);
+            const lum = c => { const v = c.slice(0, 3).map(x => { x /= 255;
+                return x <= .03928 ? x / 12.92 : ((x + .055) / 1.055) ** 2.4 });
+                return .2126 * v[0] + .7152 * v[1] + .0722 * v[2] };
+            const ground = e => { while (e) { const c = parse(getComputedStyle(e).backgroundColor);
+                if (c.length < 4 || c[3] > 0) return c; e = e.parentElement }
+                return [255, 255, 255] };
+            const out = [];
+            for (const e of document.querySelectorAll('body *')) {
+                if (e.tagName == 'SCRIPT' || e.tagName == 'OPTION') continue;
+                if (![...e.childNodes].some(n => n.nodeType == 3 && n.textContent.trim())) continue;
+                if (e.getAttribute('aria-hidden') || !e.getClientRects().length) continue;
+                const a = lum(parse(getComputedStyle(e).color)), b = lum(ground(e));
+                const ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
+                if (ratio < 4.5) out.push(e.tagName + ' ' + e.className + ' ' + ratio.toFixed(2)) }
+            return out })()"""
+        )
+        return list(found)
+
     def screenshot(self, path: Path, whole: bool = False) -> None:
         """What is seen, or the whole page, as PNG."""
         shot = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=whole)

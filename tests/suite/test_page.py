@@ -243,22 +243,4 @@ def test_paper_shows_every_suite(browser: Browser, folder: Path) -> None:
 def test_contrast_of_texts(browser: Browser, folder: Path, dark: bool) -> None:
     """WCAG 2.1 AA: 4.5 for text, against the nearest opaque background."""
     browser.open(folder / "index.html", 1280, 900, dark=dark)
-    low = browser.run(
-        """(() => {
-        const parse = c => c.match(/[\\d.]+/g).map(Number);
-        const lum = c => { const v = c.slice(0, 3).map(x => { x /= 255;
-            return x <= .03928 ? x / 12.92 : ((x + .055) / 1.055) ** 2.4 });
-            return .2126 * v[0] + .7152 * v[1] + .0722 * v[2] };
-        const ground = e => { while (e) { const c = parse(getComputedStyle(e).backgroundColor);
-            if (c.length < 4 || c[3] > 0) return c; e = e.parentElement } return [255, 255, 255] };
-        const out = [];
-        for (const e of document.querySelectorAll('body *')) {
-            if (e.tagName == 'SCRIPT' || e.tagName == 'OPTION') continue;
-            if (![...e.childNodes].some(n => n.nodeType == 3 && n.textContent.trim())) continue;
-            if (e.getAttribute('aria-hidden') || !e.getClientRects().length) continue;
-            const a = lum(parse(getComputedStyle(e).color)), b = lum(ground(e));
-            const ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
-            if (ratio < 4.5) out.push(e.tagName + ' ' + e.className + ' ' + ratio.toFixed(2)) }
-        return out })()"""
-    )
-    assert low == []
+    assert browser.low_contrast() == []
