@@ -6,8 +6,10 @@ In a job.ini::
     postproc_args = {"threshold": 0.1}
 
 For every site, GWM branch, measure and poe of the job: the share of the rate with which the
-branch's own hazard level is exceeded that comes from rupture-site pairs where a condition is
-outside the model's range, by condition and in total (a pair may be outside in several). These
+hazard level of a realization with the branch is exceeded that comes from rupture-site pairs of
+the branch where a condition is outside the model's range, by condition and in total (a pair may be
+outside in several). A realization may hold the branch in one tectonic region of many: the share is
+that of the realization's whole hazard. Over realizations it is averaged by their weights. These
 pairs were computed at the bound, so a share says how much of a number rests on extrapolation,
 not how wrong it is. ``gwm_hazard.waveforms`` does it too.
 """
@@ -24,11 +26,15 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from gwm_hazard.openquake.conditions import outside_of
-from gwm_hazard.openquake.rates import Branch, branches, hazard_levels, pairs, rates_of
+from gwm_hazard.openquake.curves import Curves, levels_at
+from gwm_hazard.openquake.rates import Branch, Comparison, branches, rates_of
+from gwm_hazard.openquake.ruptures import pairs as pairs_of
 from gwm_hazard.provenance import replacing, software_versions
 from gwm_hazard.units import CONDITIONS
 
 log = logging.getLogger(__name__)
+
+Array = NDArray[np.float64]
 
 #: Share of the hazard from outside the range above which the log warns.
 THRESHOLD = 0.1
@@ -43,8 +49,8 @@ class Shares:
     branch : the branch
     names : conditions that OpenQuake gives the model
     iml : (n_sites, n_imts, n_poes), mean over the branch's realizations by their weights
-    total : (n_sites, n_imts, n_poes) from pairs outside in any condition; NaN where the curve
-        does not reach the poe
+    total : (n_sites, n_imts, n_poes) from pairs outside in any condition; NaN where no curve
+        reaches the poe
     by_condition : (n_sites, n_imts, n_poes, n_conditions)
     """
 
@@ -77,10 +83,12 @@ def range_accounting(dstore: Any, threshold: float = THRESHOLD, plots: bool = Tr
         return  # called for the classical half of the job: once is enough
     if not oq.poes:
         raise ValueError("range accounting needs hazard levels: give poes in the job.ini")
-    found = [shares(source, branch, list(oq.poes)) for branch in branches(source)]
-    if not found:
+    curves = Curves(source)
+    used = branches(curves)
+    if not used:
         log.warning("no branch with GenerativeWaveformGMM: no ranges to account for")
         return
+    found = shares(curves, used, list(oq.poes))
     folder = Path(oq.export_dir)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"range_accounting_{dstore.calc_id}.csv"
@@ -97,48 +105,110 @@ def range_accounting(dstore: Any, threshold: float = THRESHOLD, plots: bool = Tr
         log.warning("wrote %s", path)
 
 
-def shares(dstore: Any, branch: Branch, poes: list[float]) -> Shares:
+def shares(curves: Curves, found: list[Branch], poes: list[float]) -> list[Shares]:
     """Shares of the exceedance rate from outside the range, by site, measure and poe.
 
-    ``dstore`` is that of the classical calculation. With several realizations (source models),
-    the shares of each are averaged with their weights.
+    The level is that of each realization with the branch, where the branch's own ruptures may be
+    a part of those that reach it; shares and levels are averaged with the weights of the
+    realizations whose curve reaches the poe.
+
+    Raises
+    ------
+    RatesDifferError
+        The rates of the ruptures do not sum to OpenQuake's own.
     """
-    oq = dstore["oqparam"]
-    imts = tuple(oq.imtls)
-    names = branch.gsim.sources.asked
-    n_sites = len(dstore["sitecol"])
-    levels = [hazard_levels(dstore, r, poes) for r in branch.realizations]
-    all_rates = np.zeros((len(levels), n_sites, len(imts), len(poes)))
-    outside = np.zeros((*all_rates.shape, len(names) + 1))
-    alone = True
-    for cmaker, ctx in pairs(dstore):
-        using = cmaker.gsims.get(branch.gsim)
-        if using is None:
-            alone = False  # a tectonic region with GSIMs of its own
-            continue
-        masks = list(outside_of(branch.gsim.sources, ctx).values())
-        masks.append(np.any(masks, axis=0))
-        for i, r in enumerate(branch.realizations):
-            if r not in using:
+    rows = _rows(curves, found, poes)
+    imts = tuple(curves.imtls)
+    gids = tuple(g.number for g in curves.gids for b in found if g.gsim == b.gsim)
+    comparison = Comparison(curves, gids, rows)
+    names = {b.id: b.gsim.sources.asked for b in found}
+    outside = [
+        np.zeros((*rows.shape, len(names[b.id]) + 1))
+        for g in gids
+        for b in found
+        if curves.gids[g].gsim == b.gsim
+    ]
+    for pairs in pairs_of(curves, gsims=[b.gsim for b in found]):
+        site = np.searchsorted(curves.sites.sids, pairs.ctx["sids"])
+        for branch in found:
+            gid = pairs.gid(branch.gsim)
+            if gid is None:
                 continue
-            rate = rates_of(cmaker, branch.gsim, ctx, imts, levels[i])
-            np.add.at(all_rates[i], ctx["sids"], rate)
+            rate = rates_of(pairs, branch.gsim, imts, comparison.levels[site])
+            comparison.add(gid, site, rate)
+            masks = list(outside_of(branch.gsim.sources, pairs.ctx).values())
+            masks.append(np.any(masks, axis=0))
             for j, mask in enumerate(masks):
                 if mask.any():
-                    np.add.at(outside[i, ..., j], ctx["sids"][mask], rate[mask])
-    if not alone:
-        # The branch's realizations have ruptures of other GSIMs too: the level tells their rate.
-        target = -np.log1p(-np.array(poes)) / oq.investigation_time
-        all_rates = np.maximum(all_rates, target)
-    reached = np.stack(levels) > 0
-    with np.errstate(invalid="ignore", divide="ignore"):
-        share = np.where(reached[..., None], outside / all_rates[..., None], np.nan)
-    weights = np.array(branch.weights)
-    if not weights.any():  # a branch that is there to be compared
-        weights = np.ones_like(weights)
-    weights = weights / weights.sum()
-    mean = np.tensordot(weights, share, axes=(0, 0))
-    iml = np.tensordot(weights, np.stack(levels), axes=(0, 0))
+                    np.add.at(outside[gids.index(gid)][..., j], site[mask], rate[mask])
+    comparison.check()
+    by_branch = {
+        b.id: {g: o for g, o in zip(gids, outside, strict=True) if curves.gids[g].gsim == b.gsim}
+        for b in found
+    }
+    return [_averaged(curves, b, poes, rows, by_branch[b.id]) for b in found]
+
+
+def _rows(curves: Curves, found: list[Branch], poes: list[float]) -> NDArray[np.int64]:
+    """Rows (n_sites, n_imts, k) of the job's levels beside those of the realizations at the poes.
+
+    Ascending, the last ones repeated where there are fewer.
+    """
+    realizations = np.unique(np.concatenate([b.realizations for b in found]))
+    chosen: list[list[NDArray[np.int64]]] = []
+    for site in curves.sites.sids:
+        mine = []
+        rates = curves.of_realizations(int(site), realizations)
+        for m in range(rates.shape[1]):
+            _, below, _ = levels_at(_poes(curves, rates[:, m]), curves.levels[m], np.array(poes))
+            mine.append(np.unique([below, np.minimum(below + 1, rates.shape[2] - 1)]))
+        chosen.append(mine)
+    longest = max(len(r) for mine in chosen for r in mine)
+    return np.array([[np.pad(r, (0, longest - len(r)), "edge") for r in mine] for mine in chosen])
+
+
+def _poes(curves: Curves, rates: Array) -> Array:
+    return -np.expm1(-rates * curves.years)
+
+
+def _averaged(
+    curves: Curves,
+    branch: Branch,
+    poes: list[float],
+    rows: NDArray[np.int64],
+    outside: dict[int, Array],
+) -> Shares:
+    """Average over the realizations of a branch; ``outside`` (n_sites, n_imts, k, c) by gid."""
+    names = branch.gsim.sources.asked
+    n_sites, n_imts, _ = rows.shape
+    iml = np.full((n_sites, n_imts, len(poes)), np.nan)
+    mean = np.full((*iml.shape, len(names) + 1), np.nan)
+    member = curves.membership[list(outside)][:, branch.realizations]
+    for n, site in enumerate(curves.sites.sids):
+        rates = curves.of_realizations(int(site), branch.realizations)
+        for m, imt in enumerate(curves.imtls):
+            level, below, way = levels_at(
+                _poes(curves, rates[:, m]), curves.levels[m], np.array(poes)
+            )
+            parts = np.stack([o[n, m] for o in outside.values()])  # (gids, k, c)
+            of_rlz = np.tensordot(member, parts, axes=(0, 0))  # (realizations, k, c)
+            share = np.zeros((*below.shape, len(names) + 1))
+            for step, portion in ((0, 1.0 - way), (1, way)):
+                at = np.minimum(below + step, rates.shape[2] - 1)
+                column = np.searchsorted(rows[n, m], at)
+                part = np.take_along_axis(of_rlz, column[..., None], axis=1)
+                whole = np.take_along_axis(rates[:, m], at, axis=1)[..., None]
+                ratio = np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
+                share = share + portion[..., None] * ratio
+            weights = curves.weights(imt)[branch.realizations]
+            if not weights.any():  # a branch that is there to be compared
+                weights = np.ones_like(weights)
+            for p in range(len(poes)):
+                reached = level[:, p] > 0
+                if weights[reached].sum() > 0:
+                    w = weights[reached] / weights[reached].sum()
+                    iml[n, m, p] = w @ level[reached, p]
+                    mean[n, m, p] = w @ share[reached, p]
     return Shares(branch, names, iml, mean[..., -1], mean[..., :-1])
 
 

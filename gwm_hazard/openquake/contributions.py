@@ -1,7 +1,7 @@
 """The ruptures and branches behind the hazard of a site, from a finished calculation."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,12 +9,24 @@ from numpy.typing import NDArray
 from openquake.hazardlib import map_array
 from openquake.hazardlib.contexts import simple_cmaker
 from openquake.hazardlib.imt import from_string
+from scipy.special import ndtr
 
 from gwm_hazard.openquake.branch_names import branch_names
+from gwm_hazard.openquake.component import component_of
+from gwm_hazard.openquake.curves import Curves
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM, conditions_of
-from gwm_hazard.openquake.rates import pairs
+from gwm_hazard.openquake.rates import Comparison, rates_of
+from gwm_hazard.openquake.ruptures import Pairs
+from gwm_hazard.openquake.ruptures import pairs as pairs_of
 from gwm_hazard.suite.contributions import Contributions
 from gwm_hazard.units import CONDITIONS
+
+#: Annual rates near which the rates of the ruptures are held against OpenQuake's mean curve: those
+#: of 475, 2,475 and 10,000 years.
+CHECKED_RATES = (1 / 475, 1 / 2475, 1e-4)
+
+#: Share in the mean hazard from which a tectonic region and GSIM is held against OpenQuake's.
+SIGNIFICANT = 0.01
 
 
 @dataclass(frozen=True)
@@ -34,7 +46,8 @@ class WaveformBranch:
 class SiteHazard:
     """Contributions at a site, and the GWM branches among them.
 
-    ``lacking`` holds, for measures that not all branches give, the names of those without.
+    ``lacking`` holds, for measures that not all branches give, the names of those without;
+    ``component`` is the horizontal component of the measures.
     """
 
     contributions: Contributions
@@ -44,6 +57,7 @@ class SiteHazard:
     lat: float
     investigation_time: float
     lacking: dict[str, tuple[str, ...]]
+    component: str
 
 
 @dataclass(frozen=True)
@@ -72,8 +86,10 @@ def site_hazard(dstore: Any, imts: tuple[str, ...], site: int = 0) -> SiteHazard
     Raises
     ------
     ValueError
-        An event-based calculation, a site that is not there, ruptures that are not stored, a
-        spectral period that a branch does not give, another measure that none gives.
+        An event-based calculation, a site that is not there, ruptures that are not stored, weights
+        by measure, a spectral period that a branch does not give, another measure that none gives.
+    RatesDifferError
+        Rates of the ruptures that do not sum to OpenQuake's own, for a measure of the job.
     """
     source = dstore.parent if dstore.parent else dstore
     oq = dstore["oqparam"]
@@ -82,36 +98,44 @@ def site_hazard(dstore: Any, imts: tuple[str, ...], site: int = 0) -> SiteHazard
             f"calculation_mode = {oq.calculation_mode}: a suite needs a classical or "
             "disaggregation calculation"
         )
-    sites = source["sitecol"]
-    if site not in sites.sids:
-        raise ValueError(f"site = {site}: the calculation has sites 0 to {len(sites) - 1}")
-    full_lt = source["full_lt"].init()
-    weights = np.asarray(source["weights"][:], dtype=np.float64)
-    weights = weights.reshape(len(weights), -1)[:, -1]
-    names = branch_names(full_lt.gsim_lt)
+    curves = Curves(source)
+    row = curves.row(site)
+    if curves.weights_differ:
+        raise ValueError(
+            f"calculation {source.calc_id}: its logic tree has weights by measure, and a rupture "
+            "would have another rate for each; give each branch one weight"
+        )
+    weights = curves.weights(next(iter(curves.imtls)))
+    names = branch_names(curves.full_lt.gsim_lt)
     branches = tuple(dict.fromkeys(names.values()))
+    asked = _Asked(imts, names)
+    checked = _comparison(curves, site, imts, weights)
 
     rates, means, sigmas, rows, ids, found = [], [], [], [], [], []
     waveforms: dict[GenerativeWaveformGMM, list[_Part]] = {}
-    lacking: dict[str, tuple[str, ...]] = {}
     ruptures, start = 0, 0
-    for cmaker, pair in pairs(source, site):
-        ctx = _possible(cmaker, pair)
-        if not len(ctx):
+    for pairs in pairs_of(curves, site):
+        pairs = _possible(pairs)
+        if not len(pairs):
             continue
-        share = [weights[np.asarray(r, dtype=np.int64)].sum() for r in cmaker.gsims.values()]
-        mean, sigma = _moments(cmaker, ctx, imts, names, np.array(share), lacking)
-        occurrence = np.asarray(cmaker.get_occ_rates(ctx), dtype=np.float64)
+        ctx = pairs.ctx
+        occurrence = pairs.occurrence.mean_rates(ctx)
+        share = [weights[np.asarray(r, dtype=np.int64)].sum() for r in pairs.cmaker.gsims.values()]
+        mean, sigma = asked.moments(pairs.cmaker, ctx, np.array(share))
         found.append(_conditions(ctx))
-        for g, (gsim, weight) in enumerate(zip(cmaker.gsims, share, strict=True)):
+        for g, (gsim, weight) in enumerate(zip(pairs.cmaker.gsims, share, strict=True)):
             if weight == 0:
                 continue
-            name = names[cmaker.trt, gsim]
+            name = names[pairs.cmaker.trt, gsim]
             rates.append(weight * occurrence)
             means.append(mean[g])
             sigmas.append(sigma[g])
             rows.append(ruptures + np.arange(len(ctx)))
             ids.append(np.full(len(ctx), branches.index(name)))
+            gid = pairs.gid(gsim)
+            if checked is not None and gid is not None:
+                exceeding = _exceeding(checked, pairs, gsim, imts, mean[g], sigma[g], occurrence)
+                checked.add(gid, np.zeros(len(ctx), np.int64), exceeding)
             if isinstance(gsim, GenerativeWaveformGMM):
                 part = _Part(name, start, conditions_of(gsim, ctx))
                 waveforms.setdefault(gsim, []).append(part)
@@ -119,6 +143,8 @@ def site_hazard(dstore: Any, imts: tuple[str, ...], site: int = 0) -> SiteHazard
         ruptures += len(ctx)
     if not rates:
         raise ValueError(f"site {site}: no rupture of the calculation reaches it")
+    if checked is not None:
+        checked.check(_significant(curves, checked, weights))
     contributions = Contributions(
         imts,
         np.concatenate(rates),
@@ -134,11 +160,67 @@ def site_hazard(dstore: Any, imts: tuple[str, ...], site: int = 0) -> SiteHazard
         contributions,
         tuple(_branch(gsim, parts) for gsim, parts in waveforms.items()),
         site,
-        float(sites.lons[site]),
-        float(sites.lats[site]),
+        float(curves.sites.lons[row]),
+        float(curves.sites.lats[row]),
         float(oq.investigation_time),
-        lacking,
+        asked.lacking,
+        component_of(oq),
     )
+
+
+def _comparison(
+    curves: Curves, site: int, imts: tuple[str, ...], weights: NDArray[np.float64]
+) -> Comparison | None:
+    """What the rates of the ruptures are held against: the job's levels nearest to some rates.
+
+    None where the job has none of the measures.
+    """
+    common = [imt for imt in curves.imtls if imt in imts]
+    if not common:
+        return None
+    shares = curves.membership @ weights
+    gids = tuple(g.number for g in curves.gids if shares[g.number] > 0)
+    rows = []
+    for imt in common:
+        mean = curves.rates[curves.row(site), list(curves.imtls).index(imt)] @ shares
+        with np.errstate(divide="ignore"):
+            away = np.abs(np.log(np.maximum(mean, 1e-30))[:, None] - np.log(CHECKED_RATES))
+        rows.append(np.argmin(away, axis=0))
+    return Comparison(curves, gids, np.array(rows)[None], [site], common)
+
+
+def _exceeding(
+    checked: Comparison,
+    pairs: Pairs,
+    gsim: Any,
+    imts: tuple[str, ...],
+    mean: NDArray[np.float64],
+    sigma: NDArray[np.float64],
+    occurrence: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Annual rates of exceedance of the checked levels, (n, n_checked, k).
+
+    Of a lognormal with these moments; where the distribution is another, of that: what is checked
+    is how often the ruptures occur.
+    """
+    levels = checked.levels[0]
+    if isinstance(gsim, GenerativeWaveformGMM) and gsim.distribution == "empirical":
+        return rates_of(pairs, gsim, tuple(checked.imts), levels)
+    columns = [imts.index(imt) for imt in checked.imts]
+    with np.errstate(divide="ignore"):
+        z = (np.log(levels) - mean[:, columns, None]) / sigma[:, columns, None]
+    below = ndtr(-pairs.cmaker.truncation_level)
+    poe = np.clip((ndtr(-z) - below) / (1.0 - 2.0 * below), 0.0, 1.0)
+    return occurrence[:, None, None] * poe
+
+
+def _significant(
+    curves: Curves, checked: Comparison, weights: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Where a gid has a share in the mean hazard that counts, (n_gids, 1, n_imts, k)."""
+    share = (curves.membership @ weights)[list(checked.gids)][:, None, None, None]
+    part = share * checked.theirs
+    return part > SIGNIFICANT * part.sum(axis=0)
 
 
 def has_mean_curve(dstore: Any) -> bool:
@@ -180,60 +262,89 @@ def mean_level(dstore: Any, imt: str, poe: float, site: int = 0) -> float:
     return float(map_array.compute_hazard_maps(curve[None, :], oq.imtls[imt], [poe])[0, 0])
 
 
-def _possible(cmaker: Any, ctx: np.recarray) -> np.recarray:
+def _possible(pairs: Pairs) -> Pairs:
     """The ruptures that occur at all, by magnitude: the order in which OpenQuake gives moments."""
-    if not len(ctx):
-        return ctx
-    occurring = ctx[np.asarray(cmaker.get_occ_rates(ctx)) > 0]
-    return occurring[np.argsort(occurring["mag"], kind="stable")].view(np.recarray)
+    if not len(pairs):
+        return pairs
+    order = np.flatnonzero(pairs.occurrence.mean_rates(pairs.ctx) > 0)
+    order = order[np.argsort(pairs.ctx["mag"][order], kind="stable")]
+    ctx = pairs.ctx[order].view(np.recarray)
+    return replace(pairs, ctx=ctx, numbers=pairs.numbers[order])
 
 
-def _moments(
-    cmaker: Any,
-    ctx: np.recarray,
-    imts: tuple[str, ...],
-    names: dict[tuple[str, Any], str],
-    weights: NDArray[np.float64],
-    lacking: dict[str, tuple[str, ...]],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and total sigma of ln IM by GSIM, (n_gsims, n_ruptures, n_imts).
+class _Asked:
+    """Moments of the measures that a suite asks of the GSIMs of a calculation.
 
-    Where a GSIM lacks a measure other than SA, the mixture of those that give it stands in,
-    rupture by rupture (Bradley 2010: each measure has models of its own); ``lacking`` is told.
+    ``lacking`` holds, for measures that not all give, the names of the branches without.
     """
-    options = {
-        "truncation_level": cmaker.truncation_level,
-        "horiz_comp_to_geom_mean": cmaker.horiz_comp,
-    }
-    gsims = list(cmaker.gsims)
-    gives = np.array([[_gives(g, imt, ctx[:1], options) for imt in imts] for g in gsims])
-    for m, imt in enumerate(imts):
-        without = [g for g, there in zip(gsims, gives[:, m], strict=True) if not there]
-        if not without:
-            continue
-        if imt.startswith("SA(") or not weights[gives[:, m]].sum() > 0:
-            gsim = without[0]
-            raise ValueError(
-                f"imt = {imt!r}: branch {names[cmaker.trt, gsim]!r} ({type(gsim).__name__}) does "
-                "not give it; leave it out (--imts, --periods, --first-mode), or take the branch "
-                "out of the logic tree"
-            )
-        told = (*lacking.get(imt, ()), *(names[cmaker.trt, g] for g in without))
-        lacking[imt] = tuple(dict.fromkeys(told))
-    mean = np.full((len(gsims), len(ctx), len(imts)), np.nan)
-    sigma = np.full_like(mean, np.nan)
-    for g, gsim in enumerate(gsims):
-        mine = [imt for imt, there in zip(imts, gives[g], strict=True) if there]
-        asked = simple_cmaker([gsim], mine, **options)
-        moments = asked.get_mean_stds([ctx])[:2, 0]  # (2, M, U)
-        mean[g][:, gives[g]], sigma[g][:, gives[g]] = moments.transpose(0, 2, 1)
-    for column in np.flatnonzero(~gives.all(axis=0)):
-        there = gives[:, column]
-        share = weights[there] / weights[there].sum()
-        average = share @ mean[there, :, column]
-        variance = share @ (sigma[there, :, column] ** 2 + (mean[there, :, column] - average) ** 2)
-        mean[~there, :, column], sigma[~there, :, column] = average, np.sqrt(variance)
-    return mean, sigma
+
+    def __init__(self, imts: tuple[str, ...], names: dict[tuple[str, Any], str]) -> None:
+        self.imts = imts
+        self.names = names
+        self.lacking: dict[str, tuple[str, ...]] = {}
+        self._gives: dict[tuple[str, Any], NDArray[np.bool_]] = {}
+        self._makers: dict[tuple[str, Any], Any] = {}
+
+    def moments(
+        self, cmaker: Any, ctx: np.recarray, weights: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Mean and total sigma of ln IM by GSIM, (n_gsims, n_ruptures, n_imts).
+
+        Where a GSIM lacks a measure other than SA, the mixture of those that give it stands in,
+        rupture by rupture (Bradley 2010: each measure has models of its own).
+        """
+        options = {
+            "truncation_level": cmaker.truncation_level,
+            "horiz_comp_to_geom_mean": cmaker.horiz_comp,
+        }
+        gsims = list(cmaker.gsims)
+        for gsim in gsims:
+            key = (cmaker.trt, gsim)
+            if key not in self._gives:
+                mine = [imt for imt in self.imts if _gives(gsim, imt, ctx[:1], options)]
+                self._gives[key] = np.array([imt in mine for imt in self.imts])
+                self._makers[key] = simple_cmaker([gsim], mine, **options) if mine else None
+        gives = np.array([self._gives[cmaker.trt, g] for g in gsims])
+        self._tell(cmaker.trt, gsims, gives, weights)
+        mean = np.full((len(gsims), len(ctx), len(self.imts)), np.nan)
+        sigma = np.full_like(mean, np.nan)
+        for g, gsim in enumerate(gsims):
+            if gives[g].any() and weights[g] > 0:
+                found = self._makers[cmaker.trt, gsim].get_mean_stds([ctx])[:2, 0]  # (2, M, U)
+                mean[g][:, gives[g]], sigma[g][:, gives[g]] = found.transpose(0, 2, 1)
+        for column in np.flatnonzero(~gives.all(axis=0)):
+            there = gives[:, column] & (weights > 0)
+            share = weights[there] / weights[there].sum()
+            average = share @ mean[there, :, column]
+            spread = sigma[there, :, column] ** 2 + (mean[there, :, column] - average) ** 2
+            mean[~there, :, column], sigma[~there, :, column] = average, np.sqrt(share @ spread)
+        return mean, sigma
+
+    def _tell(
+        self,
+        trt: str,
+        gsims: list[Any],
+        gives: NDArray[np.bool_],
+        weights: NDArray[np.float64],
+    ) -> None:
+        """Note what is lacking, refuse what has no substitute."""
+        for m, imt in enumerate(self.imts):
+            without = [
+                g
+                for g, there, weight in zip(gsims, gives[:, m], weights, strict=True)
+                if not there and weight > 0
+            ]
+            if not without:
+                continue
+            if imt.startswith("SA(") or not weights[gives[:, m]].sum() > 0:
+                gsim = without[0]
+                raise ValueError(
+                    f"imt = {imt!r}: branch {self.names[trt, gsim]!r} ({type(gsim).__name__}) "
+                    "does not give it; leave it out (--imts, --periods, --first-mode), or take "
+                    "the branch out of the logic tree"
+                )
+            told = (*self.lacking.get(imt, ()), *(self.names[trt, g] for g in without))
+            self.lacking[imt] = tuple(dict.fromkeys(told))
 
 
 def _gives(gsim: Any, imt: str, ctx: NDArray[Any], options: dict[str, Any]) -> bool:

@@ -1,6 +1,6 @@
 """Figures of a finished calculation: hazard curves, spectra, disaggregation, waveforms."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,45 +9,74 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from openquake.hazardlib.imt import from_string
-from openquake.hazardlib.map_array import compute_hazard_maps
 
 from gwm_hazard.catalogue.store import open_catalogue
 from gwm_hazard.intensity import intensity_measures_array, parse_imt
+from gwm_hazard.openquake.branch_names import branch_names
+from gwm_hazard.openquake.curves import Curves, levels_at
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM
+from gwm_hazard.openquake.rates import branches as generative_branches
 from gwm_hazard.provenance import replacing
 
 #: Okabe and Ito (2008): told apart by readers with any colour vision.
 COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+#: Realizations that are drawn a line each.
+MOST_LINES = 8
 GALLERY_PERIODS_S = np.geomspace(0.02, 8.0, 60).round(4)
 
 
 class Branches:
-    """Realizations of a calculation by the name of their GMM, and their hazard curves."""
+    """The lines of the pictures: a realization each, or a GWM branch each where they are many.
+
+    Attributes
+    ----------
+    names : of the lines, by the branches' names as in the tables
+    realizations : of each line; its curve is their mean by weight
+    """
 
     def __init__(self, dstore: Any) -> None:
-        source = dstore.parent if dstore.parent else dstore
         self.oq = dstore["oqparam"]
-        self.curves = source["hcurves-rlzs"][:]  # (N, R, M, L)
-        self.mean = source["hcurves-stats"][:, 0]  # (N, M, L)
-        self.realizations = source["full_lt"].init().get_realizations()
-        self.gsims = [rlz.gsim_rlz.value[0] for rlz in self.realizations]
-        self.names = [_label(gsim) for gsim in self.gsims]
+        self.curves = Curves(dstore.parent if dstore.parent else dstore)
+        self.all = np.arange(self.curves.n_realizations)
+        if len(self.all) <= MOST_LINES:
+            lines = [name for name, _ in names_of(self.curves, self.all)]
+            self.names = [
+                name if lines.count(name) == 1 else f"{name} (realization {r})"
+                for r, name in enumerate(lines)
+            ]
+            self.realizations = [np.array([r]) for r in self.all]
+        else:
+            found = generative_branches(self.curves)
+            self.names = [f"{b.id} (mean of {len(b.realizations)} realizations)" for b in found]
+            self.realizations = [b.realizations for b in found]
+
+    def poes(self, site: int, imt: str) -> NDArray[np.float64]:
+        """Curves of the lines and, last, the mean, (n_lines + 1, n_levels)."""
+        lines = [*self.realizations, self.all]
+        return np.array([self.curves.mean_poes(site, rlzs, imt) for rlzs in lines])
 
     def levels(self, site: int, imt: str, poe: float) -> NDArray[np.float64]:
-        """Level of ``imt`` at ``poe`` in each realization and in the mean, (R + 1,)."""
-        m = list(self.oq.imtls).index(imt)
-        curves = np.vstack([self.curves[site, :, m], self.mean[site, m]])
-        levels: NDArray[np.float64] = compute_hazard_maps(curves, self.oq.imtls[imt], [poe])[:, 0]
-        return levels
+        """Level of ``imt`` at ``poe`` in each line and in the mean, (n_lines + 1,)."""
+        levels, _, _ = levels_at(
+            self.poes(site, imt), np.array(self.oq.imtls[imt]), np.array([poe])
+        )
+        return levels[:, 0]
 
 
-def _label(gsim: Any) -> str:
-    if isinstance(gsim, GenerativeWaveformGMM):
-        return f"{Path(gsim.model).name} (GWM, {gsim.estimator})"
-    return str(gsim.__class__.__name__)
+def names_of(curves: Curves, realizations: NDArray[np.int64]) -> list[tuple[str, bool]]:
+    """Name of each realization by its branches, and whether one of them is generative."""
+    known = branch_names(curves.full_lt.gsim_lt)
+    all_rlzs = curves.full_lt.get_realizations()
+    out = []
+    for r in realizations:
+        gsims = all_rlzs[int(r)].gsim_rlz.value
+        keys = list(zip(curves.full_lt.gsim_lt.values, gsims, strict=True))
+        generative = any(isinstance(gsim, GenerativeWaveformGMM) for gsim in gsims)
+        out.append((" + ".join(dict.fromkeys(known[key] for key in keys)), generative))
+    return out
 
 
-def draw_all(dstore: Any, folder: Path, catalogue: Path | None) -> Iterator[Path]:
+def draw_all(dstore: Any, folder: Path, catalogues: Sequence[Path]) -> Iterator[Path]:
     """Draw what the calculation has into ``folder``; yields the path of each picture."""
     branches = Branches(dstore)
     suffix = "" if dstore["oqparam"].calculation_mode == "disaggregation" else f"_{dstore.calc_id}"
@@ -61,8 +90,9 @@ def draw_all(dstore: Any, folder: Path, catalogue: Path | None) -> Iterator[Path
             imt = _disaggregated_measure(branches.oq)
             figure = disaggregation(dstore, branches, int(site), imt)
             yield _save(figure, folder / f"disaggregation{tag}.png")
-    if catalogue is not None and catalogue.is_file():
-        yield _save(gallery(catalogue), folder / "waveforms.png")
+    for catalogue in catalogues:
+        of_model = catalogue.stem.removeprefix("waveforms") if len(catalogues) > 1 else ""
+        yield _save(gallery(catalogue), folder / f"waveforms{of_model}.png")
 
 
 def _save(figure: Figure, path: Path) -> Path:
@@ -100,8 +130,8 @@ def hazard_curves(branches: Branches, site: int) -> Figure:
     size = (max(3.4 * columns + 0.6, 7.5), (3.0 if columns > 1 else 4.0) * rows + 1.2)
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False, sharey=True)
-    for m, (imt, ax) in enumerate(zip(imtls, axes.flat, strict=False)):
-        _hazard_panel(branches, site, m, imt, ax)
+    for imt, ax in zip(imtls, axes.flat, strict=False):
+        _hazard_panel(branches, site, imt, ax)
     for ax in axes.flat[len(imtls) :]:
         ax.set_visible(False)
     for ax in axes[:, 0]:
@@ -112,12 +142,13 @@ def hazard_curves(branches: Branches, site: int) -> Figure:
     return figure
 
 
-def _hazard_panel(branches: Branches, site: int, m: int, imt: str, ax: Axes) -> None:
+def _hazard_panel(branches: Branches, site: int, imt: str, ax: Axes) -> None:
     levels = branches.oq.imtls[imt]
+    poes = branches.poes(site, imt)
+    poes = np.where(poes > 0, poes, np.nan)
     for r, name in enumerate(branches.names):
-        curve = np.where(branches.curves[site, r, m] > 0, branches.curves[site, r, m], np.nan)
-        ax.loglog(levels, curve, color=_colour(branches, r), lw=1.8, label=name)
-    ax.loglog(levels, branches.mean[site, m], color="black", lw=1.0, ls="--", label="mean")
+        ax.loglog(levels, poes[r], color=_colour(branches, r), lw=1.8, label=name)
+    ax.loglog(levels, poes[-1], color="black", lw=1.0, ls="--", label="mean")
     for poe in branches.oq.poes:
         ax.axhline(poe, color="0.6", lw=0.7, ls=":")
         ax.text(levels[0], poe, f" {100 * poe:g} %", fontsize=7, color="0.35", va="bottom")
@@ -165,8 +196,9 @@ def disaggregation(dstore: Any, branches: Branches, site: int, imt: str) -> Figu
     distances = dstore["disagg-bins/Dist"][:]
     array = dstore["disagg-rlzs/Mag_Dist"][:]  # (N, Ma, D, M, P, Z)
     realizations = dstore["best_rlzs"][site]
-    gwm = [i for i, g in enumerate(branches.gsims) if isinstance(g, GenerativeWaveformGMM)]
-    z = list(realizations).index(gwm[0]) if gwm and gwm[0] in realizations else 0
+    names = names_of(branches.curves, realizations)
+    gwm = [z for z, (_, generative) in enumerate(names) if generative]
+    z = gwm[0] if gwm else 0
     m = list(oq.imtls).index(imt)
     figure = Figure(figsize=(5.0 * len(oq.poes_disagg) + 0.5, 4.8), layout="constrained")
     axes = figure.subplots(1, len(oq.poes_disagg), squeeze=False)[0]
@@ -200,7 +232,7 @@ def disaggregation(dstore: Any, branches: Branches, site: int, imt: str) -> Figu
         ax.set_xlabel("Distance to the rupture (km)")
         ax.set_ylabel("Magnitude")
     figure.suptitle(
-        f"Disaggregation of the branch {branches.names[realizations[z]]}. {_site(branches)}",
+        f"Disaggregation of the branch {names[z][0]}. {_site(branches)}",
         fontsize=11,
     )
     return figure

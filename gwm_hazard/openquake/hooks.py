@@ -11,6 +11,8 @@ Three things, and nothing else:
   (:mod:`gwm_hazard.openquake.model_paths`).
 """
 
+import logging
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,19 +20,41 @@ from typing import Any
 import openquake.calculators.event_based as oq_event_based
 import openquake.calculators.postproc as oq_postproc
 
+log = logging.getLogger(__name__)
+
 
 def waveforms(dstore: Any, **options: Any) -> None:
     """See :func:`gwm_hazard.openquake.postproc.waveforms`."""
     from gwm_hazard.openquake import postproc
 
-    postproc.waveforms(dstore, **options)
+    _without_loss("waveforms", postproc.waveforms, dstore, options)
 
 
 def range_accounting(dstore: Any, **options: Any) -> None:
     """See :func:`gwm_hazard.openquake.accounting.range_accounting`."""
     from gwm_hazard.openquake import accounting
 
-    accounting.range_accounting(dstore, **options)
+    _without_loss("range_accounting", accounting.range_accounting, dstore, options)
+
+
+def _without_loss(
+    name: str, function: Callable[..., None], dstore: Any, options: dict[str, Any]
+) -> None:
+    """Call what comes after the hazard; where it fails, the finished job goes on to its exports."""
+    try:
+        function(dstore, **options)
+    except Exception as exc:
+        what = (
+            str(exc) if isinstance(exc, (ValueError, OSError)) else f"{type(exc).__name__}: {exc}"
+        )
+        log.error(
+            "gwm_hazard.%s stopped: %s (the hazard of calculation %s is complete; the log at level "
+            "debug has the traceback)",
+            name,
+            what,
+            dstore.calc_id,
+        )
+        log.debug("traceback of gwm_hazard.%s", name, exc_info=True)
 
 
 def _install() -> None:
@@ -40,9 +64,7 @@ def _install() -> None:
         model_paths.install()
     except ImportError as exc:
         # OpenQuake must go on working when a dependency of ours is missing, or one of its moved.
-        import logging
-
-        logging.getLogger(__name__).warning(
+        log.warning(
             "no ground-motion fields from waveforms, no model folders beside a job.ini: %s", exc
         )
     else:

@@ -28,8 +28,11 @@ from gwm_hazard.models.registry import load_model
 from gwm_hazard.noise import Noise
 from gwm_hazard.openquake import figures
 from gwm_hazard.openquake.accounting import THRESHOLD, range_accounting
-from gwm_hazard.openquake.gsim import GenerativeWaveformGMM, conditions_of
-from gwm_hazard.openquake.rates import Branch, branches, hazard_levels, pairs, rates_of
+from gwm_hazard.openquake.component import component_of
+from gwm_hazard.openquake.curves import Curves, levels_at
+from gwm_hazard.openquake.gsim import conditions_of
+from gwm_hazard.openquake.rates import Branch, Comparison, branches, rates_of
+from gwm_hazard.openquake.ruptures import pairs as pairs_of
 from gwm_hazard.scenario import Scenarios
 
 log = logging.getLogger(__name__)
@@ -47,11 +50,26 @@ _EXTRA = {
 }
 
 
+#: Distances that a catalogue tells beside the conditions of the model.
+DISTANCES = ("rrup", "rhypo", "rjb")
+
+
 @dataclass(frozen=True)
 class Controlling:
-    """Rupture-site pairs of one site and branch with their share of an exceedance rate."""
+    """Rupture-site pairs of one site and branch with their share of an exceedance rate.
 
-    ctx: np.recarray
+    Attributes
+    ----------
+    ctx : (n,) structured array of what OpenQuake has of the pairs
+    conditions : {name: (n,)} of the model
+    numbers : (n,) OpenQuake's numbers of the ruptures
+    share : (n,) of the rate; sums to 1
+    iml : the level
+    """
+
+    ctx: NDArray[Any]
+    conditions: dict[str, NDArray[np.float64]]
+    numbers: NDArray[np.int64]
     share: NDArray[np.float64]
     iml: float
 
@@ -90,6 +108,7 @@ def waveforms(
         if oq.calculation_mode == "disaggregation"
         else f"waveforms_{dstore.calc_id}.h5"
     )
+    drawn: list[Path] = []
     if waveforms > 0:
         imt = imt or next(iter(oq.imtls))
         if imt not in oq.imtls:
@@ -97,14 +116,14 @@ def waveforms(
                 f"postproc_args: imt = {imt!r} is not in intensity_measure_types_and_levels: "
                 f"take one of {', '.join(oq.imtls)}"
             )
-        write_catalogue(
+        drawn = write_catalogues(
             dstore, folder / name, imt, waveforms, oq.random_seed if seed is None else seed
         )
     if oq.poes:
         range_accounting(dstore, threshold, plots)
     export_tables(dstore)
     if plots:
-        for path in figures.draw_all(dstore, folder, folder / name if waveforms else None):
+        for path in figures.draw_all(dstore, folder, drawn):
             log.warning("wrote %s", path)
 
 
@@ -121,39 +140,71 @@ def export_tables(dstore: Any) -> None:
             export((key, "csv"), dstore)
 
 
-def write_catalogue(dstore: Any, path: Path, imt: str, n: int, seed: int) -> None:
-    """Draw ``n`` accelerograms for each site, GWM branch and poe, in a stream."""
-    oq = dstore["oqparam"]
-    jobs = list(_sampled(dstore, imt, n, seed))
-    if not jobs:
+def write_catalogues(dstore: Any, path: Path, imt: str, n: int, seed: int) -> list[Path]:
+    """Draw ``n`` accelerograms for each site, GWM branch and poe, in a stream.
+
+    A catalogue holds the waveforms of one model: of several models each gets a file, with the
+    name of the model added to ``path``.
+    """
+    source = dstore.parent if dstore.parent else dstore
+    curves = Curves(source)
+    found = branches(curves)
+    if not found:
         log.warning("no branch with GenerativeWaveformGMM: no waveforms are drawn")
-        return
+        return []
+    sampled = list(_sampled(dstore, curves, found, imt, n, seed))
+    by_model: dict[str, list[_Sampled]] = {}
+    for job in sampled:
+        by_model.setdefault(job.branch.gsim.model, []).append(job)
+    written = []
+    for model, jobs in by_model.items():
+        file = path
+        if len(by_model) > 1:
+            file = path.with_name(f"{path.stem}_{Path(model).name}{path.suffix}")
+        if jobs:
+            _write_catalogue(dstore, file, jobs, seed)
+            written.append(file)
+    return written
+
+
+@dataclass(frozen=True)
+class _Sampled:
+    """Draws for a site, GWM branch and poe, with the columns of a catalogue."""
+
+    branch: Branch
+    scenarios: Scenarios
+    noise: Noise
+    columns: dict[str, NDArray[Any]]
+
+
+def _write_catalogue(dstore: Any, path: Path, jobs: list[_Sampled], seed: int) -> None:
+    oq = dstore["oqparam"]
     measures = tuple(dict.fromkeys([*oq.imtls, *STANDARD_MEASURES]))
-    model = load_model(jobs[0][0].model, jobs[0][0].device)
-    longest = max(int(model.npts(sc).max()) for _, sc, _, _ in jobs)
+    gsim = jobs[0].branch.gsim
+    model = load_model(gsim.model, gsim.device)
+    longest = max(int(model.npts(job.scenarios).max()) for job in jobs)
+    component = component_of(oq)
     provenance = {
         "calculation_id": str(dstore.calc_id),
         "calculation": oq.description,
         "investigation_time_years": str(oq.investigation_time),
         "checksum": str(dstore["/"].attrs.get("checksum32", "")),
+        "component": component,
     }
     units = {m: parse_imt(m).measure.unit for m in measures}
-    done, total = 0, sum(len(sc) for _, sc, _, _ in jobs)
+    done, total = 0, sum(len(job.scenarios) for job in jobs)
     with CatalogueWriter(path, model, longest, seed, units, _EXTRA, provenance) as writer:
-        for gsim, scenarios, noise, extra in jobs:
-            if gsim.model != jobs[0][0].model:
-                raise ValueError(
-                    f"branches with different models ({jobs[0][0].model!r}, {gsim.model!r}): "
-                    "run them in separate jobs to get their waveforms"
+        for job in jobs:
+            for rows, acceleration in model.batches(job.scenarios, job.noise):
+                values = intensity_measures_array(
+                    acceleration, model.dt_s, list(measures), component
                 )
-            for rows, acceleration in model.batches(scenarios, noise):
-                values = intensity_measures_array(acceleration, model.dt_s, list(measures))
                 writer.append(
                     acceleration,
-                    scenarios.take(rows),
-                    noise.take(rows),
+                    job.scenarios.take(rows),
+                    job.noise.take(rows),
                     {m: values[:, i] for i, m in enumerate(measures)},
-                    {k: v[rows] for k, v in extra.items()},
+                    {k: v[rows] for k, v in job.columns.items()},
                 )
                 done += len(rows)
                 log.info("waveforms: %d of %d", done, total)
@@ -161,34 +212,36 @@ def write_catalogue(dstore: Any, path: Path, imt: str, n: int, seed: int) -> Non
 
 
 def _sampled(
-    dstore: Any, imt: str, n: int, seed: int
-) -> Iterator[tuple[GenerativeWaveformGMM, Scenarios, Noise, dict[str, NDArray[Any]]]]:
+    dstore: Any, curves: Curves, found: list[Branch], imt: str, n: int, seed: int
+) -> Iterator[_Sampled]:
     """Scenarios and keys for each site, GWM branch and poe."""
     oq = dstore["oqparam"]
     event = 0
-    for branch in branches(dstore):
-        gsim = branch.gsim
-        if len(branch.realizations) > 1:
-            log.warning(
-                "%d realizations use branch %s: levels and shares are those of the first",
-                len(branch.realizations),
-                branch.id,
-            )
-        for site in dstore["sitecol"].sids:
-            for poe in oq.poes:
-                control = controlling(dstore, branch, int(site), imt, poe)
+    for branch in found:
+        for site in curves.sites.sids:
+            controls = controlling(curves, branch, int(site), imt, list(oq.poes))
+            for poe, control in zip(oq.poes, controls, strict=True):
+                if control is None:
+                    log.warning(
+                        "branch %s, site %d: no rupture of it exceeds the level of %s at poe %g; "
+                        "no waveforms are drawn there", branch.id, site, imt, poe
+                    )  # fmt: skip
+                    event += n
+                    continue
                 # A seeded draw of its own, apart from the noise of the waveforms.
                 rng = np.random.default_rng([seed, event, int(site)])
                 pick = np.sort(rng.choice(len(control.share), n, p=control.share))
-                ctx = control.ctx[pick].view(np.recarray)
-                columns = conditions_of(gsim, ctx)
-                for name in ("rrup", "rhypo", "rjb"):
+                ctx = control.ctx[pick]
+                columns = {name: values[pick] for name, values in control.conditions.items()}
+                for name in DISTANCES:
                     if name in (ctx.dtype.names or ()) and name not in columns:
-                        columns[name] = np.asarray(ctx[name], dtype=np.float64)
+                        values = np.asarray(ctx[name], dtype=np.float64)
+                        if np.isfinite(values).all():  # OpenQuake leaves some columns empty
+                            columns[name] = values
                 noise = Noise(seed, np.arange(event, event + n), int(site), 0)
                 event += n
-                yield (
-                    gsim,
+                yield _Sampled(
+                    branch,
                     Scenarios(**columns),
                     noise,
                     {
@@ -197,40 +250,74 @@ def _sampled(
                         "imt": np.full(n, imt, dtype=object),
                         "iml": np.full(n, control.iml),
                         "share": control.share[pick],
-                        "rup_id": np.asarray(ctx["rup_id"], dtype=np.int64),
+                        "rup_id": control.numbers[pick],
                     },
                 )
 
 
-def controlling(dstore: Any, branch: Branch, site: int, imt: str, poe: float) -> Controlling:
-    """Share of each rupture in the rate at which ``imt`` exceeds the branch's level for ``poe``.
+def controlling(
+    curves: Curves, branch: Branch, site: int, imt: str, poes: list[float]
+) -> list[Controlling | None]:
+    """Share of each rupture in the rate at which ``imt`` exceeds the branch's level, by poe.
 
-    Ruptures of tectonic regions to which the GSIM does not apply are left out. Of several
-    realizations (source models) with the branch, the first counts.
+    The level is that of the mean curve of the realizations with the branch; a rupture counts with
+    the weights of those that hold it under this branch. Ruptures of tectonic regions to which the
+    GSIM does not apply are left out. None where no rupture of the branch exceeds the level.
 
     Raises
     ------
     ValueError
-        Ruptures and sources not stored, or no hazard at ``poe``.
+        Ruptures and sources not stored, or no hazard at a poe.
+    RatesDifferError
+        The rates of the ruptures do not sum to OpenQuake's own.
     """
-    oq = dstore["oqparam"]
-    parent = dstore.parent if dstore.parent else dstore
-    rlz = branch.realizations[0]
-    levels = hazard_levels(parent, rlz, [poe])[:, [list(oq.imtls).index(imt)]]
-    iml = float(levels[site, 0, 0])
-    if iml <= 0:
-        raise ValueError(
-            f"no hazard level of {imt} at poe {poe} in {oq.investigation_time:g} years for site "
-            f"{site}: the curve does not reach it; take a larger poe or lower levels"
-        )
+    m = list(curves.imtls).index(imt)
+    curve = curves.mean_poes(site, branch.realizations, imt)
+    levels, below, _ = levels_at(curve, curves.levels[m], np.array(poes))
+    for poe, level in zip(poes, levels, strict=True):
+        if level <= 0:
+            raise ValueError(
+                f"no hazard level of {imt} at poe {poe} in {curves.years:g} years for site {site}: "
+                "the curve does not reach it; take a larger poe or lower levels"
+            )
+    weights = curves.weights(imt)
+    if not weights[branch.realizations].any():  # a branch that is there to be compared
+        weights = np.ones_like(weights)
+    mine = {g.number: weights[g.realizations].sum() for g in curves.gids if g.gsim == branch.gsim}
+    comparison = Comparison(curves, tuple(mine), below[None, None], [site], [imt])
+    asked = np.concatenate([levels, comparison.levels[0, 0]])[None]
     parts, rates = [], []
-    for cmaker, group in pairs(parent):
-        if rlz not in cmaker.gsims.get(branch.gsim, ()):
+    for pairs in pairs_of(curves, site, [branch.gsim]):
+        gid = pairs.gid(branch.gsim)
+        if gid is None or not len(pairs):
             continue
-        ctx = group[group["sids"] == site]
-        if len(ctx):
-            parts.append(ctx)
-            rates.append(rates_of(cmaker, branch.gsim, ctx, (imt,), levels)[:, 0, 0])
-    found = np.concatenate(parts).view(np.recarray)
-    rate = np.concatenate(rates)
-    return Controlling(found, rate / rate.sum(), iml)
+        rate = rates_of(pairs, branch.gsim, (imt,), asked)
+        comparison.add(gid, np.zeros(len(pairs), np.int64), rate[..., len(poes) :])
+        parts.append(pairs)
+        rates.append(mine[gid] * rate[:, 0, : len(poes)])
+    comparison.check()
+    if not parts:
+        return [None] * len(poes)
+    found = [conditions_of(branch.gsim, pairs.ctx) for pairs in parts]
+    conditions = {k: np.concatenate([c[k] for c in found]) for k in found[0]}
+    ctx, numbers = _common([p.ctx for p in parts]), np.concatenate([p.numbers for p in parts])
+    return [
+        Controlling(ctx, conditions, numbers, rate / rate.sum(), float(level))
+        if rate.sum() > 0
+        else None
+        for rate, level in zip(np.concatenate(rates).T, levels, strict=True)
+    ]
+
+
+def _common(parts: list[np.recarray]) -> NDArray[Any]:
+    """Contexts of several groups, with the columns that all of them have."""
+    first = parts[0].dtype
+    names = [
+        name
+        for name in first.names or ()
+        if name != "probs_occur" and all(name in (p.dtype.names or ()) for p in parts)
+    ]
+    out = np.empty(sum(map(len, parts)), dtype=[(name, first[name]) for name in names])
+    for name in names:
+        out[name] = np.concatenate([p[name] for p in parts])
+    return out

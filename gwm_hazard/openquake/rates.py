@@ -1,128 +1,185 @@
-"""Exceedance rates of a finished calculation, rupture by rupture, for its GWM branches."""
+"""Rates of exceedance summed over ruptures, held against OpenQuake's own curves."""
 
-import logging
-from collections.abc import Iterator
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from openquake.hazardlib import map_array
-from openquake.hazardlib.contexts import read_cmakers, read_ctx_by_grp
-from openquake.hazardlib.source_group import read_src_group
 
 from gwm_hazard.openquake.branch_names import branch_names
+from gwm_hazard.openquake.component import ln_component_ratio
+from gwm_hazard.openquake.curves import Curves, Gid
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM, exceedance_of
+from gwm_hazard.openquake.ruptures import Pairs
 
-log = logging.getLogger(__name__)
+Array = NDArray[np.float64]
 
-#: Rupture-site pairs evaluated at once.
-CHUNK = 20_000
+#: Relative difference between a rate summed over ruptures and OpenQuake's that stops a command.
+TOLERANCE = 0.03
 
 
 @dataclass(frozen=True)
 class Branch:
-    """A branch with ``GenerativeWaveformGMM``: its name and the realizations that use it."""
+    """A branch with ``GenerativeWaveformGMM``.
+
+    Attributes
+    ----------
+    id : its name
+    gsim : the same GSIM in several tectonic regions is one branch
+    realizations : numbers of the realizations that use it
+    """
 
     id: str
     gsim: GenerativeWaveformGMM
-    realizations: tuple[int, ...]
-    weights: tuple[float, ...]
+    realizations: NDArray[np.int64]
 
 
-def branches(dstore: Any) -> list[Branch]:
-    """The GWM branches of a calculation with the realizations that use them."""
-    full_lt = dstore["full_lt"].init()
-    names: dict[GenerativeWaveformGMM, str] = {}
-    for (_, gsim), name in branch_names(full_lt.gsim_lt).items():
+def branches(curves: Curves) -> list[Branch]:
+    """The GWM branches of a calculation."""
+    found: dict[GenerativeWaveformGMM, str] = {}
+    for (_, gsim), name in branch_names(curves.full_lt.gsim_lt).items():
         if isinstance(gsim, GenerativeWaveformGMM):
-            names.setdefault(gsim, name)
-    found = []
-    for gsim, name in names.items():
-        using = [
-            (int(rlz.ordinal), float(np.ravel(rlz.weight)[-1]))
-            for rlz in full_lt.get_realizations()
-            if any(gsim == value for value in rlz.gsim_rlz.value)
-        ]
-        if using:
-            found.append(Branch(name, gsim, *(tuple(v) for v in zip(*using, strict=True))))
-    return found
-
-
-def hazard_levels(dstore: Any, rlz: int, poes: list[float]) -> NDArray[np.float64]:
-    """Levels of a realization at the ``poes``, (n_sites, n_imts, n_poes); 0 where not reached.
-
-    Raises
-    ------
-    ValueError
-        A calculation that kept the mean curves only.
-    """
-    oq = dstore["oqparam"]
-    if "hcurves-rlzs" not in dstore:
-        raise ValueError(
-            "the calculation kept no hazard curves of its branches: set individual_rlzs = true"
-        )
-    curves = dstore["hcurves-rlzs"][:, rlz]  # (N, M, L1)
-    levels = [
-        map_array.compute_hazard_maps(curves[:, m], oq.imtls[imt], poes)
-        for m, imt in enumerate(oq.imtls)
-    ]
-    return np.stack(levels, axis=1)
-
-
-def pairs(dstore: Any, site: int | None = None) -> Iterator[tuple[Any, np.recarray]]:
-    """ContextMaker and rupture-site pairs of each group, of all sites or one, in pieces.
-
-    OpenQuake stores the pairs of calculations with few sites (``max_sites_disagg``); for others
-    they are made again from the sources that it stored.
-
-    Raises
-    ------
-    ValueError
-        Neither ruptures nor sources are stored.
-    """
-    cmakers = read_cmakers(dstore).to_array()
-    try:
-        by_group = read_ctx_by_grp(dstore)
-    except KeyError:
-        by_group = {}
-    if by_group:
-        for group, ctx in by_group.items():
-            here = ctx if site is None else ctx[ctx["sids"] == site].view(np.recarray)
-            for start in range(0, len(here), CHUNK):
-                yield cmakers[group], here[start : start + CHUNK].view(np.recarray)
-        return
-    if "_csm" not in dstore:
-        raise ValueError(
-            "the calculation holds no ruptures: OpenQuake stores them for at most "
-            f"max_sites_disagg = {dstore['oqparam'].max_sites_disagg} sites; raise it or use "
-            "fewer sites"
-        )
-    sitecol = dstore["sitecol"]
-    if site is not None:
-        sitecol = sitecol.filtered([site])
-    for key in dstore["_csm"]:
-        group = read_src_group(dstore, key)
-        cmaker = cmakers[group.grp_id]
-        for source in group:
-            ctx = cmaker.from_srcs([source], sitecol)
-            for start in range(0, len(ctx), CHUNK):
-                yield cmaker, ctx[start : start + CHUNK].view(np.recarray)
+            found.setdefault(gsim, name)
+    out = []
+    for gsim, name in found.items():
+        using = [gid.realizations for gid in curves.gids if gid.gsim == gsim]
+        realizations = np.unique(np.concatenate(using)) if using else np.empty(0, np.int64)
+        if len(realizations):
+            out.append(Branch(name, gsim, realizations))
+    return out
 
 
 def rates_of(
-    cmaker: Any,
-    gsim: GenerativeWaveformGMM,
-    ctx: np.recarray,
-    imts: tuple[str, ...],
-    levels: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Annual rate with which each pair exceeds its site's levels, (N, n_imts, n_levels).
+    found: Pairs, gsim: GenerativeWaveformGMM, imts: tuple[str, ...], levels: Array
+) -> Array:
+    """Annual rate with which each pair exceeds levels, (n, n_imts, n_levels).
 
-    ``levels`` (n_sites, n_imts, n_levels); levels of 0 are exceeded by nothing here.
+    Parameters
+    ----------
+    found : n pairs
+    imts : measures of the job
+    levels : (n_imts, n_levels), or by pair (n, n_imts, n_levels), in the job's component; levels
+        of 0 are exceeded by nothing here
     """
     with np.errstate(divide="ignore"):
-        ln_iml = np.where(levels > 0, np.log(levels), np.inf)[ctx["sids"]]
-    probability = exceedance_of(gsim, ctx, imts, ln_iml, cmaker.truncation_level)
-    rate: NDArray[np.float64] = np.asarray(cmaker.get_occ_rates(ctx), dtype=np.float64)
-    return rate[:, None, None] * probability
+        ln_iml = np.where(levels > 0, np.log(levels), np.inf)
+    # OpenQuake's conversion of RotD50 changes the median only (Boore and Kishida 2017).
+    ln_iml = ln_iml + ln_component_ratio(found.cmaker, gsim, imts)[:, None]
+    poe = exceedance_of(gsim, found.ctx, imts, ln_iml, found.cmaker.truncation_level)
+    return found.occurrence.rates(found.ctx, poe)
+
+
+class Comparison:
+    """Rates summed over ruptures beside OpenQuake's own, by gid, site, measure and level.
+
+    Parameters
+    ----------
+    curves : OpenQuake's
+    gids : OpenQuake's numbers of those that are summed
+    rows : (n_sites, n_imts, k), rows of the job's levels that are looked at
+    sites, imts : ids and names, by default all of the job
+
+    Attributes
+    ----------
+    levels : (n_sites, n_imts, k)
+    ours, theirs : (n_gids, n_sites, n_imts, k) annual rates
+    """
+
+    def __init__(
+        self,
+        curves: Curves,
+        gids: tuple[int, ...],
+        rows: NDArray[np.int64],
+        sites: Sequence[int] | None = None,
+        imts: Sequence[str] | None = None,
+    ) -> None:
+        self.curves = curves
+        self.gids = gids
+        self.sites = [int(s) for s in (curves.sites.sids if sites is None else sites)]
+        self.imts = list(curves.imtls if imts is None else imts)
+        at = [list(curves.imtls).index(imt) for imt in self.imts]
+        of_sites = curves.rates[[curves.row(s) for s in self.sites]][:, at][..., list(gids)]
+        self.theirs = np.moveaxis(np.take_along_axis(of_sites, rows[..., None], axis=2), -1, 0)
+        self.ours = np.zeros_like(self.theirs)
+        self.levels = np.stack([curves.levels[m][rows[:, i]] for i, m in enumerate(at)], axis=1)
+
+    def add(self, gid: int, sites: NDArray[np.int64], rates: Array) -> None:
+        """Add pairs of a gid: rows of their sites (n,), rates (n, n_imts, k)."""
+        np.add.at(self.ours[self.gids.index(gid)], sites, rates)
+
+    @property
+    def ratio(self) -> Array:
+        """Summed over OpenQuake's, (n_gids, n_sites, n_imts, k); NaN where nothing is told."""
+        return ratio_of(self.ours, self.theirs, self.curves.years)
+
+    def check(self, where: NDArray[np.bool_] | None = None) -> float:
+        """Largest relative difference, everywhere or where ``where`` says.
+
+        Raises
+        ------
+        RatesDifferError
+            A difference above TOLERANCE.
+        """
+        away = np.nan_to_num(np.abs(self.ratio - 1.0))
+        if where is not None:
+            away = np.where(where, away, 0.0)
+        if not away.size:
+            return 0.0
+        g, n, m, k = (int(i) for i in np.unravel_index(int(np.argmax(away)), away.shape))
+        worst = float(away[g, n, m, k])
+        if worst > TOLERANCE:
+            raise RatesDifferError(
+                self.curves,
+                self.curves.gids[self.gids[g]],
+                self.sites[n],
+                self.imts[m],
+                float(self.levels[n, m, k]),
+                float(self.ratio[g, n, m, k]),
+            )
+        return worst
+
+
+#: Probabilities in the investigation time between which rates are compared: OpenQuake sums some
+#: groups in single precision, as probabilities.
+_TOLD = (1e-5, 1.0 - 1e-4)
+
+
+def ratio_of(ours: Array, theirs: Array, years: float) -> Array:
+    """Ratio of annual rates where OpenQuake's tell something, else NaN."""
+    poe = -np.expm1(-theirs * years)
+    told = (poe > _TOLD[0]) & (poe < _TOLD[1])
+    return np.divide(ours, theirs, out=np.full_like(theirs, np.nan), where=told)
+
+
+class RatesDifferError(ValueError):
+    """Rates summed over ruptures are not those of OpenQuake's curves."""
+
+    def __init__(
+        self, curves: Curves, gid: Gid, site: int, imt: str, level: float, ratio: float
+    ) -> None:
+        super().__init__(
+            f"calculation {curves.dstore.calc_id}: the rate of {imt} > {level:.4g} at site {site} "
+            f"summed over the ruptures of {gid.trt!r} under {type(gid.gsim).__name__} is "
+            f"{ratio:.3f} times that of OpenQuake's own curve, so nothing is told of its ruptures; "
+            f"{_likely(curves)}"
+        )
+
+
+def _likely(curves: Curves) -> str:
+    """The likely reason of a difference."""
+    oq = curves.oq
+    given = {
+        "reqv": "equivalent distances (reqv) are not those of the ruptures' own distances",
+        "delta_rates": "rates of aftershocks are added to those of the ruptures",
+    }
+    for name, reason in given.items():
+        if name in oq.inputs:
+            return f"likely because {reason}"
+    if getattr(oq, "disagg_by_src", False):
+        return "likely because the sources were split by name (disagg_by_src)"
+    return (
+        "likely because its sources or ruptures depend on each other in a way that is not known "
+        "here"
+    )

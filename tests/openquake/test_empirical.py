@@ -13,8 +13,10 @@ from openquake.hazardlib.contexts import simple_cmaker
 
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.noise import Noise
+from gwm_hazard.openquake.curves import Curves
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM, distribution, exceedance_of
-from gwm_hazard.openquake.rates import branches, pairs
+from gwm_hazard.openquake.rates import branches
+from gwm_hazard.openquake.ruptures import pairs
 from gwm_hazard.scenario import Scenarios
 from gwm_hazard.surface.ensemble import draw_ln_measures
 from gwm_hazard.surface.surface import Surface
@@ -136,12 +138,12 @@ def test_classical_job(oq: OpenQuake, tmp_path: Path) -> None:
     assert run.code == 0, run.text
     with oq.datastore(run) as dstore:
         imls = dstore["oqparam"].imtls
-        found = {b.gsim.distribution: b for b in branches(dstore)}
+        found = {b.gsim.distribution: b for b in branches(Curves(dstore))}
         got = {k: dstore["hcurves-rlzs"][0, b.realizations[0], 0] for k, b in found.items()}
         expected = {}
         for name, branch in found.items():
             rate = np.zeros(len(imls["PGA"]))
-            for _, ctx in pairs(dstore):
+            for ctx in [part.ctx for part in pairs(Curves(dstore))]:
                 p = exceedance_of(branch.gsim, ctx, ("PGA",), np.log(imls["PGA"])[None], 3.0)
                 rate += ctx["occurrence_rate"] @ p[:, 0]
             expected[name] = -np.expm1(-50.0 * rate)

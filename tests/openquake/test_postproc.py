@@ -18,6 +18,7 @@ from gwm_hazard.intensity import intensity_measures_array
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.noise import Noise
 from gwm_hazard.openquake import postproc
+from gwm_hazard.openquake.curves import Curves
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM, distribution
 from gwm_hazard.openquake.rates import Branch, branches
 from gwm_hazard.scenario import Scenarios
@@ -44,6 +45,12 @@ class Finished:
     run: Run
     dstore: Any
     branch: Branch
+    curves: Curves
+
+    def controlling(self, imt: str, poe: float) -> postproc.Controlling:
+        (found,) = postproc.controlling(self.curves, self.branch, 0, imt, [poe])
+        assert found is not None
+        return found
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +59,9 @@ def finished(oq: OpenQuake, tmp_path_factory: pytest.TempPathFactory) -> Any:
     run = oq.run(ini)
     assert run.code == 0, run.text
     with oq.datastore(run) as dstore:
-        (branch,) = branches(dstore)
-        yield Finished(ini.parent / "output", run, dstore, branch)
+        curves = Curves(dstore.parent if dstore.parent else dstore)
+        (branch,) = branches(curves)
+        yield Finished(ini.parent / "output", run, dstore, branch, curves)
 
 
 @pytest.fixture
@@ -68,7 +76,7 @@ def catalogue(finished: Finished) -> Any:
 @pytest.mark.parametrize("poe", [0.10, 0.02])
 def test_shares_agree_with_openquakes_disaggregation(finished: Finished, poe: float) -> None:
     dstore = finished.dstore
-    control = postproc.controlling(dstore, finished.branch, 0, "SA(0.5)", poe)
+    control = finished.controlling("SA(0.5)", poe)
     assert control.share.sum() == pytest.approx(1.0, abs=1e-12) and (control.share >= 0).all()
     mags, distances = dstore["disagg-bins/Mag"][:], dstore["disagg-bins/Dist"][:]
     got, _, _ = np.histogram2d(
@@ -86,7 +94,7 @@ def test_shares_agree_with_openquakes_disaggregation(finished: Finished, poe: fl
 
 @pytest.mark.parametrize("poe", [0.10, 0.02])
 def test_level_and_rate_are_those_of_the_hazard_curve(finished: Finished, poe: float) -> None:
-    control = postproc.controlling(finished.dstore, finished.branch, 0, "SA(0.5)", poe)
+    control = finished.controlling("SA(0.5)", poe)
     oq = finished.dstore["oqparam"]
     curve = finished.dstore["hcurves-rlzs"][0, 0, list(oq.imtls).index("SA(0.5)")]
     used = curve > 0
@@ -104,10 +112,10 @@ def test_scenarios_are_ruptures_of_the_calculation_with_their_shares(
     finished: Finished, catalogue: xr.Dataset
 ) -> None:
     for poe in (0.10, 0.02):
-        control = postproc.controlling(finished.dstore, finished.branch, 0, "SA(0.5)", poe)
+        control = finished.controlling("SA(0.5)", poe)
         held = {
-            (int(r["rup_id"]), round(float(r["rrup"]), 3)): (share, float(r["mag"]))
-            for r, share in zip(control.ctx, control.share, strict=True)
+            (int(number), round(float(r["rrup"]), 3)): (share, float(r["mag"]))
+            for number, r, share in zip(control.numbers, control.ctx, control.share, strict=True)
         }
         rows = catalogue.isel(record=np.flatnonzero(catalogue.poe.values == poe))
         assert rows.sizes["record"] == 5
@@ -120,13 +128,14 @@ def test_scenarios_are_ruptures_of_the_calculation_with_their_shares(
 
 def test_draws_of_scenarios_follow_the_shares(finished: Finished) -> None:
     n = 20_000
-    for _, scenarios, _, extra in postproc._sampled(finished.dstore, "SA(0.5)", n, seed=1):
-        control = postproc.controlling(
-            finished.dstore, finished.branch, 0, "SA(0.5)", extra["poe"][0]
-        )
+    drawn = postproc._sampled(
+        finished.dstore, finished.curves, [finished.branch], "SA(0.5)", n, seed=1
+    )
+    for job in drawn:
+        control = finished.controlling("SA(0.5)", float(job.columns["poe"][0]))
         mean = control.share @ control.ctx["mag"]
         s_d = np.sqrt(control.share @ (control.ctx["mag"] - mean) ** 2)
-        assert abs(scenarios["mag"].mean() - mean) < 4 * s_d / np.sqrt(n)
+        assert abs(job.scenarios["mag"].mean() - mean) < 4 * s_d / np.sqrt(n)
 
 
 # The catalogue
@@ -229,7 +238,7 @@ def test_measure_that_the_job_does_not_have(finished: Finished) -> None:
 
 def test_poe_that_the_curve_does_not_reach(finished: Finished) -> None:
     with pytest.raises(ValueError, match=r"no hazard level of PGA at poe 0\.99.* site 0: .*poe"):
-        postproc.controlling(finished.dstore, finished.branch, 0, "PGA", 0.99)
+        finished.controlling("PGA", 0.99)
 
 
 def test_an_exception_leaves_the_former_catalogue_and_no_part(
@@ -243,7 +252,7 @@ def test_an_exception_leaves_the_former_catalogue_and_no_part(
 
     monkeypatch.setattr(postproc, "intensity_measures_array", fail)
     with pytest.raises(RuntimeError, match="no more memory"):
-        postproc.write_catalogue(finished.dstore, path, "PGA", 2, 1)
+        postproc.write_catalogues(finished.dstore, path, "PGA", 2, 1)
     assert [p.name for p in tmp_path.iterdir()] == ["waveforms.h5"]
     assert path.read_bytes() == b"former"
 
@@ -252,7 +261,7 @@ def test_other_seed_other_motions_same_seed_same_motions(
     finished: Finished, tmp_path: Path
 ) -> None:
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        postproc.write_catalogue(finished.dstore, tmp_path / name, "PGA", 2, seed)
+        postproc.write_catalogues(finished.dstore, tmp_path / name, "PGA", 2, seed)
     a, b, c = (open_catalogue(tmp_path / n).load() for n in "abc")
     np.testing.assert_array_equal(a.acceleration, b.acceleration)
     assert not np.array_equal(a.PGA, c.PGA)
@@ -270,7 +279,9 @@ def test_classical_job_of_two_branches_draws_for_the_gwm_branch_only(
     with open_catalogue(path) as data, oq.datastore(run) as dstore:
         assert data.sizes["record"] == 10
         (name,) = set(data.branch.values)
-        (branch,) = branches(dstore)
+        curves = Curves(dstore)
+        (branch,) = branches(curves)
         assert branch.id == name and isinstance(branch.gsim, GenerativeWaveformGMM)
-        control = postproc.controlling(dstore, branch, 0, "SA(0.5)", 0.10)
+        (control,) = postproc.controlling(curves, branch, 0, "SA(0.5)", [0.10])
+        assert control is not None
         assert float(data.iml[0]) == pytest.approx(control.iml)
