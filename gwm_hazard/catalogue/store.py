@@ -94,12 +94,12 @@ class CatalogueWriter:
         self._temporary = self.path.with_name(self.path.name + ".tmp")
         self._dt_s = model.dt_s
         self._keys = store == "keys"
-        one = len(model.card.components) == 1
+        inferred = len(model.card.components) == 1 and component == "RotD50"
         self._measures: dict[str, dict[str, Any]] = {
             imt: {
                 "units": unit,
                 "component": component,
-                **(conversion_attributes(imt) if one else {}),
+                **(conversion_attributes(imt) if inferred else {}),
             }
             for imt, unit in measures.items()
         }

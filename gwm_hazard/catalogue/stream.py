@@ -62,6 +62,7 @@ class Plan:
     store : "waveforms" or "keys"
     extra : {name: attributes} of further coordinates
     provenance : further attributes of the file
+    component : horizontal component of the measures
     """
 
     model: WaveformModel
@@ -72,6 +73,7 @@ class Plan:
     store: str = "waveforms"
     extra: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     provenance: Mapping[str, str] = field(default_factory=dict)
+    component: str = "RotD50"
 
     def fingerprint(self, block_records: int) -> dict[str, str]:
         """What must agree for a run to go on with the blocks of another."""
@@ -81,6 +83,7 @@ class Plan:
             "records": str(self.records),
             "seed": str(self.seed),
             "imts": ", ".join(self.imts),
+            "component": self.component,
             "store": self.store,
             "block": str(block_records),
             **{k: str(v) for k, v in self.provenance.items()},
@@ -90,7 +93,15 @@ class Plan:
         """A catalogue with this plan's columns."""
         units = {imt: parse_imt(imt).measure.unit for imt in self.imts}
         return CatalogueWriter(
-            path, self.model, 0, self.seed, units, self.extra, self.provenance, self.store
+            path,
+            self.model,
+            0,
+            self.seed,
+            units,
+            self.extra,
+            self.provenance,
+            self.store,
+            self.component,
         )
 
 
@@ -176,7 +187,7 @@ def _write_block(path: Path, plan: Plan, start: int, stop: int) -> None:
     if missing or acceleration is not None:
         for rows, drawn in model.batches(block.scenarios, block.noise):
             if missing:
-                values = intensity_measures_array(drawn, model.dt_s, missing)
+                values = intensity_measures_array(drawn, model.dt_s, missing, plan.component)
                 for i, imt in enumerate(missing):
                     measured[imt][rows] = values[:, i]
             if acceleration is not None:

@@ -38,7 +38,8 @@ def catalogue(
 
     Takes the number of a finished event-based or scenario calculation (-1 for the last one), the
     path of its calc_N.hdf5, or a job.ini, which is run first. Started again after it was stopped,
-    it goes on where it was.
+    it goes on where it was. Where branches draw with several models there is a file for each,
+    OUTPUT with the name of the model added.
     """
     kept = {
         "sites": _ids("--sites", sites),
@@ -56,7 +57,7 @@ def catalogue(
         raise FileNotFoundError(f"{calculation}: no such job file")
     dstore = made.run(Path(calculation)) if is_job else made.read(calculation)
     with dstore, progress_bar(f"waveforms of calculation {dstore.calc_id}") as progress:
-        records = made.write(
+        files = made.write(
             dstore,
             output,
             store=store,
@@ -65,7 +66,8 @@ def catalogue(
             progress=progress,
             **kept,  # type: ignore[arg-type]
         )
-    click.echo(f"{output}: {records} records, store = {store}")
+    for path, records in files.items():
+        click.echo(f"{path}: {records} records, store = {store}")
 
 
 def _ids(option: str, text: str | None) -> list[int] | None:

@@ -14,19 +14,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from openquake.baselib import InvalidFile, config
-from openquake.baselib import __version__ as oq_version
-from openquake.calculators import event_based
 from openquake.commonlib import datastore
 from openquake.commonlib.calc import get_proxies
-from openquake.hazardlib.calc.filters import SourceFilter
+from openquake.hazardlib.calc.filters import magstr
 
 from gwm_hazard.catalogue.store import CatalogueError
 from gwm_hazard.catalogue.stream import Block, Plan, write_catalogue
 from gwm_hazard.intensity import intensity_measures_array, parse_imt
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.noise import Noise
+from gwm_hazard.openquake import releases
 from gwm_hazard.openquake.fields import (
-    NO_SIGMA,
+    component_of,
+    gsims_of,
     has_waveforms,
     logic_trees,
     scenarios_of,
@@ -36,6 +36,13 @@ from gwm_hazard.scenario import Scenarios
 
 log = logging.getLogger(__name__)
 
+
+class NothingLeftError(ValueError):
+    """No record of a calculation passes the filters."""
+
+
+#: OpenQuake's ``trt_smr`` is the number of the tectonic region times this, and more.
+TRT_SMR = 2**24
 #: Largest relative difference between a stored field and the measure of its waveform.
 TOLERANCE = 1e-5
 #: Records drawn to see that before a catalogue is written.
@@ -97,20 +104,48 @@ def run(job_ini: Path) -> Any:
     return read(jobs[-1].calc_id)
 
 
+def _status(dstore: Any) -> str | None:
+    """What OpenQuake's database says of a calculation, None where it does not know it."""
+    from openquake.commonlib import logs
+
+    try:
+        job = logs.dbcmd("get_job", int(dstore.calc_id))
+    except Exception:  # no database, or none that answers
+        return None
+    here = job is not None and Path(job.ds_calc_dir).name == Path(dstore.filename).stem
+    return str(job.status) if here else None
+
+
+def models_of(dstore: Any) -> dict[str, str]:
+    """The models whose waveforms stand behind fields of a calculation: {name: model}.
+
+    The name is that of the model's card, with a number where several models share it; the model
+    is a branch's parameter ``model``.
+    """
+    found: dict[str, str] = {}
+    for gsim in gsims_of(dstore):
+        if has_waveforms(gsim) and gsim.model not in found.values():
+            same = sum(name.split(" ")[0] == gsim.card.name for name in found)
+            found[gsim.card.name + (f" {same + 1}" if same else "")] = gsim.model
+    return found
+
+
 class Calculation:
-    """The events and sites of a calculation behind whose fields there are waveforms.
+    """The events and sites of a calculation behind whose fields there are waveforms of one model.
 
     Parameters
     ----------
     dstore : OpenQuake's datastore of an event-based or scenario calculation
     sites, events, realizations : ids to keep; by default all
     minimum : {measure of the job: least value}; a record must reach them all
+    model : parameter ``model`` of the branches to keep, see :func:`models_of`; by default that of
+        all branches
 
     Raises
     ------
     ValueError
-        No fields from waveforms in the calculation, nothing left by the filters, or branches
-        with different models.
+        A calculation that did not finish, no fields from waveforms in it, nothing left by the
+        filters, or branches with different models where none is chosen.
     """
 
     def __init__(
@@ -121,15 +156,13 @@ class Calculation:
         events: Iterable[int] | None = None,
         realizations: Iterable[int] | None = None,
         minimum: Mapping[str, float] | None = None,
+        model: str | None = None,
     ) -> None:
-        if not hasattr(event_based, "get_args"):
-            raise ValueError(
-                f"openquake.engine {oq_version}: catalogues of a calculation need 3.25; update it"
-            )
         if "gmf_data/eid" not in dstore.hdf5 and dstore.parent:
             dstore = dstore.parent
         self.dstore = dstore
         self.oq = dstore["oqparam"]
+        self._name = f"calculation {dstore.calc_id}"
         self._refuse()
         self.imts = tuple(self.oq.imtls)
         self._ruptures = dstore["ruptures"][:]
@@ -146,43 +179,64 @@ class Calculation:
                     f"minimum of {imt}: not a measure of the job; it has {', '.join(self.imts)}"
                 )
             keep &= dstore[f"gmf_data/{imt}"][:] >= least
+        if model is not None:
+            keep &= np.isin(gsim_of_row, [i for i, g in enumerate(gsims) if g.model == model])
         rows = np.flatnonzero(keep)
         if not len(rows):
-            raise ValueError(
-                f"calculation {dstore.calc_id}: no record is left by the filters; of "
-                f"{len(eid)} stored, {(gsim_of_row >= 0).sum()} are measures of waveforms"
+            raise NothingLeftError(
+                f"{self._name}: no record is left by the filters; of {len(eid)} stored, "
+                f"{(gsim_of_row >= 0).sum()} are measures of waveforms"
             )
         rows = rows[np.lexsort((sid[rows], eid[rows]))]
         self.eid, self.sid, self.rlz = eid[rows], sid[rows], rlz[rows]
         self._gsim = gsim_of_row[rows]
         self._gsims = gsims
         used = [gsims[i] for i in np.unique(self._gsim)]
-        if any(g.card != used[0].card for g in used):
+        if len({g.model for g in used}) > 1:
             raise ValueError(
-                f"calculation {dstore.calc_id}: its branches draw with different models "
-                f"({', '.join(sorted({g.model for g in used}))}); a catalogue holds one: keep "
-                "the realizations of one model"
+                f"{self._name}: its branches draw with different models "
+                f"({', '.join(sorted({g.model for g in used}))}); a catalogue holds one: choose a "
+                "model"
             )
         self.model = load_model(used[0].model, used[0].device)
+        self.component = component_of(self.oq, len(self.model.card.components))
         self._values = {imt: dstore[f"gmf_data/{imt}"][:][rows] for imt in self.imts}
         self._sites = dstore["sitecol"].complete
-        self._cmakers, self._filters = self._contexts()
+        self._makers = self._context_makers()
 
     def __len__(self) -> int:
         """Number of records: pairs of event and site."""
         return len(self.eid)
 
     def _refuse(self) -> None:
-        name = f"calculation {self.dstore.calc_id}"
+        # What OpenQuake writes when all fields are there, but for very many.
+        if "avg_gmf" not in self.dstore:
+            status = _status(self.dstore)
+            if status not in (None, "complete", "shared"):
+                raise ValueError(
+                    f"{self._name} did not finish (OpenQuake's status: {status}): wait where it "
+                    "still runs, else run the job again"
+                )
         if "gmf_data/eid" not in self.dstore.hdf5 or "ruptures" not in self.dstore:
             raise ValueError(
-                f"{name} ({self.oq.calculation_mode}) holds no ruptures with ground-motion fields: "
-                "run an event_based or scenario job with ground_motion_fields = true"
+                f"{self._name} ({self.oq.calculation_mode}) holds no ruptures with ground-motion "
+                "fields: run an event_based or scenario job with ground_motion_fields = true"
             )
-        if "station_data" in self.oq.inputs or self.oq.truncation_level <= NO_SIGMA:
+        if not len(self.dstore["gmf_data/eid"]):
             raise ValueError(
-                f"{name}: its fields are conditioned on station data or medians "
-                "(truncation_level = 0); no waveforms stand behind them"
+                f"{self._name} holds no ground-motion fields: it did not finish, or all are below "
+                "minimum_intensity"
+            )
+        if releases.conditioned(self.dstore):
+            raise ValueError(
+                f"{self._name}: its fields are conditioned on station data; no waveforms stand "
+                "behind them"
+            )
+        truncation = releases.truncation_of(self.oq)
+        if max(truncation.values()) <= releases.NO_SIGMA:
+            raise ValueError(
+                f"{self._name}: its fields are medians ({' = '.join(truncation)} = 0); no "
+                "waveforms stand behind them"
             )
 
     def _branches(self, eid: NDArray[Any]) -> tuple[list[Any], NDArray[np.int64]]:
@@ -198,8 +252,7 @@ class Calculation:
                     gsims.append(gsim)
         if not gsims:
             raise ValueError(
-                f"calculation {self.dstore.calc_id}: no branch with GenerativeWaveformGMM whose "
-                "fields are waveforms"
+                f"{self._name}: no branch with GenerativeWaveformGMM whose fields are waveforms"
             )
         events = self.dstore["events"][:]
         group = self._ruptures["trt_smr"][self._rupture_of(events["id"])]
@@ -215,18 +268,30 @@ class Calculation:
         """Row of the rupture table of each event: a rupture's events follow each other."""
         return np.searchsorted(self._ruptures["e0"], eid, side="right") - 1
 
-    def _contexts(self) -> tuple[dict[int, Any], dict[int, Any]]:
-        """By ``trt_smr``, what OpenQuake's task ``event_based`` starts from."""
-        self.oq.concurrent_tasks = 1
-        cmakers, filters = {}, {}
-        for rups, cmaker, sids, *_ in event_based.get_args(self.dstore):
-            trt_smr = int(rups[0]["trt_smr"])
-            cmaker.scenario = "scenario" in self.oq.calculation_mode
-            cmakers[trt_smr] = cmaker
-            filters[trt_smr] = SourceFilter(
-                self._sites.filtered(sids), self.oq.maximum_distance(cmaker.trt)
+    def _context_makers(self) -> dict[int, Any]:
+        """By ``trt_smr``, what turns ruptures into conditions, as in OpenQuake's calculator."""
+        tree = logic_trees(self.dstore)[0].init()
+        ruptures = self._ruptures
+        trts = {int(g): tree.trts[int(g) // TRT_SMR] for g in np.unique(ruptures["trt_smr"])}
+        self.oq.mags_by_trt = {
+            trt: sorted(
+                {
+                    magstr(mag)
+                    for mag in np.round(ruptures["mag"][ruptures["trt_smr"] // TRT_SMR == i], 2)
+                }
             )
-        return cmakers, filters
+            for i, trt in enumerate(tree.trts)
+        }
+        by_gsim = tree.get_rlzs_by_gsim_dic()
+        return {
+            group: releases.maker_of(trt, by_gsim[group], self.oq, self._sites)
+            for group, trt in trts.items()
+        }
+
+    def _proxies(self, ruptures: NDArray[Any]) -> Any:
+        """Ruptures with their geometries, which a calculation with ``--hc`` has in its parent."""
+        here = "rupgeoms" in self.dstore.hdf5
+        return get_proxies((self.dstore if here else self.dstore.parent).filename, ruptures)
 
     def block(self, start: int, stop: int) -> Block:
         """The records start .. stop - 1, by event and site, with the stored measures."""
@@ -237,14 +302,12 @@ class Calculation:
         unique, first = np.unique(rupture, return_index=True)
         bounds = [*first, len(eid)]
         columns = {name: np.empty(len(eid)) for name in self.model.card.condition_names}
-        for i, proxy in enumerate(get_proxies(self.dstore.filename, self._ruptures[unique])):
-            trt_smr = int(proxy["trt_smr"])
-            computer = event_based.get_computer(
-                self._cmakers[trt_smr], proxy, self._filters[trt_smr], None, None
-            )
-            ctx = computer.ctx
-            order = np.argsort(ctx.sids)
+        for i, proxy in enumerate(self._proxies(self._ruptures[unique])):
+            maker = self._makers[int(proxy["trt_smr"])]
             rows = np.arange(bounds[i], bounds[i + 1])
+            sites = self._sites.filtered(np.unique(sid[rows]))
+            ctx = releases.context_of(maker, proxy.to_ebr(maker.trt).rupture, sites)
+            order = np.argsort(ctx.sids)
             at = order[np.searchsorted(ctx.sids, sid[rows], sorter=order)]
             for g in np.unique(gsim[rows]):
                 of_branch = gsim[rows] == g
@@ -282,28 +345,62 @@ class Calculation:
                 "calculation_mode": self.oq.calculation_mode,
                 "checksum": str(self.dstore["/"].attrs.get("checksum32", "")),
             },
+            self.component,
         )
 
-    def check(self) -> None:
+    def check(self) -> int:
         """Draw a few records, spread over all, and compare them with the stored fields.
+
+        Some of each rupture group and branch are among them, for what tells them apart is
+        OpenQuake's order of events.
+
+        Returns
+        -------
+        The number of records that were compared.
 
         Raises
         ------
         CatalogueError
-            They differ: the model or the software changed since the calculation.
+            Some differ.
         """
-        for i in np.unique(np.linspace(0, len(self) - 1, CHECKED).astype(int)):
+        rows = self._sample()
+        different: list[str] = []
+        for i in rows:
             block = self.block(int(i), int(i) + 1)
             for _, drawn in self.model.batches(block.scenarios, block.noise):
-                values = intensity_measures_array(drawn, self.model.dt_s, self.imts)[0]
-            for imt, value in zip(self.imts, values, strict=True):
-                stored = float(np.asarray(block.measures[imt])[0])
-                if not abs(value - stored) <= TOLERANCE * abs(stored):
-                    raise CatalogueError(
-                        f"calculation {self.dstore.calc_id}, event {self.eid[i]}, site "
-                        f"{self.sid[i]}: the waveform drawn again has {imt} {value:.6g}, stored is "
-                        f"{stored:.6g}: the model or its software changed since; run the job again"
-                    )
+                values = self.measured(drawn, self.imts)[0]
+            stored = np.array([float(np.asarray(block.measures[imt])[0]) for imt in self.imts])
+            wrong = ~(np.abs(values - stored) <= TOLERANCE * np.abs(stored))
+            if wrong.any():
+                m = int(np.argmax(wrong))
+                different.append(
+                    f"event {self.eid[i]}, site {self.sid[i]}: {self.imts[m]} of the waveform "
+                    f"drawn again {values[m]:.6g}, stored {stored[m]:.6g}"
+                )
+        if different:
+            raise CatalogueError(
+                f"{self._name}: {len(different)} of {len(rows)} records that were compared with "
+                f"the stored fields differ ({different[0]}). Another version of the model, of "
+                "gwm_hazard or of OpenQuake made the fields, or a fault in one of them; nothing "
+                "is written. If running the job again does not help, report it"
+            )
+        return len(rows)
+
+    def _sample(self) -> NDArray[np.int64]:
+        """Rows to compare: spread over all, and the last of each rupture group and branch."""
+        group = self._ruptures["trt_smr"][self._rupture_of(self.eid)].astype(np.int64)
+        kinds = np.stack([group, self._gsim, self.rlz.astype(np.int64)])
+        reversed_first = np.unique(kinds[:, ::-1], axis=1, return_index=True)[1]
+        last = len(self) - 1 - reversed_first
+        if len(last) > CHECKED:  # thousands of realizations
+            last = last[np.linspace(0, len(last) - 1, CHECKED).astype(int)]
+        return np.union1d(np.linspace(0, len(self) - 1, CHECKED).astype(int), last)
+
+    def measured(
+        self, acceleration: NDArray[np.float32], imts: Iterable[str]
+    ) -> NDArray[np.float64]:
+        """Measures (n, n_imts) of waveforms in the component of the job's fields."""
+        return intensity_measures_array(acceleration, self.model.dt_s, imts, self.component)
 
 
 def write(
@@ -317,16 +414,45 @@ def write(
     minimum: Mapping[str, float] | None = None,
     further: Iterable[str] = (),
     progress: Callable[[float], None] | None = None,
-) -> int:
-    """Write the catalogue of a finished calculation; returns the number of records.
+) -> dict[Path, int]:
+    """Write the catalogue of a finished calculation; returns {file: number of records}.
+
+    Where the branches draw with several models there is a file for each, ``NAME_MODEL.h5``.
 
     With ``store = "keys"`` nothing is drawn but what is checked, unless ``further`` measures are
     asked for. A run that was stopped goes on where it was. See :class:`Calculation` for the
     filters and the errors.
     """
-    calculation = Calculation(
-        dstore, sites=sites, events=events, realizations=realizations, minimum=minimum
-    )
-    calculation.check()
-    write_catalogue(path, calculation.plan(store, further), progress=progress)
-    return len(calculation)
+    path = Path(path)
+    models: dict[str, str | None] = dict(models_of(dstore))
+    if len(models) < 2:
+        models = {"": None}
+    made: dict[Path, Calculation] = {}
+    for name, model in models.items():
+        suffix = f"_{name.replace(' ', '_')}" if name else ""
+        try:
+            made[path.with_name(f"{path.stem}{suffix}{path.suffix}")] = Calculation(
+                dstore,
+                sites=sites,
+                events=events,
+                realizations=realizations,
+                minimum=minimum,
+                model=model,
+            )
+        except NothingLeftError as exc:
+            nothing = exc
+    if not made:
+        raise nothing
+    total, done = sum(map(len, made.values())), 0
+    for calculation in made.values():
+        compared = calculation.check()
+        log.info("%d of %d records compared with the stored fields", compared, len(calculation))
+    for file, calculation in made.items():
+
+        def overall(share: float, start: int = done, part: int = len(calculation)) -> None:
+            if progress is not None:
+                progress((start + share * part) / total)
+
+        write_catalogue(file, calculation.plan(store, further), progress=overall)
+        done += len(calculation)
+    return {file: len(calculation) for file, calculation in made.items()}

@@ -2,7 +2,7 @@
 
 In an ``event_based`` or ``scenario`` calculation (and in the risk calculations that start from
 ruptures) OpenQuake samples ground-motion fields from the moments of a GSIM. For a branch with
-:class:`GenerativeWaveformGMM` it stores instead the RotD50 measures of waveforms that the model
+:class:`GenerativeWaveformGMM` it stores instead the measures (RotD50) of waveforms that the model
 draws: all measures of an event and site come from one record, so their correlation is that of
 the waveforms, and the event's between-event noise is shared by its sites. What the GSIM's
 ``estimator`` is does not matter for fields. The key of a draw is (``ses_seed``, event id, site
@@ -11,13 +11,18 @@ and :mod:`gwm_hazard.openquake.calculation` draws each waveform again from the d
 
 **The extension point.** :func:`install` sets ``openquake.calculators.event_based.GmfComputer``,
 the name from which OpenQuake takes its computer in the workers, to a subclass of that class, and
-wraps ``starmap_from_rups``, through which every such calculation passes once in the main
-process, to check the job. It is safe because (1) the subclass overrides what happens for our
+wraps the function through which every such calculation passes once in the main process
+(``run``), to check the job. It is safe because (1) the subclass overrides what happens for our
 GSIM only: random numbers, values and order of other branches are OpenQuake's, bit for bit;
 (2) storage, ``minimum_intensity``, hazard curves and risk remain OpenQuake's; (3) OpenQuake
-imports us in every process through ``OQ_IMPORT_PATH``; (4) :func:`install` compares the
-signatures of what it overrides with those it was written for and else leaves OpenQuake as it
-is, with a warning: fields are then sampled from the GSIM's lognormal moments.
+imports us in every process through ``OQ_IMPORT_PATH``; (4) :mod:`gwm_hazard.openquake.releases`
+compares the signatures of what is overridden with those of the supported releases, and
+:func:`install` else leaves OpenQuake as it is, with a warning: fields are then sampled from the
+GSIM's lognormal moments.
+
+**What is drawn.** One waveform for each event of the branch and each site where one may reach
+``minimum_intensity`` (:func:`reaching`); the rest would be drawn to be dropped. With
+``horiz_comp_to_geom_mean`` the measures are of the geometric mean of the two horizontals.
 
 What does not apply to such a branch, each said in the log: ``truncation_level`` (waveforms are
 not truncated; 0 asks for the median, which comes from the GSIM's moments),
@@ -25,7 +30,7 @@ not truncated; 0 asks for the median, which comes from the GSIM's moments),
 between sites; between measures they are the waveforms'), ``extreme_gmv``. A branch with
 ``fields = "lognormal"`` has them all, and no waveforms. A GSIM within another
 (``ModifiableGMPE``) and fields conditioned on station data are OpenQuake's own, from the moments.
-Site amplification and ``horiz_comp_to_geom_mean`` are refused.
+Site amplification is refused.
 """
 
 import copy
@@ -42,25 +47,17 @@ from openquake.baselib import __version__ as oq_version
 from openquake.hazardlib.calc.gmf import GmfComputer
 from scipy.special import ndtr
 
+from gwm_hazard.intensity.one_component import component_sigma
 from gwm_hazard.noise import Noise
+from gwm_hazard.openquake import releases
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM, _loaded_model, conditions_of
 from gwm_hazard.scenario import Scenarios
 
 log = logging.getLogger(__name__)
 
-#: Parameters of what is overridden or wrapped, as in the supported releases.
-SIGNATURES = {
-    "__init__": "self rupture sitecol cmaker correlation_model cross_correl amplifier sec_perils",
-    "compute_all": "self mean_stds max_iml mmon cmon umon",
-    "_compute": "self mean_stds m imt gsim intra_eps idxs rng",
-    "update": "self data array rlzs mean max_iml",
-    "starmap_from_rups": "func oq rup0 sitecol assetcol dstore save_tmp",
-}
-#: The same in OpenQuake 3.23 and 3.24.
-FORMER_SIGNATURES = {"starmap_from_rups": "func oq full_lt sitecol dstore save_tmp"}
-
-#: OpenQuake's own threshold for "no standard deviation".
-NO_SIGMA = 1e-9
+#: Standard deviations above the median, beyond which no waveform is drawn to see whether it
+#: reaches ``minimum_intensity``: of a normal ln IM one in 32,000 does.
+BOUND = 4.0
 
 
 @dataclass(frozen=True)
@@ -142,7 +139,8 @@ class WaveformGmfComputer(GmfComputer):
         super().__init__(
             rupture, sitecol, cmaker, correlation_model, cross_correl, amplifier, sec_perils
         )
-        self._fields: NDArray[np.float64] | None = None
+        self._fields: NDArray[np.float32] | None = None
+        self._reaching: NDArray[np.bool_] | None = None
         if any(has_waveforms(gsim) for gsim in cmaker.gsims):
             self.cmaker = copy.copy(cmaker)
             self.cmaker.get_4MN = self._moments
@@ -150,11 +148,17 @@ class WaveformGmfComputer(GmfComputer):
     def _moments(self, ctxs: list[Any], gsim: Any) -> NDArray[np.float64]:
         """(4, M, N) mean, sigma, tau, phi: NaN where only waveforms would tell, at a price."""
         original = type(self.cmaker).get_4MN
-        if has_waveforms(gsim) and gsim.estimator == "direct":
-            median_only = self.cmaker.truncation_level <= NO_SIGMA
-            if not (median_only or getattr(self.cmaker.oq, "mea_tau_phi", False)):
+        self._reaching = None
+        if not has_waveforms(gsim):
+            return original(self.cmaker, ctxs, gsim)
+        if gsim.estimator == "direct":
+            wanted = getattr(self.cmaker.oq, "mea_tau_phi", False)
+            if not (wanted or releases.is_median(self.cmaker)):
                 return np.full((4, len(self.cmaker.imts), sum(map(len, ctxs))), np.nan)
-        return original(self.cmaker, ctxs, gsim)
+            return original(self.cmaker, ctxs, gsim)
+        moments = original(self.cmaker, ctxs, gsim)
+        self._reaching = reaching(gsim, list(self.cmaker.imtls), moments, self.cmaker.min_iml)
+        return moments
 
     def _compute(
         self,
@@ -162,20 +166,20 @@ class WaveformGmfComputer(GmfComputer):
         m: int,
         imt: Any,
         gsim: Any,
-        intra_eps: Any,
+        eps: Any,
         idxs: NDArray[np.int64],
-        rng: Any = None,
+        *rng: Any,
     ) -> Any:
         """Field of the m-th measure, shape (N, E), for the events ``idxs`` of a branch."""
         sampled = (
             not has_waveforms(gsim)
-            or len(mean_stds) == 3  # conditioned on station data
-            or self.cmaker.truncation_level <= NO_SIGMA
+            or len(mean_stds) == 3  # conditioned on station data, until 3.25
+            or releases.is_median(self.cmaker)
         )
         if m == 0:  # OpenQuake asks measure by measure; the waveforms are drawn once
-            self._fields = None if sampled else self.draw(gsim, idxs)
+            self._fields = None if sampled else self.draw(gsim)
         if self._fields is None:
-            return super()._compute(mean_stds, m, imt, gsim, intra_eps, idxs, rng)
+            return super()._compute(mean_stds, m, imt, gsim, eps, idxs, *rng)
         mean, _, tau, phi = mean_stds
         if getattr(self.cmaker.oq, "mea_tau_phi", False):
             ok = np.exp(mean) > self.cmaker.min_iml[m]
@@ -183,25 +187,79 @@ class WaveformGmfComputer(GmfComputer):
                 self.mea_tau_phi.append((self.rup_id, row[0], gsim.gid, m, *row[1:]))
         # What gmf_data/sigma_epsilon holds: a waveform has no single epsilon.
         self.sig[idxs, m] = tau.max()
-        self.eps[idxs, m] = np.nan
+        (self.between_eps if hasattr(self, "between_eps") else self.eps)[idxs, m] = np.nan
         return self._fields[m]
 
-    def draw(self, gsim: GenerativeWaveformGMM, idxs: NDArray[np.int64]) -> NDArray[np.float64]:
-        """RotD50 measures of one waveform for each event and site, shape (M, N, E)."""
+    def draw(self, gsim: GenerativeWaveformGMM) -> NDArray[np.float32]:
+        """Measures of one waveform for each event of a branch and site, shape (M, N, E).
+
+        Events come as OpenQuake will label them (:func:`releases.events_as_labelled`). A site
+        where no waveform would reach ``minimum_intensity`` (:func:`reaching`) has zeros.
+        """
         # Here, because every process of ``oq`` imports this module, whatever it does.
         from gwm_hazard.intensity import intensity_measures_array
 
-        draws = draws_of(gsim, self.ctx, self.eid[idxs], ses_seed(self.cmaker.oq))
-        model = _loaded_model(gsim.model, gsim.device)
+        events = releases.events_as_labelled(self, self.cmaker.gsims[gsim])
         imts = list(self.cmaker.imtls)
-        fields = np.empty((len(idxs) * self.N, len(imts)))
+        fields = np.zeros((len(imts), self.N, len(events)), np.float32)
+        sites = np.arange(self.N) if self._reaching is None else np.flatnonzero(self._reaching)
+        if not len(sites):
+            return fields
+        draws = draws_of(gsim, self.ctx[sites], events, ses_seed(self.cmaker.oq))
+        model = _loaded_model(gsim.model, gsim.device)
+        measured = np.empty((len(draws.scenarios), len(imts)))
+        component = component_of(self.cmaker.oq, len(model.card.components))
         for rows, acceleration in model.batches(draws.scenarios, draws.noise):
-            fields[rows] = intensity_measures_array(acceleration, model.dt_s, imts)
-        return fields.reshape(len(idxs), self.N, len(imts)).transpose(2, 1, 0)
+            measured[rows] = intensity_measures_array(acceleration, model.dt_s, imts, component)
+        fields[:, sites] = measured.reshape(len(events), len(sites), len(imts)).transpose(2, 1, 0)
+        return fields
 
     def update(self, data: Any, array: Any, rlzs: Any, mean: Any, max_iml: Any = None) -> None:
         """See OpenQuake; ``extreme_gmv`` would replace measures by a median."""
         super().update(data, array, rlzs, mean, max_iml if self._fields is None else None)
+
+
+def reaching(
+    gsim: GenerativeWaveformGMM,
+    imts: list[str],
+    moments: NDArray[np.float64],
+    min_iml: NDArray[np.float64],
+) -> NDArray[np.bool_]:
+    """Sites where a waveform may reach ``minimum_intensity``, and is drawn to see it.
+
+    OpenQuake drops an event and site whose measures are all below their minimum. Where the
+    moments of ln IM put every minimum more than :data:`BOUND` standard deviations above the mean,
+    that is known beforehand, but for one waveform in 32,000 for each measure, were it normal.
+
+    Parameters
+    ----------
+    moments : (4, M, N)
+        Mean, sigma, tau and phi of ln IM.
+    min_iml : (M,)
+
+    Returns
+    -------
+    (N,) bool
+    """
+    mean, sigma = moments[:2]
+    if len(gsim.card.components) == 1:
+        # Moments of RotD50; the waveforms that are drawn vary as one component does.
+        sigma = np.hypot(sigma, np.array([component_sigma(imt) for imt in imts])[:, None])
+    least = np.log(np.asarray(min_iml, dtype=np.float64))[:, None]
+    found: NDArray[np.bool_] = (mean + BOUND * sigma >= least).any(axis=0)
+    return found
+
+
+def component_of(oq: Any, n_components: int) -> str:
+    """Horizontal component of the fields of a job, by a model that draws so many components.
+
+    With ``horiz_comp_to_geom_mean`` the geometric mean of the two horizontals. A model that draws
+    one horizontal has no other: over arbitrary components the mean of ln IM is that of their
+    geometric mean (:mod:`gwm_hazard.intensity.one_component`), so its own, "H1", stands for it.
+    """
+    if not getattr(oq, "horiz_comp_to_geom_mean", False):
+        return "RotD50"
+    return "geometric_mean" if n_components > 1 else "H1"
 
 
 def ses_seed(oq: Any) -> int:
@@ -215,7 +273,7 @@ def check_job(oq: Any, gsims: list[Any]) -> None:
     Raises
     ------
     ValueError
-        Site amplification or ``horiz_comp_to_geom_mean`` with a generative branch.
+        Site amplification with a generative branch.
     """
     if any(isinstance(getattr(g, "gmpe", None), GenerativeWaveformGMM) for g in gsims):
         log.warning(
@@ -229,25 +287,23 @@ def check_job(oq: Any, gsims: list[Any]) -> None:
             "amplification_csv = ...: measures of waveforms cannot be amplified afterwards; take "
             "it out and give the vs30 of the sites, or take GenerativeWaveformGMM out"
         )
-    if getattr(oq, "horiz_comp_to_geom_mean", False):
-        raise ValueError(
-            "horiz_comp_to_geom_mean = true: the fields of GenerativeWaveformGMM are RotD50 of "
-            "waveforms and are not converted; set it to false"
-        )
     if "station_data" in oq.inputs:
         log.warning(
             "station data: conditioned fields are sampled from the lognormal moments of "
             "GenerativeWaveformGMM, not measured on waveforms"
         )
         return
-    if oq.truncation_level <= NO_SIGMA:
+    truncation = releases.truncation_of(oq)
+    if max(truncation.values()) <= releases.NO_SIGMA:
         log.warning(
-            "truncation_level = 0: fields of GenerativeWaveformGMM are its medians, and no "
-            "waveforms stand behind them"
+            "%s = 0: fields of GenerativeWaveformGMM are its medians, and no waveforms stand "
+            "behind them",
+            " = ".join(truncation),
         )
         return
     ignored = {
-        f"truncation_level = {oq.truncation_level:g}": "waveforms are not truncated",
+        f"{name} = {level:g}": "waveforms are not truncated" for name, level in truncation.items()
+    } | {
         "extreme_gmv": (
             "no median stands in for a waveform"
             if np.isfinite(list(oq.extreme_gmv.values())).any()
@@ -266,7 +322,7 @@ def check_job(oq: Any, gsims: list[Any]) -> None:
 
 def install(event_based: Any) -> bool:
     """Set our computer in OpenQuake's module ``event_based``; False, with a warning, where not."""
-    reason = _unsupported(event_based)
+    reason = releases.unsupported(event_based)
     if reason:
         log.warning(
             "openquake.engine %s is not supported by gwm_hazard (%s): ground-motion fields of "
@@ -276,34 +332,21 @@ def install(event_based: Any) -> bool:
         )
         return False
     event_based.GmfComputer = WaveformGmfComputer
-    event_based.starmap_from_rups = _checked(event_based.starmap_from_rups)
+    entry = releases.entry_of(event_based)
+    setattr(event_based, entry, _checked(getattr(event_based, entry)))
     return True
-
-
-def _unsupported(event_based: Any) -> str:
-    """Name of what differs from the supported releases; empty if nothing."""
-    if getattr(event_based, "GmfComputer", None) is not GmfComputer:
-        return "event_based.GmfComputer"
-    for name, parameters in SIGNATURES.items():
-        function = getattr(GmfComputer, name, None) or getattr(event_based, name, None)
-        if function is None:
-            return name
-        found = " ".join(inspect.signature(function).parameters)
-        if found not in (parameters, FORMER_SIGNATURES.get(name)):
-            return name
-    return ""
 
 
 def _checked(original: Callable[..., Any]) -> Callable[..., Any]:
     signature = inspect.signature(original)
 
     @functools.wraps(original)
-    def starmap_from_rups(*args: Any, **kwargs: Any) -> Any:
-        given = signature.bind(*args, **kwargs).arguments
-        check_job(given["oq"], gsims_of(given["dstore"]))
+    def entry(*args: Any, **kwargs: Any) -> Any:
+        oq, dstore = releases.job_of(signature.bind(*args, **kwargs).arguments)
+        check_job(oq, gsims_of(dstore))
         return original(*args, **kwargs)
 
-    return starmap_from_rups
+    return entry
 
 
 def logic_trees(dstore: Any) -> list[Any]:
