@@ -135,7 +135,8 @@ def site_hazard(dstore: Any, imts: tuple[str, ...], site: int = 0) -> SiteHazard
             gid = pairs.gid(gsim)
             if checked is not None and gid is not None:
                 exceeding = _exceeding(checked, pairs, gsim, imts, mean[g], sigma[g], occurrence)
-                checked.add(gid, np.zeros(len(ctx), np.int64), exceeding)
+                here = np.zeros(len(ctx), np.int64)
+                checked.add(gid, here, exceeding, pairs.occurrence.dependent)
             if isinstance(gsim, GenerativeWaveformGMM):
                 part = _Part(name, start, conditions_of(gsim, ctx))
                 waveforms.setdefault(gsim, []).append(part)

@@ -64,6 +64,10 @@ class Curves:
         self.imtls = self.oq.imtls
         self.years = float(self.oq.investigation_time)
         self.full_lt = dstore["full_lt"].init()
+        wget = self.full_lt.gsim_lt.wget  # now: OpenQuake resets it with the next reading
+        self._weights = {imt: np.asarray(wget(None, imt), dtype=np.float64) for imt in self.imtls}
+        #: Whether the logic tree has weights by measure.
+        self.weights_differ = bool(wget.weights.shape[1] > 1)
         self.cmakers = read_cmakers(dstore, self.full_lt).to_array()
         self.sites = dstore["sitecol"]
 
@@ -110,12 +114,7 @@ class Curves:
 
     def weights(self, imt: str) -> Array:
         """Weights of the realizations for a measure, (n_realizations,)."""
-        return np.asarray(self.full_lt.gsim_lt.wget(None, imt), dtype=np.float64)
-
-    @property
-    def weights_differ(self) -> bool:
-        """Whether the logic tree has weights by measure."""
-        return bool(self.full_lt.gsim_lt.wget.weights.shape[1] > 1)
+        return self._weights[imt]
 
     @cached_property
     def rates(self) -> Array:

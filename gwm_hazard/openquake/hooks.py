@@ -12,7 +12,9 @@ Three things, and nothing else:
 """
 
 import logging
+import traceback
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -44,12 +46,13 @@ def _without_loss(
     try:
         function(dstore, **options)
     except Exception as exc:
-        what = (
-            str(exc) if isinstance(exc, (ValueError, OSError)) else f"{type(exc).__name__}: {exc}"
-        )
+        what = str(exc)
+        if not isinstance(exc, (ValueError, OSError)):  # not a user's mistake: say where
+            frame = traceback.extract_tb(exc.__traceback__)[-1]
+            what = f"{type(exc).__name__} in {Path(frame.filename).name}:{frame.lineno}: {exc}"
         log.error(
-            "gwm_hazard.%s stopped: %s (the hazard of calculation %s is complete; the log at level "
-            "debug has the traceback)",
+            "gwm_hazard.%s stopped: %s (the hazard of calculation %s is complete; oq engine "
+            "--log-level debug shows the traceback)",
             name,
             what,
             dstore.calc_id,

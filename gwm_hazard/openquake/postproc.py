@@ -292,7 +292,8 @@ def controlling(
         if gid is None or not len(pairs):
             continue
         rate = rates_of(pairs, branch.gsim, (imt,), asked)
-        comparison.add(gid, np.zeros(len(pairs), np.int64), rate[..., len(poes) :])
+        here = np.zeros(len(pairs), np.int64)
+        comparison.add(gid, here, rate[..., len(poes) :], pairs.occurrence.dependent)
         parts.append(pairs)
         rates.append(mine[gid] * rate[:, 0, : len(poes)])
     comparison.check()

@@ -19,6 +19,10 @@ Array = NDArray[np.float64]
 #: Relative difference between a rate summed over ruptures and OpenQuake's that stops a command.
 TOLERANCE = 0.03
 
+#: Probabilities in the investigation time between which rates are compared. Those of ruptures that
+#: depend on each other are the complement of a single-precision number near 1.
+_LEAST, _LEAST_DEPENDENT, _MOST = 1e-10, 1e-5, 1.0 - 1e-4
+
 
 @dataclass(frozen=True)
 class Branch:
@@ -103,16 +107,27 @@ class Comparison:
         of_sites = curves.rates[[curves.row(s) for s in self.sites]][:, at][..., list(gids)]
         self.theirs = np.moveaxis(np.take_along_axis(of_sites, rows[..., None], axis=2), -1, 0)
         self.ours = np.zeros_like(self.theirs)
+        self._least = np.full((len(gids), 1, 1, 1), _LEAST)
         self.levels = np.stack([curves.levels[m][rows[:, i]] for i, m in enumerate(at)], axis=1)
 
-    def add(self, gid: int, sites: NDArray[np.int64], rates: Array) -> None:
-        """Add pairs of a gid: rows of their sites (n,), rates (n, n_imts, k)."""
-        np.add.at(self.ours[self.gids.index(gid)], sites, rates)
+    def add(
+        self, gid: int, sites: NDArray[np.int64], rates: Array, dependent: bool = False
+    ) -> None:
+        """Add pairs of a gid: rows of their sites (n,), rates (n, n_imts, k).
+
+        Rates of ``dependent`` ruptures are a probability in OpenQuake, of single precision.
+        """
+        row = self.gids.index(gid)
+        np.add.at(self.ours[row], sites, rates)
+        if dependent:
+            self._least[row] = _LEAST_DEPENDENT
 
     @property
     def ratio(self) -> Array:
         """Summed over OpenQuake's, (n_gids, n_sites, n_imts, k); NaN where nothing is told."""
-        return ratio_of(self.ours, self.theirs, self.curves.years)
+        poe = -np.expm1(-self.theirs * self.curves.years)
+        told = (poe > self._least) & (poe < _MOST)
+        return np.divide(self.ours, self.theirs, out=np.full_like(self.ours, np.nan), where=told)
 
     def check(self, where: NDArray[np.bool_] | None = None) -> float:
         """Largest relative difference, everywhere or where ``where`` says.
@@ -139,18 +154,6 @@ class Comparison:
                 float(self.ratio[g, n, m, k]),
             )
         return worst
-
-
-#: Probabilities in the investigation time between which rates are compared: OpenQuake sums some
-#: groups in single precision, as probabilities.
-_TOLD = (1e-5, 1.0 - 1e-4)
-
-
-def ratio_of(ours: Array, theirs: Array, years: float) -> Array:
-    """Ratio of annual rates where OpenQuake's tell something, else NaN."""
-    poe = -np.expm1(-theirs * years)
-    told = (poe > _TOLD[0]) & (poe < _TOLD[1])
-    return np.divide(ours, theirs, out=np.full_like(theirs, np.nan), where=told)
 
 
 class RatesDifferError(ValueError):

@@ -95,16 +95,17 @@ def with_branch(job: Path, folder: Path) -> Path:
         A job without a measure that the branch has.
     """
     source = ROOT / job.parent
-    target = folder / "job"
-    # Some jobs take files from the folder above.
-    shutil.copytree(source.parent, target, ignore=_but(source))
+    target = folder / source.parent.name
+    target.mkdir()
+    for beside in source.parent.iterdir():  # some jobs take files from other folders
+        if beside != source:
+            (target / beside.name).symlink_to(beside)
+    shutil.copytree(source, target / source.name)
     ini = target / source.name / job.name
+    text = ini.read_text(encoding="utf-8")
     oq = readinput.get_oqparam(str(ROOT / job))
-    trts = ["*"]
-    if "gsim_logic_tree" in oq.inputs:
-        text = Path(oq.inputs["gsim_logic_tree"]).read_text(encoding="utf-8")
-        trts = list(dict.fromkeys(re.findall(r'applyToTectonicRegionType\s*=\s*"([^"]+)"', text)))
-    sets = "".join(_SET.format(n=n, trt=trt) for n, trt in enumerate(trts or ["*"]))
+    trts = _regions(oq, source)
+    sets = "".join(_SET.format(n=n, trt=trt) for n, trt in enumerate(trts))
     (ini.parent / "gwm.xml").write_text(_BRANCHES.format(sets=sets), encoding="utf-8")
     levels = {imt: list(map(float, v)) for imt, v in oq.imtls.items() if _has(imt)}
     if not levels:
@@ -113,25 +114,25 @@ def with_branch(job: Path, folder: Path) -> Path:
         "gsim_logic_tree_file": "gwm.xml",
         "intensity_measure_types_and_levels": repr(levels),
         "individual_rlzs": "false",
+        "mean": "true",
         "export_dir": str(folder / "out"),
     }
-    if "site_model" not in oq.inputs and not np.isfinite(oq.reference_vs30_value):
-        given |= _SITE
+    sites = oq.inputs.get("site_model", [])
+    if not any("vs30" in Path(f).read_text(encoding="utf-8") for f in sites):
+        given |= {k: v for k, v in _SITE.items() if k not in text}
     dropped = {*given, "gsim", "intensity_measure_types", "intensity_measure_levels",
-               "postproc_func", "postproc_args", "site_labels_gsim"}  # fmt: skip
-    ini.write_text(_rewritten(ini.read_text(encoding="utf-8"), given, dropped), encoding="utf-8")
+               "postproc_func", "postproc_args", "individual_curves"}  # fmt: skip
+    ini.write_text(_rewritten(text, given, dropped), encoding="utf-8")
     return ini
 
 
-def _but(kept: Path) -> Any:
-    """Of the folder above, copy its files and the job's own folder only."""
-
-    def ignore(folder: str, names: list[str]) -> list[str]:
-        if Path(folder) != kept.parent:
-            return []
-        return [n for n in names if (kept.parent / n).is_dir() and n != kept.name]
-
-    return ignore
+def _regions(oq: Any, folder: Path) -> list[str]:
+    """Tectonic regions that a job may speak of, from its logic tree, sources and distances."""
+    texts = [p.read_text("utf-8", "replace") for p in folder.rglob("*.xml")]
+    named = re.findall(r'(?:tectonicRegion|applyToTectonicRegionType)\s*=\s*"([^"]+)"',
+                       "".join(texts))  # fmt: skip
+    named += [trt for trt in getattr(oq.maximum_distance, "ddic", {}) if trt != "default"]
+    return [trt for trt in dict.fromkeys(named) if trt != "*"] or ["*"]
 
 
 def _rewritten(text: str, given: dict[str, str], dropped: set[str]) -> str:
@@ -173,7 +174,7 @@ def compared(curves: Curves) -> tuple[Comparison, int]:
             if (gid := part.gid(branch.gsim)) is not None:
                 imts = tuple(curves.imtls)
                 rates = rates_of(part, branch.gsim, imts, comparison.levels[sites])
-                comparison.add(gid, sites, rates)
+                comparison.add(gid, sites, rates, part.occurrence.dependent)
                 count += len(part)
     return comparison, count
 
