@@ -5,12 +5,12 @@ READY := .venv/.ready
 
 .PHONY: demo test test-all lint check clean
 
-$(READY): pyproject.toml
+$(READY): pyproject.toml .ci/install.py
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --upgrade pip
 # CPU torch first: a plain `pip install torch` takes gigabytes of CUDA.
 	$(BIN)/pip install --quiet "torch==2.13.0" $(TORCH_INDEX)
-	$(BIN)/pip install --quiet -e ".[dev]"
+	$(BIN)/python .ci/install.py
 	touch $(READY)
 
 demo: $(READY)
