@@ -6,8 +6,9 @@ or has a prior. A value outside the model's range is moved to the bound, or refu
 """
 
 import logging
+import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -49,12 +50,15 @@ class Sources:
     distance : what the model's ``rhypo`` or ``rrup`` is: "effective", "rrup" or "rhypo"
     fixed : {condition: value}
     priors : conditions with a uniform prior over their range
+    made : tells the GSIM of a job from that of another one with the same text, also in the
+        processes that it is sent to: each job has its own warnings
     """
 
     ranges: dict[str, tuple[float, float]]
     distance: str
     fixed: dict[str, float]
     priors: tuple[str, ...]
+    made: str = field(default_factory=lambda: uuid.uuid4().hex, compare=False, repr=False)
 
     @property
     def asked(self) -> tuple[str, ...]:
@@ -179,19 +183,19 @@ def conditions(
             quantile = np.asarray((u or {}).get(name, 0.5), dtype=np.float64)
             found[name] = np.broadcast_to(low + (high - low) * quantile, len(ctx)).copy()
         else:
-            found[name] = _inside(name, given[name], low, high, card, ctx, policy)
+            found[name] = _inside(name, given[name], sources, card, ctx, policy)
     return found
 
 
 def _inside(
     name: str,
     values: NDArray[np.float64],
-    low: float,
-    high: float,
+    sources: Sources,
     card: ModelCard,
     ctx: np.recarray,
     policy: str,
 ) -> NDArray[np.float64]:
+    low, high = sources.ranges[name]
     if not len(values) or (values.min() >= low and values.max() <= high):
         return values
     outside = (values < low) | (values > high)
@@ -202,7 +206,7 @@ def _inside(
     )
     if policy == "error":
         raise ValueError(f'{message}; out_of_range = "clip" moves it to the bound')
-    _warn_once(card, name, message)
+    _warn_once(sources, name, message)
     return np.clip(values, low, high)
 
 
@@ -219,8 +223,8 @@ def _where(ctx: np.recarray, mask: NDArray[np.bool_]) -> str:
 _warned: set[tuple[str, str]] = set()
 
 
-def _warn_once(card: ModelCard, name: str, message: str) -> None:
-    key = (card.name, name)
+def _warn_once(sources: Sources, name: str, message: str) -> None:
+    key = (sources.made, name)
     if key not in _warned:
         _warned.add(key)
         log.warning(

@@ -1,6 +1,6 @@
 """What OpenQuake's calculators learn of us: they import this module through OQ_IMPORT_PATH.
 
-Three things, and nothing else:
+Four things, and nothing else:
 
 - ``postproc_func = gwm_hazard.waveforms`` (or ``range_accounting``) in a job.ini is looked up as
   an attribute of ``openquake.calculators.postproc``: this module sets that attribute; the
@@ -9,6 +9,8 @@ Three things, and nothing else:
   (:mod:`gwm_hazard.openquake.fields`).
 - A branch's ``model = "path"`` is relative to the job.ini
   (:mod:`gwm_hazard.openquake.model_paths`).
+- A measure that a branch does not have stops a job when it is read
+  (:mod:`gwm_hazard.openquake.job_check`).
 """
 
 import logging
@@ -62,9 +64,10 @@ def _without_loss(
 
 def _install() -> None:
     try:
-        from gwm_hazard.openquake import fields, model_paths
+        from gwm_hazard.openquake import fields, job_check, model_paths
 
         model_paths.install()
+        job_check.install()
     except ImportError as exc:
         # OpenQuake must go on working when a dependency of ours is missing, or one of its moved.
         log.warning(

@@ -33,6 +33,7 @@ import numpy as np
 import openquake.calculators  # noqa: F401  (finds the hooks of this package)
 from openquake import qa_tests_data
 from openquake.commonlib import readinput
+from openquake.hazardlib.const import TRT
 
 from gwm_hazard.intensity import parse_imt
 from gwm_hazard.openquake.calculation import run
@@ -121,7 +122,7 @@ def with_branch(job: Path, folder: Path) -> Path:
     if not any("vs30" in Path(f).read_text(encoding="utf-8") for f in sites):
         given |= {k: v for k, v in _SITE.items() if k not in text}
     dropped = {*given, "gsim", "intensity_measure_types", "intensity_measure_levels",
-               "postproc_func", "postproc_args", "individual_curves"}  # fmt: skip
+               "postproc_func", "postproc_args", "individual_curves", "mean_hazard_curves"}  # fmt: skip
     ini.write_text(_rewritten(text, given, dropped), encoding="utf-8")
     return ini
 
@@ -132,7 +133,8 @@ def _regions(oq: Any, folder: Path) -> list[str]:
     named = re.findall(r'(?:tectonicRegion|applyToTectonicRegionType)\s*=\s*"([^"]+)"',
                        "".join(texts))  # fmt: skip
     named += [trt for trt in getattr(oq.maximum_distance, "ddic", {}) if trt != "default"]
-    return [trt for trt in dict.fromkeys(named) if trt != "*"] or ["*"]
+    named += [trt.value for trt in TRT]
+    return [trt for trt in dict.fromkeys(named) if trt != "*"]
 
 
 def _rewritten(text: str, given: dict[str, str], dropped: set[str]) -> str:
