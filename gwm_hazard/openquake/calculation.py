@@ -15,8 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 from openquake.baselib import InvalidFile, config
 from openquake.commonlib import datastore
-from openquake.commonlib.calc import get_proxies
-from openquake.hazardlib.calc.filters import magstr
 
 from gwm_hazard.catalogue.store import CatalogueError
 from gwm_hazard.catalogue.stream import Block, Plan, write_catalogue
@@ -41,8 +39,6 @@ class NothingLeftError(ValueError):
     """No record of a calculation passes the filters."""
 
 
-#: OpenQuake's ``trt_smr`` is the number of the tectonic region times this, and more.
-TRT_SMR = 2**24
 #: Largest relative difference between a stored field and the measure of its waveform.
 TOLERANCE = 1e-5
 #: Records drawn to see that before a catalogue is written.
@@ -202,7 +198,9 @@ class Calculation:
         self.component = component_of(self.oq, len(self.model.card.components))
         self._values = {imt: dstore[f"gmf_data/{imt}"][:][rows] for imt in self.imts}
         self._sites = dstore["sitecol"].complete
-        self._makers = self._context_makers()
+        self._makers = releases.makers_of(
+            self.oq, logic_trees(dstore)[0].init(), self._ruptures, self._sites
+        )
 
     def __len__(self) -> int:
         """Number of records: pairs of event and site."""
@@ -268,31 +266,6 @@ class Calculation:
         """Row of the rupture table of each event: a rupture's events follow each other."""
         return np.searchsorted(self._ruptures["e0"], eid, side="right") - 1
 
-    def _context_makers(self) -> dict[int, Any]:
-        """By ``trt_smr``, what turns ruptures into conditions, as in OpenQuake's calculator."""
-        tree = logic_trees(self.dstore)[0].init()
-        ruptures = self._ruptures
-        trts = {int(g): tree.trts[int(g) // TRT_SMR] for g in np.unique(ruptures["trt_smr"])}
-        self.oq.mags_by_trt = {
-            trt: sorted(
-                {
-                    magstr(mag)
-                    for mag in np.round(ruptures["mag"][ruptures["trt_smr"] // TRT_SMR == i], 2)
-                }
-            )
-            for i, trt in enumerate(tree.trts)
-        }
-        by_gsim = tree.get_rlzs_by_gsim_dic()
-        return {
-            group: releases.maker_of(trt, by_gsim[group], self.oq, self._sites)
-            for group, trt in trts.items()
-        }
-
-    def _proxies(self, ruptures: NDArray[Any]) -> Any:
-        """Ruptures with their geometries, which a calculation with ``--hc`` has in its parent."""
-        here = "rupgeoms" in self.dstore.hdf5
-        return get_proxies((self.dstore if here else self.dstore.parent).filename, ruptures)
-
     def block(self, start: int, stop: int) -> Block:
         """The records start .. stop - 1, by event and site, with the stored measures."""
         part = slice(start, stop)
@@ -302,7 +275,7 @@ class Calculation:
         unique, first = np.unique(rupture, return_index=True)
         bounds = [*first, len(eid)]
         columns = {name: np.empty(len(eid)) for name in self.model.card.condition_names}
-        for i, proxy in enumerate(self._proxies(self._ruptures[unique])):
+        for i, proxy in enumerate(releases.proxies_of(self.dstore, self._ruptures[unique])):
             maker = self._makers[int(proxy["trt_smr"])]
             rows = np.arange(bounds[i], bounds[i + 1])
             sites = self._sites.filtered(np.unique(sid[rows]))

@@ -47,10 +47,12 @@ from openquake.baselib import __version__ as oq_version
 from openquake.hazardlib.calc.gmf import GmfComputer
 from scipy.special import ndtr
 
+from gwm_hazard.intensity import intensity_measures_array
 from gwm_hazard.intensity.one_component import component_sigma
 from gwm_hazard.noise import Noise
 from gwm_hazard.openquake import releases
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM, _loaded_model, conditions_of
+from gwm_hazard.openquake.progress import Progress
 from gwm_hazard.scenario import Scenarios
 
 log = logging.getLogger(__name__)
@@ -58,6 +60,11 @@ log = logging.getLogger(__name__)
 #: Standard deviations above the median, beyond which no waveform is drawn to see whether it
 #: reaches ``minimum_intensity``: of a normal ln IM one in 32,000 does.
 BOUND = 4.0
+
+#: What OpenQuake takes for the minimum of a measure that has none.
+MIN_IML = 1e-10
+
+_progress = Progress()
 
 
 @dataclass(frozen=True)
@@ -196,27 +203,33 @@ class WaveformGmfComputer(GmfComputer):
         Events come as OpenQuake will label them (:func:`releases.events_as_labelled`). A site
         where no waveform would reach ``minimum_intensity`` (:func:`reaching`) has zeros.
         """
-        # Here, because every process of ``oq`` imports this module, whatever it does.
-        from gwm_hazard.intensity import intensity_measures_array
-
         events = releases.events_as_labelled(self, self.cmaker.gsims[gsim])
-        imts = list(self.cmaker.imtls)
-        fields = np.zeros((len(imts), self.N, len(events)), np.float32)
+        shape = (len(self.cmaker.imtls), self.N, len(events))
+        fields = np.zeros(shape, np.float32)
         sites = np.arange(self.N) if self._reaching is None else np.flatnonzero(self._reaching)
-        if not len(sites):
-            return fields
-        draws = draws_of(gsim, self.ctx[sites], events, ses_seed(self.cmaker.oq))
-        model = _loaded_model(gsim.model, gsim.device)
-        measured = np.empty((len(draws.scenarios), len(imts)))
-        component = component_of(self.cmaker.oq, len(model.card.components))
-        for rows, acceleration in model.batches(draws.scenarios, draws.noise):
-            measured[rows] = intensity_measures_array(acceleration, model.dt_s, imts, component)
-        fields[:, sites] = measured.reshape(len(events), len(sites), len(imts)).transpose(2, 1, 0)
+        if len(sites):
+            draws = draws_of(gsim, self.ctx[sites], events, ses_seed(self.cmaker.oq))
+            measured = measures_of(self.cmaker.oq, gsim, draws.scenarios, draws.noise)
+            fields[:, sites] = measured.reshape(len(events), len(sites), -1).transpose(2, 1, 0)
         return fields
 
     def update(self, data: Any, array: Any, rlzs: Any, mean: Any, max_iml: Any = None) -> None:
         """See OpenQuake; ``extreme_gmv`` would replace measures by a median."""
         super().update(data, array, rlzs, mean, max_iml if self._fields is None else None)
+
+
+def measures_of(
+    oq: Any, gsim: GenerativeWaveformGMM, scenarios: Scenarios, noise: Noise
+) -> NDArray[np.float64]:
+    """Measures of one waveform for each of n keys, in the component of the job, (n, M)."""
+    model = _loaded_model(gsim.model, gsim.device)
+    imts = list(oq.imtls)
+    component = component_of(oq, len(model.card.components))
+    measured = np.empty((len(scenarios), len(imts)))
+    for rows, acceleration in model.batches(scenarios, noise):
+        measured[rows] = intensity_measures_array(acceleration, model.dt_s, imts, component)
+        _progress.add(len(rows))
+    return measured
 
 
 def reaching(
@@ -267,8 +280,12 @@ def ses_seed(oq: Any) -> int:
     return int(getattr(oq, "ses_seed", 42))
 
 
-def check_job(oq: Any, gsims: list[Any]) -> None:
+def check_job(oq: Any, gsims: list[Any]) -> bool:
     """Refuse what cannot be done for waveforms, and log what does not apply to them.
+
+    Returns
+    -------
+    Whether waveforms will be drawn.
 
     Raises
     ------
@@ -280,8 +297,9 @@ def check_job(oq: Any, gsims: list[Any]) -> None:
             "GenerativeWaveformGMM within another GSIM: its ground-motion fields are sampled "
             "from the modified lognormal moments, not measured on waveforms"
         )
-    if not any(has_waveforms(g) for g in gsims):
-        return
+    drawing = [g for g in gsims if has_waveforms(g)]
+    if not drawing:
+        return False
     if "amplification" in oq.inputs:
         raise ValueError(
             "amplification_csv = ...: measures of waveforms cannot be amplified afterwards; take "
@@ -292,7 +310,7 @@ def check_job(oq: Any, gsims: list[Any]) -> None:
             "station data: conditioned fields are sampled from the lognormal moments of "
             "GenerativeWaveformGMM, not measured on waveforms"
         )
-        return
+        return False
     truncation = releases.truncation_of(oq)
     if max(truncation.values()) <= releases.NO_SIGMA:
         log.warning(
@@ -300,7 +318,7 @@ def check_job(oq: Any, gsims: list[Any]) -> None:
             "behind them",
             " = ".join(truncation),
         )
-        return
+        return False
     ignored = {
         f"{name} = {level:g}": "waveforms are not truncated" for name, level in truncation.items()
     } | {
@@ -318,6 +336,19 @@ def check_job(oq: Any, gsims: list[Any]) -> None:
     for name, reason in ignored.items():
         if reason:
             log.warning("GenerativeWaveformGMM ignores %s in fields: %s", name, reason)
+    if getattr(oq, "horiz_comp_to_geom_mean", False):
+        for name in {g.card.name for g in drawing if len(g.card.components) == 1}:
+            log.warning(
+                "horiz_comp_to_geom_mean = true: model %r draws one horizontal component, whose "
+                "measures stand for the geometric mean of two",
+                name,
+            )
+    if np.any(oq.min_iml > MIN_IML) and any(g.estimator == "direct" for g in drawing):
+        log.warning(
+            'estimator = "direct" tells no moments beforehand: waveforms are drawn for all pairs '
+            'of event and site, also those that minimum_intensity drops; "surface" leaves them out'
+        )
+    return True
 
 
 def install(event_based: Any) -> bool:
@@ -343,10 +374,23 @@ def _checked(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def entry(*args: Any, **kwargs: Any) -> Any:
         oq, dstore = releases.job_of(signature.bind(*args, **kwargs).arguments)
-        check_job(oq, gsims_of(dstore))
+        if check_job(oq, gsims_of(dstore)):
+            _say_workload(oq, dstore)
         return original(*args, **kwargs)
 
     return entry
+
+
+def _say_workload(oq: Any, dstore: Any) -> None:
+    from gwm_hazard.openquake.workload import estimate
+
+    try:
+        work = estimate(oq, dstore, logic_trees(dstore))
+    except Exception as exc:  # of an extra, which must not take the job down
+        log.warning("the work that this job has before it cannot be estimated: %s", exc)
+        return
+    if work is not None:
+        log.info("GenerativeWaveformGMM: %s", work)
 
 
 def logic_trees(dstore: Any) -> list[Any]:

@@ -17,9 +17,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from openquake.commonlib.calc import get_proxies
+from openquake.hazardlib.calc.filters import magstr
 from openquake.hazardlib.calc.gmf import GmfComputer, build_eid_sid_rlz
 from openquake.hazardlib.contexts import ContextMaker
 
+#: ``trt_smr`` is the number of the tectonic region times this, and more.
+TRT_SMR = 2**24
 #: OpenQuake's own threshold for "no standard deviation".
 NO_SIGMA = 1e-9
 
@@ -121,12 +125,36 @@ def conditioned(dstore: Any) -> bool:
     return entry_of(event_based) != "run"
 
 
-def maker_of(trt: str, rlzs_by_gsim: Any, oq: Any, sites: Any) -> Any:
-    """The ContextMaker of a tectonic region and source model, as in OpenQuake's calculator."""
-    maker = ContextMaker(trt, rlzs_by_gsim, oq, extraparams=sites.array.dtype.names)
-    if not isinstance(getattr(ContextMaker, "scenario", None), property):
-        maker.scenario = "scenario" in oq.calculation_mode
-    return maker
+def makers_of(oq: Any, tree: Any, ruptures: Any, sites: Any) -> dict[int, Any]:
+    """By ``trt_smr`` of some ruptures, what makes their contexts, as in OpenQuake's calculator.
+
+    Parameters
+    ----------
+    oq : parameters of the job; gets the attribute ``mags_by_trt``
+    tree : the initialized logic tree
+    ruptures : recarray of the table ``ruptures``
+    sites : the site collection
+    """
+    groups = ruptures["trt_smr"].astype(np.int64)
+    regions = {int(g): tree.trts[int(g) // TRT_SMR] for g in np.unique(groups)}
+    oq.mags_by_trt = {
+        trt: sorted({magstr(m) for m in np.round(ruptures["mag"][groups // TRT_SMR == i], 2)})
+        for i, trt in enumerate(tree.trts)
+    }
+    by_gsim = tree.get_rlzs_by_gsim_dic()
+    makers = {}
+    for group, trt in regions.items():
+        maker = ContextMaker(trt, by_gsim[group], oq, extraparams=sites.array.dtype.names)
+        if not isinstance(getattr(ContextMaker, "scenario", None), property):
+            maker.scenario = "scenario" in oq.calculation_mode
+        makers[group] = maker
+    return makers
+
+
+def proxies_of(dstore: Any, ruptures: Any) -> Any:
+    """Ruptures with their geometries, which a calculation with ``--hc`` has in its parent."""
+    holder = dstore if "rupgeoms" in dstore.hdf5 else dstore.parent
+    return get_proxies(holder.filename, ruptures)
 
 
 def context_of(maker: Any, rupture: Any, sites: Any) -> Any:
