@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import string
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +21,7 @@ from click.testing import CliRunner
 
 import gwm_hazard as gwm
 from gwm_hazard import cli
+from gwm_hazard.cli import _options
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.surface.build import build_surface, find_or_build
 from gwm_hazard.surface.surface import Axis, Surface
@@ -51,7 +54,9 @@ def fails(capsys: Any, monkeypatch: Any, *arguments: object) -> str:
 
 def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     yield path
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
         if isinstance(command, click.Group):
             yield from commands(command, (*path, name))
         else:
@@ -175,6 +180,85 @@ def test_surface_goes_where_the_gsim_finds_it(tmp_path: Path, monkeypatch: Any) 
 def test_surface_of_other_options_needs_a_place(capsys: Any, monkeypatch: Any) -> None:
     message = fails(capsys, monkeypatch, "surface", "build", "--realizations", 40)
     assert "--output" in message
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Any, Clock]]:
+    """Progress without a terminal, by a clock of the test alone."""
+    monkeypatch.setattr(_options._Lines, "LOOK_S", 3600.0)
+    clock = Clock()
+    shown = _options._Lines(clock)
+    yield shown, clock
+    shown.stop(finished=False)
+
+
+def test_progress_without_a_terminal(lines: tuple[Any, Clock], capsys: Any) -> None:
+    shown, clock = lines
+    said: dict[float, str] = {}
+    for second in range(241):
+        clock.now = float(second)
+        shown("candidates", second / 400)
+        if text := capsys.readouterr().err:
+            said[second] = text
+    assert list(said) == [5, 15, 30, 90, 150, 210]
+    assert re.fullmatch(
+        r"\d\d:\d\d:\d\d candidates: 22 %, 1:30 so far, about 5:10 left\n", said[90]
+    )
+    clock.now = 300.0
+    shown("page", 0.0)  # the next step: the end of the last one is told
+    assert capsys.readouterr().err.endswith(" candidates: done in 5:00\n")
+    clock.now = 304.0
+    shown.stop(finished=True)
+    assert capsys.readouterr().err == "", "a short step is not spoken of"
+
+
+def test_a_step_that_says_nothing_is_spoken_of(lines: tuple[Any, Clock], capsys: Any) -> None:
+    shown, clock = lines
+    shown("hazard", 0.0)
+    clock.now = 3700.0
+    shown.look()
+    assert capsys.readouterr().err.endswith(" hazard: 0 %, 1:01:40 so far\n")
+
+
+def test_progress_in_a_log_has_no_bars() -> None:
+    """A thread of its own tells of a step whose work calls nothing."""
+    script = (
+        "import time; from gwm_hazard.cli import _options as o; o._Lines.FIRST_S = (0.2, 5.0);"
+        "o._Lines.LOOK_S = 0.05\n"
+        "with o.progress_bar('work') as tell:\n    tell(0.5); time.sleep(1.0); tell(1.0)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    said = done.stderr.splitlines()
+    assert done.returncode == 0 and len(said) == 2, done.stderr
+    assert " work: 50 %, 0:0" in said[0] and " work: done in 0:0" in said[1]
+    assert done.stderr.isprintable() or set(done.stderr) - set("\n") <= set(string.printable)
+
+
+def test_every_interruption_says_what_is_kept(capsys: Any, monkeypatch: Any) -> None:
+    known = {" ".join(path) for path in commands(cli.cli)}
+    assert set(cli.KEPT) <= known, "each is a command"
+    for path in known - {""}:
+        text = cli.interrupted(path)
+        assert text.startswith("interrupted: ") and "the same command" in text
+        assert ("surface" in text) == (path == "surface build")
+    assert "nothing is kept" in cli.interrupted("generate")
+
+    def stopped(*arguments: Any, **options: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("gwm_hazard.models.registry.load_model", stopped)
+    monkeypatch.setattr(sys, "argv", ["gwm-hazard", "surface", "build"])
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    assert caught.value.code == cli.interrupted("surface build")
 
 
 S = SCENARIO

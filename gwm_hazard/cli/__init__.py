@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
+from collections.abc import Sequence
 
 import click
 
@@ -27,6 +29,34 @@ COMMANDS = (
 )
 
 
+#: What a command that was interrupted leaves, and how to go on; of the others nothing remains.
+KEPT = {
+    "benchmark": "finished sections and draws are kept in the output folder; the same command goes "
+    "on from there",
+    "catalogue": "finished blocks are kept beside the output (.parts); the same command goes on "
+    "from there",
+    "data calibrate": "finished medians are kept; the same command goes on from there",
+    "data prepare": "records prepared so far are kept beside the output (.partial); the same "
+    "command goes on from there",
+    "data simulate": "records drawn so far are kept beside the output (.partial); the same command "
+    "with --resume goes on from there",
+    "models fetch": "what has been downloaded is kept; the same command goes on from there",
+    "suite": "finished suites are kept in the output folder (parts); the same command goes on "
+    "from there",
+    "surface build": "finished estimates are kept beside the surface; the same command goes on "
+    "from there",
+    "train": "the last checkpoint is kept in the output folder; the same command goes on from "
+    "there",
+}
+
+_NOTHING = "nothing is kept; the same command starts from the beginning"
+
+
+def interrupted(path: str) -> str:
+    """What to tell a user who stopped a command, "surface build" for one."""
+    return f"interrupted: {KEPT.get(path, _NOTHING)}"
+
+
 class _Lazy(click.Group):
     """A group that imports a subcommand's module when it is asked for."""
 
@@ -41,15 +71,30 @@ class _Lazy(click.Group):
 
 def main() -> None:
     """Entry point: exit code 0 only on success, one line for a user's mistake."""
+    # Threads that wait for each other sleep: spinning, as they do by default, makes torch several
+    # times slower as soon as other processes want the cores too. Read when torch is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         cli(standalone_mode=False)
     except click.exceptions.Abort:
-        sys.exit("interrupted; a surface goes on from where it was when started again")
+        sys.exit(interrupted(_asked(sys.argv[1:])))
     except click.ClickException as exc:
         exc.show()
         sys.exit(exc.exit_code)
     except USER_ERRORS as exc:
         sys.exit(f"gwm-hazard: {exc}")
+
+
+def _asked(arguments: Sequence[str]) -> str:
+    """The command that arguments name, "surface build" for one."""
+    group: click.Command | None = cli
+    names: list[str] = []
+    for name in arguments:
+        if not isinstance(group, click.Group):
+            break
+        group = group.get_command(click.Context(group), name)
+        names.append(name)
+    return " ".join(names)
 
 
 @click.group(cls=_Lazy)

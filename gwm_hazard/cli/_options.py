@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -41,13 +44,9 @@ def output_option(function: Any) -> Any:
 
 @contextlib.contextmanager
 def progress_bar(title: str) -> Iterator[Callable[[float], None]]:
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeRemainingColumn
-
-    columns = ("{task.description}", BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(title, total=1.0)
-        yield lambda share: bar.update(task, completed=share)
+    """How far one piece of work is: see :class:`Bars`."""
+    with Bars() as bars:
+        yield lambda share: bars(title, share)
 
 
 def listed(text: str | None) -> tuple[str, ...]:
@@ -56,26 +55,124 @@ def listed(text: str | None) -> tuple[str, ...]:
 
 
 class Bars:
-    """One bar a step, as the steps come."""
+    """How far work is, step by step: bars on a terminal, plain lines in a file or a pipe."""
 
     def __enter__(self) -> Bars:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeElapsedColumn
-
-        columns = ("{task.description}", BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-        self._bar = Progress(*columns, console=Console(stderr=True))
-        self._tasks: dict[str, int] = {}
-        self._bar.start()
+        self._shown: _Terminal | _Lines = _Terminal() if sys.stderr.isatty() else _Lines()
         return self
 
     def __call__(self, what: str, share: float) -> None:
-        """Take a step's name and the share of it that is done."""
-        group = "sections" if what.startswith("section") else what
+        """Take a step's name and the share of it that is done, 0 to 1."""
+        self._shown(what, share)
+
+    def __exit__(self, kind: type[BaseException] | None, *exc: object) -> None:
+        self._shown.stop(finished=kind is None)
+
+
+def _group(what: str) -> str:
+    """Steps that share a bar."""
+    return "sections" if what.startswith("section") else what
+
+
+class _Terminal:
+    """One bar a step, as the steps come."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            Progress,
+            TaskProgressColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+
+        columns = (TaskProgressColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+        self._bar = Progress(
+            "{task.description}", BarColumn(), *columns, console=Console(stderr=True)
+        )
+        self._tasks: dict[str, Any] = {}
+        self._bar.start()
+
+    def __call__(self, what: str, share: float) -> None:
+        group = _group(what)
         if group not in self._tasks:
             for task in self._tasks.values():
-                self._bar.update(task, completed=1.0)  # type: ignore[arg-type]
-            self._tasks[group] = int(self._bar.add_task(what, total=1.0))
-        self._bar.update(self._tasks[group], completed=share, description=what)  # type: ignore[arg-type]
+                self._bar.update(task, completed=1.0)
+            self._tasks[group] = self._bar.add_task(what, total=1.0)
+        self._bar.update(self._tasks[group], completed=share, description=what)
 
-    def __exit__(self, *exc: object) -> None:
+    def stop(self, finished: bool) -> None:
         self._bar.stop()
+
+
+class _Lines:
+    """A line now and then, by a clock of its own: also where a step tells nothing for long."""
+
+    #: Seconds into a step after which the first lines come; then one every so many.
+    FIRST_S = (5.0, 15.0, 30.0)
+    EVERY_S = 60.0
+    #: Seconds between two looks at the clock.
+    LOOK_S = 1.0
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._group = self._what = ""
+        self._share = 0.0
+        self._began = self._due = clock()
+        self._said = 0
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def __call__(self, what: str, share: float) -> None:
+        with self._lock:
+            if (group := _group(what)) != self._group:
+                self._close()
+                self._group, self._said = group, 0
+                self._began = self._clock()
+                self._due = self._began + self.FIRST_S[0]
+            self._what, self._share = what, share
+        self.look()
+
+    def look(self) -> None:
+        """Say how far the step is, if it is time."""
+        with self._lock:
+            now = self._clock()
+            if not self._group or now < self._due:
+                return
+            taken = now - self._began
+            text = f"{100 * self._share:.0f} %, {_span(taken)} so far"
+            if 0 < self._share < 1:
+                text += f", about {_span(taken * (1.0 / self._share - 1.0))} left"
+            self._say(self._what, text)
+            later = [t for t in self.FIRST_S if t > taken]
+            self._due = self._began + later[0] if later else now + self.EVERY_S
+
+    def stop(self, finished: bool) -> None:
+        self._ended.set()
+        self._thread.join()
+        if finished:
+            self._close()
+
+    def _close(self) -> None:
+        """The end of a step that was long enough to be spoken of."""
+        if self._said:
+            self._say(self._group, f"done in {_span(self._clock() - self._began)}")
+
+    def _say(self, what: str, text: str) -> None:
+        self._said += 1
+        click.echo(f"{time.strftime('%H:%M:%S')} {what}: {text}", err=True)
+
+    def _watch(self) -> None:
+        while not self._ended.wait(self.LOOK_S):
+            self.look()
+
+
+def _span(seconds: float) -> str:
+    """A time as people write it: 0:05, 12:30, 1:02:03."""
+    whole = round(seconds)
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
