@@ -13,7 +13,9 @@ import click
 from gwm_hazard.cli._options import Bars, listed
 
 if TYPE_CHECKING:
-    from gwm_hazard.suite.study import Study
+    from gwm_hazard.suite.codes import Check
+    from gwm_hazard.suite.motions import Motions
+    from gwm_hazard.suite.study import Study, Suite
 
 _DEFAULT_PERIODS = "0.1:3:20"
 
@@ -36,7 +38,9 @@ _DEFAULT_PERIODS = "0.1:3:20"
 @click.option("-n", "n", default=20, show_default=True, help="Motions.")
 @click.option("--site", default="0", show_default=True,
               help="Id of the site, or LON,LAT (the nearest site of the job).")  # fmt: skip
-@click.option("--branch", default="", help="GWM branch that draws; needed where there are several.")
+@click.option("--branch", "branches", multiple=True,
+              help="GWM branch that draws; needed where a tectonic region has several. Repeat for "
+              "those of several regions.")  # fmt: skip
 @click.option("--periods", default="",
               help="Of the target: FROM:TO:COUNT, log-spaced, or a list, s; by default "
               f"{_DEFAULT_PERIODS}, or those that the code asks for.")  # fmt: skip
@@ -73,7 +77,7 @@ def suite(
     imt: str,
     n: int,
     site: str,
-    branch: str,
+    branches: tuple[str, ...],
     periods: str,
     imts: str,
     correlation: str,
@@ -95,13 +99,14 @@ def suite(
     From a classical or disaggregation calculation of OpenQuake (its number, -1 for the last; the
     path of its calc_N.hdf5; or a job.ini, which is run first): the distribution of spectra given
     the hazard level, candidates drawn for the ruptures that control it, and a choice among them
-    that matches its mean and scatter at all periods.
+    that matches its mean and scatter at all periods. Started again after it was stopped, it keeps
+    the suites that were finished.
     """
     import openquake.calculators  # noqa: F401  (finds this package's hooks)
 
     from gwm_hazard.openquake import calculation as made
     from gwm_hazard.openquake.suites import GCIM, Request, make_study
-    from gwm_hazard.suite import design
+    from gwm_hazard.suite import design, parts
     from gwm_hazard.suite.build import Settings
     from gwm_hazard.suite.codes import remarks
     from gwm_hazard.suite.output import ACCELEROGRAMS, write
@@ -135,7 +140,7 @@ def suite(
         settings=settings,
         imts=(*wanted, *further),
         site=place(site),
-        branch=branch,
+        branches=branches,
         correlation=correlation,
         stripes=stripes,
         device=device,
@@ -149,10 +154,15 @@ def suite(
     # OpenQuake logs all that is said in the process, also how fonts go into a PDF
     logging.getLogger("fontTools").setLevel(logging.WARNING)
     with dstore, Bars() as progress:
-        study = make_study(dstore, request, progress)
-        checks = design.code_checks(study, code, *modes) if code else ()
+        study = make_study(dstore, request, progress, output)
         notes = remarks(code) if code else ()
-        page = write(study, output, formats, checks, lambda share: progress("page", share), notes)
+
+        def check(suite: Suite, motions: Motions) -> list[Check]:
+            return design.code_checks(study.component, suite, motions, str(code), *modes)
+
+        rules = check if code else None
+        page = write(study, output, formats, rules, lambda share: progress("page", share), notes)
+        parts.remove(output)
     click.echo(summary(study))
     click.echo(f"{page}")
 
@@ -223,6 +233,8 @@ def summary(study: Study) -> str:
     """What was found, in a few lines."""
     import numpy as np
 
+    from gwm_hazard.suite.tables import component_text
+
     lines = []
     for suite in study.suites:
         t, m, pool = suite.target, suite.match, suite.candidates
@@ -230,8 +242,8 @@ def summary(study: Study) -> str:
         at += f"{1.0 / t.rate:,.0f} years" if t.kind != "scenario" else "all ruptures"
         scatter = np.abs(m.sigma_error[np.isfinite(m.sigma_error)])
         lines.append(
-            f"{t.kind}, {at}: {len(suite)} of {len(pool)} candidates "
-            f"({pool.draws:,} draws); median within {100 * np.abs(m.mean_error).max():.1f} %"
+            f"{t.kind}, {at}, {component_text(study.component)}: {len(suite)} of {len(pool)} "
+            f"candidates ({pool.draws:,} draws); median within {100 * np.abs(m.mean_error).max():.1f} %"
             + (f", sigma within {100 * scatter.max():.1f} %" if len(scatter) else "")
         )
     if len(study.consistency):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from gwm_hazard.intensity import canonical, parse_imt
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.openquake import correlation as published_correlation
+from gwm_hazard.openquake.branch_names import branch_names
 from gwm_hazard.openquake.contributions import (
     SiteHazard,
     WaveformBranch,
@@ -35,6 +37,7 @@ from gwm_hazard.suite.build import (
 )
 from gwm_hazard.suite.contributions import Contributions
 from gwm_hazard.suite.correlation import controlling, measured
+from gwm_hazard.suite.parts import Parts
 from gwm_hazard.suite.study import Study, Suite
 from gwm_hazard.suite.target import Correlation, Target, uniform_hazard
 
@@ -69,7 +72,8 @@ class Request:
         which has no level
     site : id, or (lon, lat), of which the nearest site of the job is taken
     imts : measures of the target; the conditioning one is added
-    branch : GWM branch that draws; "" where the job has one
+    branches : GWM branches that draw, of one model; by default all, where each tectonic region has
+        one
     correlation : "measured", or the name of a published model
     stripes : suites at so many levels; 0 for one at ``poe``
     settings : of the suites
@@ -80,15 +84,25 @@ class Request:
     settings: Settings
     imts: tuple[str, ...]
     site: int | tuple[float, float] = 0
-    branch: str = ""
+    branches: tuple[str, ...] = ()
     correlation: str = "measured"
     stripes: int = 0
     device: str = "auto"
     about: dict[str, Any] = field(default_factory=dict)
 
 
-def make_study(dstore: Any, request: Request, progress: Progress | None = None) -> Study:
+def make_study(
+    dstore: Any,
+    request: Request,
+    progress: Progress | None = None,
+    output: Path | None = None,
+) -> Study:
     """Targets and suites for a site of a classical or disaggregation calculation.
+
+    Parameters
+    ----------
+    output : folder in which finished suites are kept, and taken up again by the next run, until
+        :func:`gwm_hazard.suite.parts.remove`; None keeps none
 
     Raises
     ------
@@ -107,9 +121,8 @@ def make_study(dstore: Any, request: Request, progress: Progress | None = None) 
     tell("hazard", 0.0)
     hazard = site_hazard(dstore, imts, site)
     c = hazard.contributions
-    branch = _branch(hazard, request.branch)
-    model = load_model(branch.gsim.model, request.device)
-    source = Source(branch.name, model, branch.rows, branch.conditions, site)
+    source = _source(dstore, hazard, request)
+    log.info("suites of %s: measures in %s", source.branch, source.component)
     remarks = [
         f"{imt}: not given by {', '.join(without)}; the other branches stand in for it, rupture by "
         "rupture"
@@ -124,13 +137,19 @@ def make_study(dstore: Any, request: Request, progress: Progress | None = None) 
         targets = stripe_targets(c, correlation, rate, rarest, request.stripes, settings)
     else:
         targets = (make_target(c, correlation, rate, settings),)
+    parts = Parts(output, c, source, correlation, settings) if output is not None else None
     suites: list[Suite] = []
     for i, target in enumerate(targets):
         what = f"suite {i + 1} of {len(targets)}" if len(targets) > 1 else "candidates"
         tell(what, 0.0)
-        suites.append(
-            make_suite(c, source, target, settings, correlation, functools.partial(tell, what))
-        )
+        suite = parts.find(i, target) if parts else None
+        if suite is None:
+            now = functools.partial(tell, what)
+            suite = make_suite(c, source, target, settings, correlation, now)
+            if parts:
+                parts.keep(i, suite)
+        suites.append(suite)
+        tell(what, 1.0)
     table = pd.DataFrame()
     if request.stripes:
         rates = [r for r in CHECKED_RATES if r < 0.8 * c.rate.sum()]
@@ -140,8 +159,8 @@ def make_study(dstore: Any, request: Request, progress: Progress | None = None) 
     return Study(
         tuple(suites),
         c,
-        model,
-        settings.component,
+        source.model,
+        source.component,
         hazard.lon,
         hazard.lat,
         float(dstore["sitecol"].filtered([site]).vs30[0]),
@@ -154,7 +173,7 @@ def make_study(dstore: Any, request: Request, progress: Progress | None = None) 
             "checksum": str(dstore["/"].attrs.get("checksum32", "")),
             "site": site,
             "poe": request.poe,
-            "branch": branch.name,
+            "branch": source.branch,
             "branches": list(c.branches),
             "settings": asdict(settings),
             "correlation": told,
@@ -232,18 +251,67 @@ def _site(dstore: Any, asked: int | tuple[float, float]) -> int:
     return int(sites.sids[nearest])
 
 
-def _branch(hazard: SiteHazard, name: str) -> WaveformBranch:
-    found = {w.name: w for w in hazard.waveforms}
+def _source(dstore: Any, hazard: SiteHazard, request: Request) -> Source:
+    """The branches that draw: those asked for, or the one of each tectonic region.
+
+    Each rupture is drawn for under the branch of its own region.
+    """
+    found = _by_name(hazard)
     if not found:
         raise ValueError(
             "the calculation has no branch with GenerativeWaveformGMM: add one to its ground-"
             "motion logic tree; a small weight does"
         )
-    if name and name not in found:
-        raise ValueError(f"branch = {name!r}: the GWM branches are {', '.join(found)}")
-    if not name and len(found) > 1:
-        raise ValueError(f"several GWM branches, {', '.join(found)}: name one (--branch)")
-    return found[name] if name else next(iter(found.values()))
+    for name in request.branches:
+        if name not in found:
+            raise ValueError(f"branch = {name!r}: the GWM branches are {', '.join(found)}")
+    if not request.branches:
+        for region, names in _by_region(dstore, found).items():
+            if len(names) > 1:
+                raise ValueError(
+                    f"several GWM branches in region {region}, {', '.join(names)}: name the one "
+                    "that draws (--branch; once for each region)"
+                )
+    chosen = [found[name] for name in dict.fromkeys(request.branches or found)]
+    models = {branch.gsim.model: branch.name for branch in chosen}
+    if len(models) > 1:
+        told = ", ".join(f"{Path(model).name} ({name})" for model, name in models.items())
+        raise ValueError(
+            f"the GWM branches have different models, {told}, and a suite is drawn by one: name "
+            "the branches of one (--branch); the target stays that of all"
+        )
+    rows = np.concatenate([branch.rows for branch in chosen])
+    order = np.argsort(rows, kind="stable")
+    conditions = {
+        name: np.concatenate([branch.conditions[name] for branch in chosen])[order]
+        for name in chosen[0].conditions
+    }
+    model = load_model(chosen[0].gsim.model, request.device)
+    name = ", ".join(branch.name for branch in chosen)
+    return Source(name, model, rows[order], conditions, hazard.site, hazard.component)
+
+
+def _by_name(hazard: SiteHazard) -> dict[str, WaveformBranch]:
+    """GWM branches by their names: one GSIM has a name in each tectonic region."""
+    c, found = hazard.contributions, {}
+    for branch in hazard.waveforms:
+        names = c.branch[branch.rows]
+        for number in np.unique(names):
+            mine = names == number
+            conditions = {k: v[mine] for k, v in branch.conditions.items()}
+            name = c.branches[number]
+            found[name] = replace(branch, name=name, rows=branch.rows[mine], conditions=conditions)
+    return found
+
+
+def _by_region(dstore: Any, names: Collection[str]) -> dict[str, list[str]]:
+    """Names of the branches by the tectonic region that they are for."""
+    source = dstore.parent if dstore.parent else dstore
+    regions: dict[str, list[str]] = {}
+    for (region, _), name in branch_names(source["full_lt"].init().gsim_lt).items():
+        if name in names:
+            regions.setdefault(region, []).append(name)
+    return regions
 
 
 def _correlation(
@@ -267,7 +335,7 @@ def _correlation(
         imts,
         DRAWS,
         request.settings.seed,
-        component=request.settings.component,
+        component=source.component,
     )
     return found, (
         f"measured from {SCENARIOS * DRAWS} draws of branch {source.branch} for "

@@ -38,15 +38,16 @@ UHS_SIGMA = 0.1
 
 @dataclass(frozen=True)
 class Source:
-    """The branch that motions are drawn from.
+    """The branch, or branches of one model, that motions are drawn from.
 
     Attributes
     ----------
-    branch : its name
+    branch : its name; of branches of one model in several tectonic regions, their names
     model : its waveform model
     rows : (n_ruptures,) its rows in the contributions
     conditions : {condition: (n_ruptures,)} of the model for these rows
     site : id of the site, part of the keys of the noise
+    component : horizontal component of all measures, that of the hazard
     """
 
     branch: str
@@ -54,6 +55,7 @@ class Source:
     rows: NDArray[np.int64]
     conditions: dict[str, Array]
     site: int = 0
+    component: str = "RotD50"
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,6 @@ class Settings:
     seed : of the draws and the choice
     weights : of ruptures in the target: "occurrence" or "exceedance"
     method : how candidates are sought, see ``candidates.draw``
-    component : horizontal component of the measures
     """
 
     target: str = "cs"
@@ -85,7 +86,6 @@ class Settings:
     seed: int = 0
     weights: str = "occurrence"
     method: str = "walk"
-    component: str = "RotD50"
 
     def __post_init__(self) -> None:
         if self.target not in TARGETS:
@@ -149,7 +149,7 @@ def make_suite(
         tolerance=np.log(settings.max_scale) if scaled else settings.tolerance,
         site=source.site,
         budget=settings.budget,
-        component=settings.component,
+        component=source.component,
         progress=progress,
         method=settings.method,
     )

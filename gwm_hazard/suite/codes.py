@@ -116,6 +116,20 @@ def maximum_direction_ratio(periods: ArrayLike) -> Array:
     return np.interp(at, np.log(_MAXIMUM_S), _MAXIMUM)
 
 
+#: Boore and Kishida (2017, BSSA 107(1): 334-343), as OpenQuake has it: RotD50 over the geometric
+#: mean of the two components as recorded.
+_ROTD50_S, _ROTD50 = (0.09, 0.58, 4.59, 8.93), (1.009, 1.028, 1.042, 1.077)
+
+
+def rotd50_ratio(periods: ArrayLike) -> Array:
+    """RotD50 over the geometric mean of SA after Boore and Kishida (2017), (n_periods,).
+
+    Linear in ln T between 0.09 and 8.93 s, constant beyond; PGA (period 0) as 0.09 s.
+    """
+    at = np.log(np.clip(np.asarray(periods, dtype=np.float64), _ROTD50_S[0], _ROTD50_S[-1]))
+    return np.interp(at, np.log(_ROTD50_S), _ROTD50)
+
+
 def check(
     code: str,
     spectra: ArrayLike,

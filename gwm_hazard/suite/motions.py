@@ -101,13 +101,19 @@ def husid(acceleration: NDArray[np.float32]) -> Array:
 
 
 def _rows(suite: Suite) -> NDArray[np.int64]:
-    """Rows of the motions' ruptures, under the suite's own branch, in the contributions, (n,)."""
+    """Rows of the motions' ruptures, under their own branch, in the contributions, (n,)."""
     return suite.origin[suite.candidates.rupture[suite.rows]]
 
 
 def ruptures_of(study: Study, suite: Suite) -> NDArray[np.int64]:
     """Rows of the motions in the ruptures of the contributions, (n,)."""
     return study.contributions.rupture[_rows(suite)]
+
+
+def branches_of(study: Study, suite: Suite) -> list[str]:
+    """Ground-motion branch that each motion's rupture is taken under, n names."""
+    c = study.contributions
+    return [c.branches[b] for b in c.branch[_rows(suite)]]
 
 
 def epsilon(study: Study, suite: Suite) -> Array:

@@ -17,7 +17,7 @@ from gwm_hazard.noise import Noise
 from gwm_hazard.provenance import replacing
 from gwm_hazard.suite import tables
 from gwm_hazard.suite.folder import RESULTS, Folder
-from gwm_hazard.suite.motions import Motions, draw_again, epsilon, measures_of
+from gwm_hazard.suite.motions import Motions, branches_of, draw_again, epsilon, measures_of
 from gwm_hazard.suite.report import figures, page
 from gwm_hazard.suite.report.disaggregation import disaggregation
 from gwm_hazard.suite.report.embed import MOST_MOTIONS, Digest, digest
@@ -51,7 +51,7 @@ def write(
     study: Study,
     folder: str | Path,
     formats: Sequence[str] = (),
-    checks: Sequence[Any] = (),
+    check: Callable[[Suite, Motions], Sequence[Any]] | None = None,
     progress: Callable[[float], None] | None = None,
     code_notes: Sequence[str] = (),
 ) -> Path:
@@ -67,10 +67,10 @@ def write(
         (a list) have their own place on the page; the rest is listed.
     folder : the folder, made where there is none
     formats : of the accelerograms, some of ``ACCELEROGRAMS``; a folder each
-    checks : rules of a design code, objects with ``clause``, ``what``, ``required``, ``found``
-        and ``passed``: those of the only suite, or one sequence a suite
+    check : the rules of a design code for a suite, objects with ``clause``, ``what``,
+        ``required``, ``found`` and ``passed``; None for no code
     progress : called with the share done, 0 to 1
-    code_notes : what the code asks beyond ``checks``
+    code_notes : what the code asks beyond ``check``
 
     Raises
     ------
@@ -83,14 +83,13 @@ def write(
     for name in formats:
         if name not in ACCELEROGRAMS:
             raise ValueError(f"format = {name!r}: must be one of {', '.join(ACCELEROGRAMS)}")
-    by_suite = _by_suite(checks, len(study.suites))
     tell = progress or (lambda share: None)
     out = Folder(Path(folder))
     out.path.mkdir(parents=True, exist_ok=True)
     former = out.former()
     out.remove(["index.html"])  # a page that is there belongs to what is there
 
-    digests = _waveforms(study, out, lambda share: tell(0.4 * share))
+    digests, by_suite = _waveforms(study, out, check, lambda share: tell(0.4 * share))
     with open_records(out.path / WAVEFORMS) as records:
         names = records.table["name"].tolist()
     table = tables.motion_table(study, names, digests)
@@ -129,25 +128,21 @@ def write(
     return out.path / "index.html"
 
 
-def _by_suite(checks: Sequence[Any], n: int) -> list[Sequence[Any]]:
-    """Checks of each suite."""
-    if not checks:
-        return [()] * n
-    every = [checks] if hasattr(checks[0], "clause") else list(checks)
-    if len(every) != n:
-        raise ValueError(f"checks: {len(every)} lists for {n} suites; give one a suite")
-    return every
-
-
-def _waveforms(study: Study, out: Folder, tell: Callable[[float], None]) -> list[Digest]:
-    """Draw all motions, one suite at a time, and write ``suite.h5``."""
+def _waveforms(
+    study: Study,
+    out: Folder,
+    check: Callable[[Suite, Motions], Sequence[Any]] | None,
+    tell: Callable[[float], None],
+) -> tuple[list[Digest], list[Sequence[Any]]]:
+    """Draw all motions, one suite at a time, and write ``suite.h5``; digest and check them."""
     model, suites = study.model, study.suites
     imts = measures_of(suites[0])
     units = {imt: parse_imt(imt).measure.unit for imt in imts}
     longest = max(int(model.npts(s.scenarios).max()) for s in suites)
     seed = suites[0].candidates.seed
     most = max(1, MOST_MOTIONS // len(suites))
-    digests = []
+    digests: list[Digest] = []
+    checks: list[Sequence[Any]] = []
     with (
         replacing(out.path / WAVEFORMS) as temporary,
         CatalogueWriter(
@@ -165,9 +160,10 @@ def _waveforms(study: Study, out: Folder, tell: Callable[[float], None]) -> list
             motions = draw_again(study, suite)
             _append(writer, study, k, suite, motions)
             digests.append(digest(study, suite, motions, most))
+            checks.append(check(suite, motions) if check else ())
             tell((k + 1) / len(suites))
     out.files[WAVEFORMS] = "motions, scenarios, keys and measures (HDF5 for xarray, netCDF readers)"
-    return digests
+    return digests, checks
 
 
 def _append(writer: CatalogueWriter, study: Study, k: int, suite: Suite, motions: Motions) -> None:
@@ -188,7 +184,7 @@ def _append(writer: CatalogueWriter, study: Study, k: int, suite: Suite, motions
         "epsilon": epsilon(study, suite),
         "scale": suite.scale,
         "weight": np.full(n, 1.0 / n),
-        "branch": np.full(n, suite.branch, dtype=object),
+        "branch": np.array(branches_of(study, suite), dtype=object),
         "key": np.array(suite.candidates.keys(suite.rows), dtype=object),
     }
     measures = {imt: motions.values[:, m] for m, imt in enumerate(motions.imts)}

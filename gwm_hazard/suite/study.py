@@ -41,7 +41,7 @@ class Suite:
     conditions : {condition: (n_ruptures,)} that ``candidates.rupture`` points into
     rows : (n,) the chosen candidates
     scale : (n,) factors on the acceleration; 1 unless the user allowed others
-    branch : ground-motion branch whose model draws them
+    branch : ground-motion branches whose model draws them, see ``motions.branches_of``
     origin : (n_ruptures,) rows of the contributions, as ``conditions``
     """
 

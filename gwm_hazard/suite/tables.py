@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gwm_hazard.intensity import parse_imt
-from gwm_hazard.suite.motions import epsilon
+from gwm_hazard.suite.motions import branches_of, epsilon
 from gwm_hazard.suite.study import Study
 from gwm_hazard.suite.target import Target
 from gwm_hazard.units import CONDITIONS
@@ -40,6 +40,11 @@ def years_text(years: float) -> str:
         return f"{years:.2g}"
     digits = max(0, int(np.floor(np.log10(years))) - 3)
     return f"{round(years, -digits):,.0f}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
+def component_text(component: str) -> str:
+    """A horizontal component as people call it."""
+    return "geometric mean" if component == "geometric_mean" else component
 
 
 class Measured(Protocol):
@@ -75,7 +80,7 @@ def motion_table(study: Study, names: Sequence[str], every: Sequence[Measured]) 
             "weight": 1.0 / len(suite),
         }
         measures = {imt: motions.values[:, m] for m, imt in enumerate(motions.imts)}
-        back = {"branch": suite.branch, "key": suite.candidates.keys(suite.rows)}
+        back = {"branch": branches_of(study, suite), "key": suite.candidates.keys(suite.rows)}
         parts.append(pd.DataFrame(front | measures | back, index=range(len(suite))))
     table = pd.concat(parts, ignore_index=True)
     table.insert(0, "name", list(names))
@@ -154,7 +159,7 @@ def column_table(table: pd.DataFrame, component: str) -> pd.DataFrame:
             rows.append((name, CONDITIONS[name].unit, CONDITIONS[name].description))
         else:
             measure = parse_imt(name).measure
-            rows.append((name, measure.unit, f"{measure.long_name}, {component}"))
+            rows.append((name, measure.unit, f"{measure.long_name}, {component_text(component)}"))
     return pd.DataFrame(rows, columns=["column", "unit", "meaning"])
 
 

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,20 @@ import pandas as pd
 import pytest
 import xarray as xr
 from click.testing import CliRunner
+from openquake.hazardlib import const
+from openquake.hazardlib.imt import from_string
 
 from gwm_hazard.cli.suite import apart, first_modes, place, spread
 from gwm_hazard.cli.suite import suite as command
+from gwm_hazard.intensity import intensity_measures_array
+from gwm_hazard.openquake import suites
+from gwm_hazard.openquake.contributions import WaveformBranch
 from gwm_hazard.openquake.suites import Request, make_study
 from gwm_hazard.suite.build import Settings
-from tests.openquake.conftest import GWM, OpenQuake, toml
+from gwm_hazard.suite.codes import rotd50_ratio
+from gwm_hazard.suite.motions import branches_of
+from gwm_hazard.suite.output import write
+from tests.openquake.conftest import BRANCH, GWM, LOGIC_TREE, POINT, SOURCES, OpenQuake, toml
 
 SETTINGS = Settings(imt="SA(0.5)", n=4, pool=12, tolerance=0.2, method="walk")
 REQUEST = Request(0.10, SETTINGS, ("SA(0.3)", "SA(1.0)"), correlation="BakerJayaram2008")
@@ -82,7 +91,10 @@ def test_a_study_does_not_depend_on_batches(job: Any, monkeypatch: pytest.Monkey
         (dataclasses.replace(REQUEST, poe=0.9999), r"poe = 0\.9999: the curve of SA\(0\.5\)"),
         (dataclasses.replace(REQUEST, site=7), "site = 7: the calculation has sites 0 to 0"),
         (dataclasses.replace(REQUEST, site=(1.0, 1.0)), r"the nearest site of the job.*is 157"),
-        (dataclasses.replace(REQUEST, branch="TFCGAN"), "branch = 'TFCGAN': the GWM branches are"),
+        (
+            dataclasses.replace(REQUEST, branches=("TFCGAN",)),
+            "branch = 'TFCGAN': the GWM branches are",
+        ),
         (dataclasses.replace(REQUEST, correlation="Baker"), "correlation = 'Baker': must be one"),
         (dataclasses.replace(REQUEST, imts=("SA(20.0)",)), r"imt = 'SA\(20\.0\)': branch 'GWM'"),
         (change(REQUEST, imt="SA(0.50)", budget=50), r"candidates after .* draws"),
@@ -113,6 +125,152 @@ def test_a_job_that_openquake_refuses(oq: OpenQuake, tmp_path: Path) -> None:
     assert done.returncode != 0 and "Traceback" not in done.stdout
     last = done.stdout.strip().splitlines()[-1]
     assert last.startswith("gwm-hazard: OpenQuake refuses the job") and "job.ini" in last
+
+
+REGIONS = ("Active Shallow Crust", "Subduction IntraSlab")
+
+
+def two_regions(oq: OpenQuake, folder: Path, branches: tuple[dict[str, str], ...]) -> Path:
+    """The job of two points, each in a tectonic region with branches of its own."""
+    ini = oq.job(folder, individual_rlzs="false")
+    groups = [
+        POINT.format(name=name, lon=lon, mag=mag, rates="0.01 0.006 0.004 0.002")
+        for name, lon, mag in (("east", 0.2, 6.1), ("west", -0.22, 6.2))  # magnitudes tell them
+    ]
+    group = '<sourceGroup rup_interdep="indep" src_interdep="indep" tectonicRegion="{}">{}'
+    text = "</sourceGroup>".join(
+        group.format(r, g.replace(REGIONS[0], r)) for r, g in zip(REGIONS, groups, strict=True)
+    )
+    head, tail = SOURCES.split("<sourceGroup")[0], "</sourceGroup></sourceModel></nrml>"
+    (folder / "sources.xml").write_text(head + text + tail)
+    sets = "".join(
+        f'<logicTreeBranchSet branchSetID="s{k}" uncertaintyType="gmpeModel" '
+        f'applyToTectonicRegionType="{region}">'
+        + "".join(BRANCH.format(name=n, text=b, weight=1 / len(of)) for n, b in of.items())
+        + "</logicTreeBranchSet>"
+        for k, (region, of) in enumerate(zip(REGIONS, branches, strict=True))
+    )
+    start = LOGIC_TREE.index("<logicTreeBranchSet")
+    stop = LOGIC_TREE.index("</logicTreeBranchSet>") + len("</logicTreeBranchSet>")
+    (folder / "gmm.xml").write_text(LOGIC_TREE[:start] + sets + LOGIC_TREE[stop:])
+    return ini
+
+
+#: The same model twice, as two GSIMs: the second moves no pair outside its range.
+OTHER = toml(**GWM, out_of_range="error")
+SLAB = "[ZhaoEtAl2006SSlab]"
+
+
+def test_the_branch_of_each_region_draws_for_its_ruptures(oq: OpenQuake, tmp_path: Path) -> None:
+    crust, slab = {"A": toml(**GWM), "B": "[BooreEtAl2014]"}, {"C": OTHER, "Z": SLAB}
+    run = oq.run(two_regions(oq, tmp_path, (crust, slab)))
+    assert run.code == 0, run.text
+    imts = ("PGA", "SA(1.0)")
+    asked = change(dataclasses.replace(REQUEST, imts=imts), imt="SA(0.5)", n=8, pool=60)
+    with oq.datastore(run) as dstore:
+        study = make_study(dstore, asked)
+        one = make_study(dstore, dataclasses.replace(asked, branches=("C",)))
+        named = make_study(dstore, dataclasses.replace(asked, branches=("A", "C")))
+    (suite,) = study.suites
+    c = study.contributions
+    drawn = suite.origin[suite.candidates.rupture]
+    of_a = (c.branch[drawn] == c.branches.index("A")).mean()
+    # shares of the regions in the pool: densities of both at the level, not truncated
+    m = c.column("SA(0.5)")
+    z = (np.log(suite.target.level) - c.mean[:, m]) / c.sigma[:, m]
+    density = c.rate * np.exp(-0.5 * z**2) / c.sigma[:, m]
+    a, b = (density[c.branch == c.branches.index(name)].sum() for name in ("A", "C"))
+    assert of_a == pytest.approx(a / (a + b), abs=0.2) and 0.2 < a / (a + b) < 0.8
+    assert study.about["branch"] == "A, C"
+    names = branches_of(study, suite)
+    assert set(names) == {"A", "C"}
+    tenths = np.round(10 * suite.scenarios["mag"]).astype(int)
+    assert names == ["A" if tenth % 2 else "C" for tenth in tenths]
+    np.testing.assert_array_equal(named.suites[0].rows, suite.rows)
+    assert set(branches_of(one, one.suites[0])) == {"C"}
+    np.testing.assert_allclose(one.suites[0].target.mean, suite.target.mean)
+
+
+def test_branches_that_cannot_draw_together_are_named(oq: OpenQuake, tmp_path: Path) -> None:
+    crust = {"A": toml(**GWM), "A2": OTHER}
+    run = oq.run(two_regions(oq, tmp_path, (crust, {"C": OTHER})))
+    assert run.code == 0, run.text
+    with (
+        oq.datastore(run) as dstore,
+        pytest.raises(ValueError, match=r"region Active Shallow Crust, A, A2.*--branch"),
+    ):
+        make_study(dstore, REQUEST)
+
+
+def test_different_models_of_two_regions_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    none = np.empty(0, dtype=np.int64)
+    found = {
+        name: WaveformBranch(name, SimpleNamespace(model=model), none, {})  # type: ignore[arg-type]
+        for name, model in (("A", "stochastic"), ("C", "folder/mine"))
+    }
+    monkeypatch.setattr(suites, "_by_name", lambda hazard: found)
+    monkeypatch.setattr(suites, "_by_region", lambda *_: {"crust": ["A"], "slab": ["C"]})
+    with pytest.raises(ValueError, match=r"stochastic \(A\), mine \(C\).*name.*\(--branch\)"):
+        suites._source(None, None, REQUEST)  # type: ignore[arg-type]
+
+
+def test_measures_of_a_job_in_geometric_mean(oq: OpenQuake, tmp_path: Path) -> None:
+    """Motions are chosen, measured and checked in the component of the hazard."""
+    run = oq.run(oq.job(tmp_path, horiz_comp_to_geom_mean="true", individual_rlzs="false"))
+    assert run.code == 0, run.text
+    with oq.datastore(run) as dstore:
+        study = make_study(dstore, REQUEST)
+    (suite,) = study.suites
+    assert study.component == "geometric_mean"
+    ((_, drawn),) = study.model.batches(suite.scenarios.take([1]), suite.noise.take([1]))
+    sa = [
+        intensity_measures_array(drawn, study.model.dt_s, ["SA(0.5)"], part)[0, 0]
+        for part in ("H1", "H2")
+    ]
+    m = suite.target.imts.index("SA(0.5)")
+    assert suite.ln[1, m] == pytest.approx(np.log(sa).mean(), abs=1e-6)
+    page = write(study, tmp_path / "s").read_text()
+    assert "are the geometric mean of" in page and "RotD50" not in page
+    columns = pd.read_csv(tmp_path / "s" / "columns.csv").set_index("column")
+    assert columns["meaning"]["PGA"].endswith(", geometric mean")
+
+
+def test_the_ratio_of_rotd50_is_that_of_openquake() -> None:
+    periods = (0.01, 0.09, 0.2, 0.58, 1.0, 4.59, 7.0, 10.0)
+    theirs = [const.IMC.RotD50.apply_conversion(from_string(f"SA({t})"))[0] for t in periods]
+    np.testing.assert_allclose(rotd50_ratio(periods), theirs)
+    pga = const.IMC.RotD50.apply_conversion(from_string("PGA"))[0]
+    assert rotd50_ratio(0.0) == pytest.approx(pga)
+
+
+def test_finished_stripes_are_taken_up(
+    job: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped in the second of three: the first is not made again, and the study is the same."""
+    asked = dataclasses.replace(change(REQUEST, n=2, pool=6, tolerance=0.3), stripes=3)
+    whole = make_study(job, asked)
+    make, made = suites.make_suite, []
+
+    def stopped(c: Any, source: Any, target: Any, *rest: Any) -> Any:
+        if len(made) == 1:
+            raise KeyboardInterrupt
+        made.append(target.level)
+        return make(c, source, target, *rest)
+
+    monkeypatch.setattr(suites, "make_suite", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        make_study(job, asked, output=tmp_path)
+
+    def rest(c: Any, source: Any, target: Any, *rest: Any) -> Any:
+        made.append(target.level)
+        return make(c, source, target, *rest)
+
+    monkeypatch.setattr(suites, "make_suite", rest)
+    again = make_study(job, asked, output=tmp_path)
+    assert made == [s.target.level for s in whole.suites]
+    for one, other in zip(whole.suites, again.suites, strict=True):
+        np.testing.assert_array_equal(one.ln, other.ln)
+        assert one.candidates.keys(one.rows) == other.candidates.keys(other.rows)
 
 
 def test_options() -> None:

@@ -1,13 +1,12 @@
 """Rules of design codes on suites whose answer is known."""
 
-from typing import cast
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from gwm_hazard.suite import codes, design
-from gwm_hazard.suite.study import Study
 from gwm_hazard.suite.target import Target
 
 RNG = np.random.default_rng(0)
@@ -115,7 +114,7 @@ def test_bad_input_is_named() -> None:
 
 
 class OneSpectrum:
-    """A study whose only suite has spectra with the target's mean and scatter."""
+    """A suite, and its motions, whose spectra have the target's mean and scatter."""
 
     def __init__(self, imts: tuple[str, ...], sigma: float) -> None:
         n = len(imts)
@@ -123,7 +122,6 @@ class OneSpectrum:
         rng = np.random.default_rng(1)
         self.ln = mean + sigma * rng.standard_normal((4000, n))
         self.target = Target("cs", imts, mean, sigma**2 * np.eye(n), imts[0], 0.8, 1e-3, np.ones(1))
-        self.suites = (self,)
 
     def __len__(self) -> int:
         return len(self.ln)
@@ -132,14 +130,33 @@ class OneSpectrum:
 @pytest.mark.parametrize("sigma", (0.0, 0.6))
 def test_scatter_alone_does_not_lift_a_suite(sigma: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """Mean against mean: a suite with the target's distribution is at 1, with any scatter."""
-    study = OneSpectrum(design.measures("ec8", 0.5, 0.8), sigma)
-    monkeypatch.setattr(design, "draw_again", lambda study, suite: suite)
+    one: Any = OneSpectrum(design.measures("ec8", 0.5, 0.8), sigma)
     monkeypatch.setattr(
         design, "spectra", lambda motions, component, periods: np.exp(motions.ln[:, 1:])
     )
-    (found,) = design.code_checks(cast(Study, study), "ec8", 0.5, 0.8)
+    found = design.code_checks("RotD50", one, one, "ec8", 0.5, 0.8)
     pga = float(found[1].found.split()[0])
     assert pga == pytest.approx(0.8 * np.exp(0.5 * sigma**2), rel=0.05)
     assert "target's PGA" in found[1].required
     smallest = float(found[2].found.split()[0])
     assert smallest == pytest.approx(1.0, abs=0.06)
+
+
+@pytest.mark.parametrize("component", ("RotD50", "geometric_mean"))
+def test_a_target_is_turned_into_the_maximum_direction(
+    component: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Motions whose RotD100 follows from the target by both published ratios are at 1."""
+    one: Any = OneSpectrum(design.measures("asce7-22", 0.5, 0.8), 0.0)
+    periods = np.array(codes.required_periods("asce7-22", 0.5, 0.8))
+    ratio = codes.maximum_direction_ratio(periods)
+    if component == "geometric_mean":
+        ratio = ratio * codes.rotd50_ratio(periods)
+
+    def measured(motions: Any, asked: str, periods: Any) -> Any:
+        assert asked == "RotD100"
+        return np.exp(motions.ln) * ratio
+
+    monkeypatch.setattr(design, "spectra", measured)
+    found = design.code_checks(component, one, one, "asce7-22", 0.5, 0.8)
+    assert found[1].found.startswith("1.00 at") and found[2].found.startswith("1.00;")

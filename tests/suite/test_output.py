@@ -30,7 +30,7 @@ from gwm_hazard.suite.report.figures import correlation_of, kolmogorov, spread
 from gwm_hazard.suite.report.page import Drawn
 from gwm_hazard.suite.study import Study, Suite
 from gwm_hazard.suite.tables import years_text
-from tests.suite.world import BRANCH, IMTS, RUPTURES, make_checks, make_study
+from tests.suite.world import BRANCH, IMTS, RUPTURES, make_study
 from tests.toy import ToyModel
 
 EVERY = (*IMTS, "PGA", "IA", "CAV")
@@ -249,8 +249,6 @@ def test_bad_arguments(tmp_path: Path) -> None:
     study = make_study(ToyModel(), n=3)
     with pytest.raises(ValueError, match="format = 'sac': must be one of asdf, at2, csv"):
         write(study, tmp_path, ("sac",))
-    with pytest.raises(ValueError, match="2 lists for 1 suites"):
-        write(study, tmp_path, (), [make_checks(), make_checks()])
     assert not list(tmp_path.iterdir())
 
 

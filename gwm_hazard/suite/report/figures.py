@@ -11,7 +11,7 @@ from scipy.special import ndtr
 from gwm_hazard.intensity import parse_imt
 from gwm_hazard.page.style import RC, grid_of_axes, label_outer, legend_above
 from gwm_hazard.suite.study import Study, Suite
-from gwm_hazard.suite.tables import period
+from gwm_hazard.suite.tables import component_text, period
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -98,7 +98,7 @@ def spectra(suite: Suite, periods: Array, sa: Array, component: str) -> Figure:
         _plain_ticks(ax, periods)
         _plain_log(ax.yaxis)
         ax.set_xlabel("period (s)")
-        ax.set_ylabel(f"SA, 5 % damping, {component} (g)")
+        ax.set_ylabel(f"SA, 5 % damping, {component_text(component)} (g)")
         ax.legend(loc="lower left")
     return figure
 

@@ -20,7 +20,7 @@ from gwm_hazard.suite.motions import STANDARD_MEASURES
 from gwm_hazard.suite.report import figures, text
 from gwm_hazard.suite.report.embed import QUANTITIES, Digest
 from gwm_hazard.suite.study import Study, Suite
-from gwm_hazard.suite.tables import largest, title_of
+from gwm_hazard.suite.tables import component_text, largest, title_of
 from gwm_hazard.units import CONDITIONS
 
 
@@ -106,7 +106,7 @@ def page(
         data={
             "quantities": [[name, unit] for name, unit, _ in QUANTITIES],
             "components": list(study.model.card.components),
-            "component": study.component,
+            "component": component_text(study.component),
             "suites": [
                 _data(suite, part["name"].tolist(), digest)
                 for suite, part, digest in zip(study.suites, parts, digests, strict=True)

@@ -10,7 +10,7 @@ from gwm_hazard.intensity import parse_imt
 from gwm_hazard.suite.build import UHS_SIGMA
 from gwm_hazard.suite.motions import STANDARD_MEASURES
 from gwm_hazard.suite.study import Study, Suite
-from gwm_hazard.suite.tables import poe, return_period, years_text
+from gwm_hazard.suite.tables import component_text, poe, return_period, years_text
 
 KINDS = {
     "cs": "conditional spectrum",
@@ -129,8 +129,8 @@ def _candidates(study: Study) -> str:
     )
     ruptures = len(next(iter(suites[0].conditions.values())))
     text = (
-        f"All motions are drawn by the generative model `{card.name}` {card.version} (branch "
-        f"{suites[0].branch}), {_count(len(card.components))} at once, for the {ruptures:,} "
+        f"All motions are drawn by the generative model `{card.name}` {card.version} "
+        f"({_drawing(study)}), {_count(len(card.components))} at once, for the {ruptures:,} "
         "ruptures of the calculation"
     )
     settings = study.about.get("settings") or {}
@@ -154,9 +154,27 @@ def _candidates(study: Study) -> str:
     if len(study.contributions.branches) > 1:
         text += (
             f" The target rests on {len(study.contributions.branches)} branches, the motions are "
-            "those of this one: the choice brings them to the target of all."
+            f"those of {_this(study)}: the choice brings them to the target of all."
         )
     return text
+
+
+def _drawing(study: Study) -> str:
+    """The branches that draw."""
+    names = _own_branches(study)
+    if len(names) == 1:
+        return f"branch {names[0]}"
+    return f"branches {', '.join(names)}, each for the ruptures of its tectonic region"
+
+
+def _this(study: Study) -> str:
+    return "this one" if len(_own_branches(study)) == 1 else "these"
+
+
+def _own_branches(study: Study) -> list[str]:
+    """Names of the branches under which the pool's ruptures are."""
+    c = study.contributions
+    return [c.branches[b] for b in np.unique(c.branch[study.suites[0].origin])]
 
 
 def _near(suite: Suite, settings: dict[str, Any]) -> str:
@@ -196,7 +214,10 @@ def _measures(study: Study) -> str:
     of = "the two horizontal components"
     if len(study.model.card.components) == 1:
         of = "horizontal motion, inferred from the one component that the model draws"
-    said = f"Measures are {study.component} of {of}, 5 % damping. "
+    said = (
+        f"Measures, in target and motions alike, are the {component_text(study.component)} of "
+        f"{of}, 5 % damping. "
+    )
     if extra:
         said += f"{', '.join(extra)} are not in the target: they follow from the motions. "
     return said + (
@@ -214,8 +235,8 @@ def limits(study: Study) -> list[str]:
     ]
     if len(study.model.card.components) == 3:
         out.append(
-            f"Target, choice and checks are of the horizontal {study.component}. The vertical "
-            "component comes with each motion as the model draws it, and is scaled with it; it "
+            f"Target, choice and checks are of the horizontals ({component_text(study.component)})"
+            ". The vertical component comes with each motion as the model draws it, and is scaled with it; it "
             "is matched to nothing."
         )
     outside = sum(int(study.model.card.outside(s.scenarios).sum()) for s in study.suites)
