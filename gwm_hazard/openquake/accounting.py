@@ -134,8 +134,8 @@ def shares(curves: Curves, found: list[Branch], poes: list[float]) -> list[Share
             gid = pairs.gid(branch.gsim)
             if gid is None:
                 continue
-            rate = rates_of(pairs, branch.gsim, imts, comparison.levels[site])
-            comparison.add(gid, site, rate, pairs.occurrence.dependent)
+            rate = rates_of(pairs, branch.gsim, imts, comparison.at(pairs))
+            comparison.add(pairs, gid, rate)
             masks = list(outside_of(branch.gsim.sources, pairs.ctx).values())
             masks.append(np.any(masks, axis=0))
             for j, mask in enumerate(masks):

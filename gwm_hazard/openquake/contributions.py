@@ -135,8 +135,7 @@ def site_hazard(dstore: Any, imts: tuple[str, ...], site: int = 0) -> SiteHazard
             gid = pairs.gid(gsim)
             if checked is not None and gid is not None:
                 exceeding = _exceeding(checked, pairs, gsim, imts, mean[g], sigma[g], occurrence)
-                here = np.zeros(len(ctx), np.int64)
-                checked.add(gid, here, exceeding, pairs.occurrence.dependent)
+                checked.add(pairs, gid, exceeding)
             if isinstance(gsim, GenerativeWaveformGMM):
                 part = _Part(name, start, conditions_of(gsim, ctx))
                 waveforms.setdefault(gsim, []).append(part)

@@ -292,8 +292,7 @@ def controlling(
         if gid is None or not len(pairs):
             continue
         rate = rates_of(pairs, branch.gsim, (imt,), asked)
-        here = np.zeros(len(pairs), np.int64)
-        comparison.add(gid, here, rate[..., len(poes) :], pairs.occurrence.dependent)
+        comparison.add(pairs, gid, rate[..., len(poes) :])
         parts.append(pairs)
         rates.append(mine[gid] * rate[:, 0, : len(poes)])
     comparison.check()

@@ -12,6 +12,7 @@ from gwm_hazard.openquake.branch_names import branch_names
 from gwm_hazard.openquake.component import ln_component_ratio
 from gwm_hazard.openquake.curves import Curves, Gid
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM, exceedance_of
+from gwm_hazard.openquake.occurrence import Occurrence
 from gwm_hazard.openquake.ruptures import Pairs
 
 Array = NDArray[np.float64]
@@ -107,26 +108,28 @@ class Comparison:
         of_sites = curves.rates[[curves.row(s) for s in self.sites]][:, at][..., list(gids)]
         self.theirs = np.moveaxis(np.take_along_axis(of_sites, rows[..., None], axis=2), -1, 0)
         self.ours = np.zeros_like(self.theirs)
-        self._least = np.full((len(gids), 1, 1, 1), _LEAST)
+        self._occurrence: dict[int, Occurrence] = {}
         self.levels = np.stack([curves.levels[m][rows[:, i]] for i, m in enumerate(at)], axis=1)
 
-    def add(
-        self, gid: int, sites: NDArray[np.int64], rates: Array, dependent: bool = False
-    ) -> None:
-        """Add pairs of a gid: rows of their sites (n,), rates (n, n_imts, k).
+    def at(self, pairs: Pairs) -> Array:
+        """Levels at the site of each pair, (n, n_imts, k)."""
+        return self.levels[np.searchsorted(self.sites, pairs.ctx["sids"])]
 
-        Rates of ``dependent`` ruptures are a probability in OpenQuake, of single precision.
-        """
+    def add(self, pairs: Pairs, gid: int, rates: Array) -> None:
+        """Add the rates (n, n_imts, k) of pairs under the GSIM of a gid."""
         row = self.gids.index(gid)
-        np.add.at(self.ours[row], sites, rates)
-        if dependent:
-            self._least[row] = _LEAST_DEPENDENT
+        np.add.at(self.ours[row], np.searchsorted(self.sites, pairs.ctx["sids"]), rates)
+        self._occurrence.setdefault(row, pairs.occurrence)
 
     @property
     def ratio(self) -> Array:
         """Summed over OpenQuake's, (n_gids, n_sites, n_imts, k); NaN where nothing is told."""
         poe = -np.expm1(-self.theirs * self.curves.years)
-        told = (poe > self._least) & (poe < _MOST)
+        least = np.full((len(self.gids), 1, 1, 1), _LEAST)
+        for row, occurrence in self._occurrence.items():
+            if occurrence.dependent:
+                least[row] = _LEAST_DEPENDENT
+        told = (poe > least) & (poe < _MOST)
         return np.divide(self.ours, self.theirs, out=np.full_like(self.ours, np.nan), where=told)
 
     def check(self, where: NDArray[np.bool_] | None = None) -> float:
@@ -152,6 +155,7 @@ class Comparison:
                 self.imts[m],
                 float(self.levels[n, m, k]),
                 float(self.ratio[g, n, m, k]),
+                self._occurrence.get(g),
             )
         return worst
 
@@ -160,29 +164,34 @@ class RatesDifferError(ValueError):
     """Rates summed over ruptures are not those of OpenQuake's curves."""
 
     def __init__(
-        self, curves: Curves, gid: Gid, site: int, imt: str, level: float, ratio: float
+        self,
+        curves: Curves,
+        gid: Gid,
+        site: int,
+        imt: str,
+        level: float,
+        ratio: float,
+        occurrence: Occurrence | None,
     ) -> None:
         super().__init__(
             f"calculation {curves.dstore.calc_id}: the rate of {imt} > {level:.4g} at site {site} "
             f"summed over the ruptures of {gid.trt!r} under {type(gid.gsim).__name__} is "
             f"{ratio:.3f} times that of OpenQuake's own curve, so nothing is told of its ruptures; "
-            f"{_likely(curves)}"
+            f"likely because {_reason(curves, gid, occurrence)}"
         )
 
 
-def _likely(curves: Curves) -> str:
+def _reason(curves: Curves, gid: Gid, occurrence: Occurrence | None) -> str:
     """The likely reason of a difference."""
-    oq = curves.oq
-    given = {
-        "reqv": "equivalent distances (reqv) are not those of the ruptures' own distances",
-        "delta_rates": "rates of aftershocks are added to those of the ruptures",
-    }
-    for name, reason in given.items():
-        if name in oq.inputs:
-            return f"likely because {reason}"
-    if getattr(oq, "disagg_by_src", False):
-        return "likely because the sources were split by name (disagg_by_src)"
-    return (
-        "likely because its sources or ruptures depend on each other in a way that is not known "
-        "here"
-    )
+    if occurrence is None:
+        return "no rupture of theirs was found in the datastore"
+    if occurrence.cluster is not None:
+        return "ruptures of a cluster occur together, which is not a sum of rates at this level"
+    if occurrence.dependent:
+        return "ruptures that exclude each other are not a sum of rates at this level"
+    if hasattr(gid.gsim, "weights") or hasattr(gid.gsim, "mixture_model"):
+        return "this GSIM is no lognormal distribution, and is taken for one here"
+    for name in ("reqv", "delta_rates"):
+        if name in curves.oq.inputs:
+            return f"the job has {name}_file"
+    return "its ruptures occur in a way that is not known here"

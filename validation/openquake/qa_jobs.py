@@ -63,6 +63,12 @@ _SITE = {
     "reference_depth_to_2pt5km_per_sec": "0.6",
 }
 
+#: Parameters that the branch does without, among them words of former releases.
+_DROPPED = (
+    *("gsim", "intensity_measure_types", "intensity_measure_levels", "postproc_func"),
+    *("postproc_args", "individual_curves", "mean_hazard_curves"),
+)
+
 
 @dataclass(frozen=True)
 class Row:
@@ -121,8 +127,7 @@ def with_branch(job: Path, folder: Path) -> Path:
     sites = oq.inputs.get("site_model", [])
     if not any("vs30" in Path(f).read_text(encoding="utf-8") for f in sites):
         given |= {k: v for k, v in _SITE.items() if k not in text}
-    dropped = {*given, "gsim", "intensity_measure_types", "intensity_measure_levels",
-               "postproc_func", "postproc_args", "individual_curves", "mean_hazard_curves"}  # fmt: skip
+    dropped = {*given, *_DROPPED}
     ini.write_text(_rewritten(text, given, dropped), encoding="utf-8")
     return ini
 
@@ -171,12 +176,11 @@ def compared(curves: Curves) -> tuple[Comparison, int]:
     rows = np.broadcast_to(np.arange(n_levels), (n_sites, n_imts, n_levels))
     comparison, count = Comparison(curves, gids, rows), 0
     for part in pairs(curves, gsims=[b.gsim for b in found]):
-        sites = np.searchsorted(curves.sites.sids, part.ctx["sids"])
         for branch in found:
             if (gid := part.gid(branch.gsim)) is not None:
                 imts = tuple(curves.imtls)
-                rates = rates_of(part, branch.gsim, imts, comparison.levels[sites])
-                comparison.add(gid, sites, rates, part.occurrence.dependent)
+                rates = rates_of(part, branch.gsim, imts, comparison.at(part))
+                comparison.add(part, gid, rates)
                 count += len(part)
     return comparison, count
 
