@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import openquake.calculators  # noqa: F401  (finds this package's hooks)
 from numpy.typing import NDArray
 from openquake.baselib import InvalidFile, config
 from openquake.commonlib import datastore
@@ -19,6 +20,7 @@ from openquake.commonlib import datastore
 from gwm_hazard.catalogue.store import CatalogueError
 from gwm_hazard.catalogue.stream import Block, Plan, write_catalogue
 from gwm_hazard.intensity import intensity_measures_array, parse_imt
+from gwm_hazard.models.base import ModelCard
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.noise import Noise
 from gwm_hazard.openquake import releases
@@ -112,17 +114,16 @@ def _status(dstore: Any) -> str | None:
     return str(job.status) if here else None
 
 
-def models_of(dstore: Any) -> dict[str, str]:
-    """The models whose waveforms stand behind fields of a calculation: {name: model}.
+def models_of(dstore: Any) -> dict[str, ModelCard]:
+    """The models whose waveforms stand behind fields of a calculation, by the name of their card.
 
-    The name is that of the model's card, with a number where several models share it; the model
-    is a branch's parameter ``model``.
+    Where several models have one name the second is "NAME-2".
     """
-    found: dict[str, str] = {}
+    found: dict[str, ModelCard] = {}
     for gsim in gsims_of(dstore):
-        if has_waveforms(gsim) and gsim.model not in found.values():
-            same = sum(name.split(" ")[0] == gsim.card.name for name in found)
-            found[gsim.card.name + (f" {same + 1}" if same else "")] = gsim.model
+        if has_waveforms(gsim) and gsim.card not in found.values():
+            same = sum(card.name == gsim.card.name for card in found.values())
+            found[gsim.card.name + (f"-{same + 1}" if same else "")] = gsim.card
     return found
 
 
@@ -134,7 +135,7 @@ class Calculation:
     dstore : OpenQuake's datastore of an event-based or scenario calculation
     sites, events, realizations : ids to keep; by default all
     minimum : {measure of the job: least value}; a record must reach them all
-    model : parameter ``model`` of the branches to keep, see :func:`models_of`; by default that of
+    model : card of the model of the branches to keep, see :func:`models_of`; by default that of
         all branches
 
     Raises
@@ -152,7 +153,7 @@ class Calculation:
         events: Iterable[int] | None = None,
         realizations: Iterable[int] | None = None,
         minimum: Mapping[str, float] | None = None,
-        model: str | None = None,
+        model: ModelCard | None = None,
     ) -> None:
         if "gmf_data/eid" not in dstore.hdf5 and dstore.parent:
             dstore = dstore.parent
@@ -176,7 +177,7 @@ class Calculation:
                 )
             keep &= dstore[f"gmf_data/{imt}"][:] >= least
         if model is not None:
-            keep &= np.isin(gsim_of_row, [i for i, g in enumerate(gsims) if g.model == model])
+            keep &= np.isin(gsim_of_row, [i for i, g in enumerate(gsims) if g.card == model])
         rows = np.flatnonzero(keep)
         if not len(rows):
             raise NothingLeftError(
@@ -188,7 +189,7 @@ class Calculation:
         self._gsim = gsim_of_row[rows]
         self._gsims = gsims
         used = [gsims[i] for i in np.unique(self._gsim)]
-        if len({g.model for g in used}) > 1:
+        if any(g.card != used[0].card for g in used):
             raise ValueError(
                 f"{self._name}: its branches draw with different models "
                 f"({', '.join(sorted({g.model for g in used}))}); a catalogue holds one: choose a "
@@ -397,12 +398,12 @@ def write(
     filters and the errors.
     """
     path = Path(path)
-    models: dict[str, str | None] = dict(models_of(dstore))
+    models: dict[str, ModelCard | None] = dict(models_of(dstore))
     if len(models) < 2:
         models = {"": None}
     made: dict[Path, Calculation] = {}
     for name, model in models.items():
-        suffix = f"_{name.replace(' ', '_')}" if name else ""
+        suffix = f"_{name}" if name else ""
         try:
             made[path.with_name(f"{path.stem}{suffix}{path.suffix}")] = Calculation(
                 dstore,

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from inspect import signature
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import Mock
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
+from openquake.baselib.performance import Monitor
 from openquake.hazardlib import valid
 from openquake.hazardlib.calc.gmf import GmfComputer
-from openquake.hazardlib.contexts import simple_cmaker
+from openquake.hazardlib.contexts import ContextMaker, simple_cmaker
 from openquake.hazardlib.correlation import JB2009CorrelationModel
 from openquake.hazardlib.geo import Point
 from openquake.hazardlib.site import SiteCollection
@@ -27,12 +32,13 @@ from gwm_hazard import open_catalogue
 from gwm_hazard.intensity import intensity_measures, intensity_measures_array
 from gwm_hazard.intensity.one_component import ln_rotd50_ratio
 from gwm_hazard.models.base import Range
-from gwm_hazard.models.registry import load_model
+from gwm_hazard.models.registry import load_model, save_model
 from gwm_hazard.models.stochastic import StochasticModel
 from gwm_hazard.noise import Noise
-from gwm_hazard.openquake import calculation, fields
+from gwm_hazard.openquake import calculation, fields, progress, workload
 from gwm_hazard.openquake.conditions import sources_of
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM, distribution
+from gwm_hazard.openquake.workload import estimate
 from gwm_hazard.scenario import Scenarios
 from tests.openquake.conftest import GWM, OpenQuake, toml
 from tests.toy import ToyModel
@@ -192,8 +198,12 @@ def computers(
     out = []
     for cls in (GmfComputer, fields.WaveformGmfComputer):
         cmaker = simple_cmaker(rlzs_by_gsim, list(IMTS), truncation_level=3.0)
-        cmaker.scenario = False
-        vars(cmaker.oq).update({"mea_tau_phi": False, "ses_seed": 8} | options)
+        if not hasattr(cmaker, "gmf_mon"):
+            cmaker.init_monitoring(Monitor())
+        if not isinstance(getattr(ContextMaker, "scenario", None), property):
+            cmaker.scenario = False
+        defaults = {"mea_tau_phi": False, "ses_seed": 8, "calculation_mode": "event_based"}
+        vars(cmaker.oq).update(defaults | options)
         rupture = build_planar(Point(0.0, 0.0, 8.0), mag=6.4, rake=0.0)
         ebr = EBRupture(rupture, 0, 0, n_occ=n_occ, id=1, e0=100)
         ebr.seed = seed
@@ -325,17 +335,78 @@ def test_within_another_gsim_fields_are_openquakes() -> None:
 def test_median_fields_are_openquakes(gsim: Any) -> None:
     pair = computers([gsim], n_occ=2)
     for computer in pair:
-        computer.cmaker.truncation_level = 0.0
+        for name in ("", "_between", "_within"):
+            setattr(computer.cmaker, f"truncation_level{name}", 0.0)
     plain, ours = (c.compute_all() for c in pair)
     pd.testing.assert_frame_equal(ours, plain, check_exact=True)
 
 
 def test_extreme_values_are_kept(gsim: Any) -> None:
-    plain, ours = computers([gsim], n_occ=4)
     limit = np.full(len(IMTS), 1e-3)
-    assert (ours.compute_all(None, limit).PGA > 1e-3).all()
-    capped = plain.compute_all(None, limit)
+    tables = []
+    for computer in computers([gsim], n_occ=4):
+        if "max_iml" in signature(GmfComputer.compute_all).parameters:  # until 3.25
+            tables.append(computer.compute_all(None, limit))
+        else:
+            computer.cmaker.oq.get_max_iml = lambda: limit
+            tables.append(computer.compute_all())
+    capped, kept = tables
+    assert (kept.PGA > 1e-3).all()
     assert capped.groupby("sid").PGA.nunique().max() == 1  # all at the median: what we avoid
+
+
+@pytest.mark.parametrize("model", [StochasticModel, OneHorizontal])
+def test_fields_in_the_geometric_mean(gsim: Any, monkeypatch: Any, model: Any) -> None:
+    """Of the two horizontals; of one, its own measure, whose ln has the same mean."""
+    monkeypatch.setattr(fields, "_loaded_model", lambda *_: model())
+    (_, computer) = computers([gsim], n_occ=4, horiz_comp_to_geom_mean=True)
+    table = computer.compute_all().sort_values(["eid", "sid"])
+    draws = fields.draws_of(gsim, computer.ctx, table.eid.unique(), 8)
+    expected = np.empty((len(table), len(IMTS)))
+    for rows, acc in StochasticModel().batches(draws.scenarios, draws.noise):
+        first, second = (intensity_measures_array(acc, 0.01, IMTS, c) for c in ("H1", "H2"))
+        expected[rows] = first if model is OneHorizontal else np.sqrt(first * second)
+    np.testing.assert_allclose(table[list(IMTS)], expected, rtol=1e-5)
+
+
+def test_nothing_is_drawn_where_minimum_intensity_drops_it(gsim: Any, monkeypatch: Any) -> None:
+    """What is stored is the same; the farthest site, all of whose measures stay below, is left."""
+    drawn: list[int] = []
+    original = StochasticModel.draw
+
+    def draw(self: Any, scenarios: Scenarios, noise: Noise) -> Any:
+        drawn.extend(noise.site.tolist())
+        return original(self, scenarios, noise)
+
+    monkeypatch.setattr(StochasticModel, "draw", draw)
+    bounded, unbounded = (computers([gsim], n_occ=40)[1] for _ in range(2))
+    moments = distribution(gsim, bounded.ctx, IMTS)
+    # just beyond the bound at the farthest site: within 2 sigma at the next, 22 km nearer
+    least = np.exp(moments.mean[2] + (fields.BOUND + 0.01) * moments.sigma[2])
+    assert (np.exp(moments.mean[1] + 3 * moments.sigma[1]) > least).any()
+    for computer in (bounded, unbounded):
+        computer.cmaker.min_iml = least
+    table = bounded.compute_all()
+    assert set(drawn) == {0, 1} and len(drawn) == 80
+    monkeypatch.setattr(fields, "BOUND", np.inf)
+    pd.testing.assert_frame_equal(table, unbounded.compute_all(), check_exact=True)
+    assert len(drawn) == 80 + 120
+    assert 0 < len(table) < 80
+
+
+def test_bound_of_what_is_drawn() -> None:
+    """mean + 4 sigma against the minimum, of any measure; more scatter where one is drawn."""
+    moments = np.zeros((4, 2, 3))
+    moments[0] = [[-3.0, -4.1, -4.1], [-9.0, -9.0, -3.9]]
+    moments[1] = 1.0
+    card = SimpleNamespace(components=("H1", "H2", "V"))
+    two: Any = SimpleNamespace(card=card)
+    found = fields.reaching(two, ["PGA", "SA(1.0)"], moments, np.ones(2))
+    assert found.tolist() == [True, False, True]
+    card.components = ("H1",)  # sigma of a component: sqrt(1 + 0.166^2), times four 4.055
+    assert fields.reaching(two, ["PGA", "SA(1.0)"], moments, np.ones(2))[1] == (4.055 > 4.1)
+    moments[0, 0, 1] = -4.05
+    assert fields.reaching(two, ["PGA", "SA(1.0)"], moments, np.ones(2))[1]
 
 
 def test_mean_tau_phi_are_stored_where_asked_for(gsim: Any) -> None:
@@ -358,8 +429,15 @@ def job(**changes: Any) -> Any:
         "extreme_gmv": {"default": np.inf},
         "ground_motion_correlation_model": None,
         "horiz_comp_to_geom_mean": False,
+        "min_iml": np.full(1, 1e-10),
+        "truncation_level_between": None,
+        "truncation_level_within": None,
     }
     return Mock(spec_set=list(defaults), **(defaults | changes))
+
+
+def direct_gsim() -> GenerativeWaveformGMM:
+    return GenerativeWaveformGMM(estimator="direct", realizations=4)
 
 
 @pytest.mark.parametrize(
@@ -370,6 +448,14 @@ def job(**changes: Any) -> Any:
         ({"extreme_gmv": {"PGA": 5.0, "default": np.inf}}, "ignores extreme_gmv"),
         ({"truncation_level": 0.0}, "medians, and no waveforms"),
         ({"inputs": {"station_data": "s.csv"}}, "conditioned fields are sampled from"),
+        (
+            {"truncation_level_between": 0.0, "truncation_level_within": 0.0},
+            "truncation_level = 0: fields of GenerativeWaveformGMM are its medians",
+        ),
+        (
+            {"truncation_level_between": 0.0, "truncation_level_within": 2.0},
+            "truncation_level_within = 2 in fields: waveforms are not truncated",
+        ),
     ],
 )
 def test_the_log_says_what_does_not_apply(gsim: Any, caplog: Any, changes: Any, words: str) -> None:
@@ -380,22 +466,21 @@ def test_the_log_says_what_does_not_apply(gsim: Any, caplog: Any, changes: Any, 
     assert caplog.text == ""
 
 
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"inputs": {"amplification": "a.csv"}}, "amplification_csv.*take it out"),
-        ({"horiz_comp_to_geom_mean": True}, "horiz_comp_to_geom_mean = true.*set it to false"),
-    ],
-)
-def test_what_waveforms_cannot_do_is_refused(gsim: Any, changes: Any, words: str) -> None:
-    with pytest.raises(ValueError, match=words):
-        fields.check_job(job(**changes), [gsim])
-    fields.check_job(job(**changes), [valid.gsim("BooreEtAl2014")])
+def test_the_log_says_what_is_drawn_in_vain(caplog: Any) -> None:
+    assert fields.check_job(job(min_iml=np.full(1, 0.05)), [direct_gsim()])
+    assert "also those that minimum_intensity drops" in caplog.text
 
 
-@pytest.mark.parametrize("name", ["GmfComputer", "starmap_from_rups"])
+def test_what_waveforms_cannot_do_is_refused(gsim: Any) -> None:
+    amplified = job(inputs={"amplification": "a.csv"})
+    with pytest.raises(ValueError, match=r"amplification_csv.*take it out"):
+        fields.check_job(amplified, [gsim])
+    assert not fields.check_job(amplified, [valid.gsim("BooreEtAl2014")])
+
+
+@pytest.mark.parametrize("name", ["GmfComputer", "run"])
 def test_an_unknown_openquake_is_left_alone(caplog: Any, name: str) -> None:
-    module = SimpleNamespace(GmfComputer=GmfComputer, starmap_from_rups=lambda func, oq: None)
+    module = SimpleNamespace(GmfComputer=GmfComputer, run=lambda func, oq: None)
     if name == "GmfComputer":
         module.GmfComputer = type("Other", (), {})
     before = dict(vars(module))
@@ -410,6 +495,52 @@ def test_supported_openquake_is_extended() -> None:
     from openquake.calculators import event_based as module
 
     assert module.GmfComputer is fields.WaveformGmfComputer
+
+
+# The work ahead
+
+
+def test_work_is_said_when_the_job_starts(oq: OpenQuake, scenario_run: Any, event_run: Any) -> None:
+    assert "about 12 waveforms for 4 events (12 pairs of event and site" in scenario_run.text
+    with oq.datastore(event_run) as dstore:
+        oq_param, trees = dstore["oqparam"], fields.logic_trees(dstore)
+        work = estimate(oq_param, dstore, trees)
+        events = dstore["events"][:]
+    n = len(events)
+    # half of the realizations, give or take four standard deviations of a coin
+    assert work is not None
+    assert abs(work.events - (events["rlz_id"] == 0).sum()) < 2 * np.sqrt(n)
+    assert work.events == n / 2
+    assert work.waveforms <= work.pairs <= 2 * work.events
+    stored_rows = (stored(oq, event_run).rlz == 0).sum()
+    assert 0.9 * stored_rows < work.waveforms
+    assert work.seconds is None  # too few to be worth it
+
+
+def test_time_of_much_work(oq: OpenQuake, event_run: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(workload, "WORTH_TIMING", 1)
+    with oq.datastore(event_run) as dstore:
+        work = estimate(dstore["oqparam"], dstore, fields.logic_trees(dstore))
+    assert work is not None and work.seconds is not None
+    assert 1e-5 < work.seconds < 1.0
+    text = str(replace(work, waveforms=72_340.0, seconds=0.1))
+    assert text.startswith("about 72,000 waveforms")
+    assert text.endswith(": 2 h of one process, shared by the workers")
+
+
+def test_an_estimate_that_fails_takes_no_job_down(caplog: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(fields, "logic_trees", lambda _: [None])
+    fields._say_workload(None, {})
+    assert "cannot be estimated" in caplog.text
+
+
+def test_progress_of_a_process(caplog: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(progress, "EVERY_S", 0.0)
+    caplog.set_level("INFO")
+    made = progress.Progress()
+    made.add(1200)
+    made.add(34)
+    assert "1,234 waveforms drawn for fields" in caplog.text
 
 
 # The catalogue of a finished calculation
@@ -466,7 +597,7 @@ def test_catalogue_with_further_measures(oq: OpenQuake, scenario_run: Any, tmp_p
         n = calculation.write(
             dstore, tmp_path / "c.h5", store="keys", events=[event], further=["RSD595", "PGA"]
         )
-    assert n == 3
+    assert n == {tmp_path / "c.h5": 3}
     with open_catalogue(tmp_path / "c.h5") as data:
         assert list(data.data_vars) == [*IMTS, "RSD595", "acceleration"]
         again = intensity_measures(data, ["RSD595"])
@@ -496,8 +627,74 @@ def test_fields_of_another_model_are_found(
     monkeypatch.setattr(StochasticModel, "draw", lambda self, *a: 1.001 * original(self, *a))
     with oq.datastore(scenario_run) as dstore:
         made = calculation.Calculation(dstore)
-        with pytest.raises(ValueError, match=r"event \d, site 0: .* has PGA .*run the job again"):
+        with pytest.raises(ValueError, match=r"12 of 12 records .*event \d, site 0: PGA of"):
             made.check()
+
+
+def test_several_models_have_a_catalogue_each(oq: OpenQuake, tmp_path: Path) -> None:
+    save_model(load_model("stochastic", "cpu"), tmp_path / "mine")
+    card = json.loads((tmp_path / "mine" / "card.json").read_text())
+    (tmp_path / "mine" / "card.json").write_text(json.dumps(card | {"name": "mine"}))
+    branches = {
+        "a": toml(**GWM),
+        "b": toml(model="mine", estimator="direct", realizations=4),
+        "c": "[BooreEtAl2014]",
+    }
+    run = oq.run(scenario(oq, tmp_path, branches))
+    table = stored(oq, run)
+    with oq.datastore(run) as dstore:
+        with pytest.raises(ValueError, match=r"different models \(.*mine, stochastic\)"):
+            calculation.Calculation(dstore)
+        files = calculation.write(dstore, tmp_path / "c.h5", store="keys")
+        only = calculation.write(dstore, tmp_path / "d.h5", store="keys", realizations=[1])
+    assert files == {tmp_path / "c_stochastic.h5": 12, tmp_path / "c_mine.h5": 12}
+    assert only == {tmp_path / "d_mine.h5": 12}
+    for rlz, name in enumerate(("stochastic", "mine")):
+        with open_catalogue(tmp_path / f"c_{name}.h5") as data:
+            assert data.attrs["model"] == name
+            np.testing.assert_array_equal(data["PGA"], table.PGA[table.rlz == rlz])
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        ("executing", "did not finish .OpenQuake's status: executing.*run the job again"),
+        ("failed", "did not finish .OpenQuake's status: failed"),
+        (None, "holds no ground-motion fields: it did not finish, or all are below"),
+    ],
+)
+def test_calculation_that_did_not_finish(
+    oq: OpenQuake, scenario_run: Any, tmp_path: Path, monkeypatch: Any, status: Any, words: str
+) -> None:
+    """What a killed job leaves: no mean field, no rows, and its status in the database."""
+    from openquake.commonlib import datastore, logs
+
+    path = tmp_path / f"calc_{scenario_run.calc_id}.hdf5"
+    shutil.copy(oq.home / path.name, path)
+    with h5py.File(path, "a") as file:
+        del file["avg_gmf"]
+        for name in ("eid", "sid", *IMTS):
+            file[f"gmf_data/{name}"].resize((0,))
+    row = SimpleNamespace(status=status, ds_calc_dir=str(path.with_suffix("")))
+    monkeypatch.setattr(logs, "dbcmd", lambda *_: row if status else None)
+    with datastore.read(str(path)) as dstore, pytest.raises(ValueError, match=words):
+        calculation.Calculation(dstore)
+
+
+def test_catalogue_in_the_component_of_the_job(oq: OpenQuake, tmp_path: Path) -> None:
+    run = oq.run(scenario(oq, tmp_path, horiz_comp_to_geom_mean="true"))
+    gwm = stored(oq, run).query("rlz == 0")
+    with oq.datastore(run) as dstore:
+        calculation.write(dstore, tmp_path / "c.h5", store="keys", further=["SA(1.0)"])
+    with open_catalogue(tmp_path / "c.h5") as data:
+        assert {data[i].attrs["component"] for i in data.data_vars if i != "acceleration"} == {
+            "geometric_mean"
+        }
+        again = intensity_measures(data, [*IMTS, "SA(1.0)"], component="geometric_mean")
+        for imt in IMTS:
+            np.testing.assert_allclose(again[imt], gwm[imt], rtol=1e-5)
+        np.testing.assert_allclose(again["SA(1.0)"], data["SA(1.0)"], rtol=1e-5)
+        assert not np.allclose(intensity_measures(data, ["PGA"])["PGA"], gwm.PGA, rtol=1e-3)
 
 
 def test_no_such_calculation(tmp_path: Path) -> None:
