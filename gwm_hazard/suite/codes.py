@@ -54,6 +54,7 @@ class Check:
     what : the quantity
     required, found : as text
     passed : whether it is met
+    remedy : what to try where it is not
     """
 
     clause: str
@@ -61,6 +62,17 @@ class Check:
     required: str
     found: str
     passed: bool
+    remedy: str = ""
+
+
+#: What to try for a rule that is not met.
+_MORE = "more motions (`-n`)."
+_HIGHER = (
+    "a suite that follows its target more closely at this period: a larger `--pool`, more motions "
+    "(`-n`), or another conditioning period (`--imt`), near the one that fails. What is short of "
+    "the target everywhere can be scaled: a design may multiply all motions by one factor, the "
+    "required ratio over the one found."
+)
 
 
 def component(code: str) -> str:
@@ -198,7 +210,9 @@ def _asce(
     average = float(np.exp(np.log(ratio).mean()))
     span = f"{low:.3g} to {high:.3g} s"
     return [
-        Check("16.2.2", "number of motions", "at least 11", str(len(suite)), len(suite) >= 11),
+        Check(
+            "16.2.2", "number of motions", "at least 11", str(len(suite)), len(suite) >= 11, _MORE
+        ),
         _least("16.2.3.2", "maximum-direction spectra", ratio, periods[inside], span),
         Check(
             "16.2.3.2",
@@ -206,6 +220,7 @@ def _asce(
             "generally matches or exceeds the suite's own target (taken as: at least 1.00)",
             f"{average:.2f}; {100 * (ratio >= 1).mean():.0f} % of the periods at or above it",
             round(average, 2) >= 1.0,
+            _HIGHER,
         ),
     ]
 
@@ -219,13 +234,14 @@ def _eurocode(
     ratio = (suite.mean(axis=0) / goal)[inside]
     span = f"{low:.3g} to {high:.3g} s"
     return [
-        Check("3.2.3.1.2 (4) a", "number of accelerograms", "at least 3", str(n), n >= 3),
+        Check("3.2.3.1.2 (4) a", "number of accelerograms", "at least 3", str(n), n >= 3, _MORE),
         Check(
             "3.2.3.1.2 (4) b",
             "mean of the spectral acceleration at period 0 (PGA)",
             f"at least a_g S, for which the target's PGA stands: {goal[zero]:.3g} g",
             f"{pga:.3g} g",
             pga >= goal[zero],
+            _HIGHER,
         ),
         _least("3.2.3.1.2 (4) c", "5 % damped spectra", ratio, periods[inside], span),
         Check(
@@ -234,6 +250,7 @@ def _eurocode(
             "at least 7; with fewer, the most unfavourable response is used",
             str(n),
             n >= 7,
+            _MORE,
         ),
     ]
 
@@ -247,6 +264,7 @@ def _least(clause: str, kind: str, ratio: Array, periods: Array, span: str) -> C
         "at least 0.90 of the suite's own target at every period",
         f"{ratio[k]:.2f} at {periods[k]:.3g} s",
         bool(ratio[k] >= 0.90),
+        _HIGHER,
     )
 
 

@@ -47,6 +47,11 @@ def component_text(component: str) -> str:
     return "geometric mean" if component == "geometric_mean" else component
 
 
+def imt_text(imt: str) -> str:
+    """A measure as people write it: periods with three digits."""
+    return f"SA({period(imt):.3g} s)" if imt.startswith("SA(") else imt
+
+
 class Measured(Protocol):
     """Measures of the motions of a suite."""
 

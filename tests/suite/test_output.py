@@ -26,10 +26,16 @@ from gwm_hazard.suite.folder import Folder
 from gwm_hazard.suite.motions import Motions, husid, spectra, velocity_and_displacement
 from gwm_hazard.suite.output import write
 from gwm_hazard.suite.report.embed import Digest, outline, significant
-from gwm_hazard.suite.report.figures import correlation_of, kolmogorov, spread
+from gwm_hazard.suite.report.figures import (
+    MOST_LABELS,
+    correlation_of,
+    kolmogorov,
+    named,
+    spread,
+)
 from gwm_hazard.suite.report.page import Drawn
 from gwm_hazard.suite.study import Study, Suite
-from gwm_hazard.suite.tables import years_text
+from gwm_hazard.suite.tables import imt_text, years_text
 from tests.suite.world import BRANCH, IMTS, RUPTURES, make_study
 from tests.toy import ToyModel
 
@@ -305,6 +311,15 @@ def test_bounds_of_kolmogorov() -> None:
 def test_correlation_of() -> None:
     got = correlation_of(np.array([[4.0, 3.0, 0.0], [3.0, 9.0, 0.0], [0.0, 0.0, 0.0]]))
     assert got[0, 1] == pytest.approx(0.5) and np.isnan(got[2]).all()
+
+
+def test_labels_of_correlations_have_room() -> None:
+    imts = tuple(f"SA({t:.4g})" for t in np.geomspace(0.1, 3, 26)) + ("PGV", "RSD595")
+    shown = named(imts)
+    assert len(shown) <= MOST_LABELS and shown[-2:] == [26, 27] and shown[0] == 0
+    assert len(set(np.diff(shown[:-2]))) == 1, "even steps"
+    assert named(imts[:6]) == list(range(6))
+    assert imt_text("SA(0.2359)") == "SA(0.236 s)" and imt_text("PGV") == "PGV"
 
 
 def test_spread_of_panels() -> None:

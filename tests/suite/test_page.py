@@ -53,6 +53,8 @@ def test_text(text: str) -> None:
     ):
         assert words in text, words
     assert "<small>" not in text
+    # what to try for the rule that fails, of all suites once
+    assert text.count("more motions (<code>-n</code>)") == 1 and "no need of this" not in text
     # nothing comes from elsewhere
     assert not re.search(r'(?:src|href)="(?:https?:)?//', text)
 
@@ -237,6 +239,30 @@ def test_paper_shows_every_suite(browser: Browser, folder: Path) -> None:
     assert browser.run("getComputedStyle(document.querySelector('.bar')).display") == "none"
     assert browser.run("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     browser.call("Emulation.setEmulatedMedia", media="")
+
+
+def test_paper_shows_every_row(browser: Browser, folder: Path) -> None:
+    """A long table scrolls on a screen, and is whole on paper."""
+    browser.open(folder / "index.html", 1000, 900)
+    box = "document.querySelector('.suite.on .motions').closest('.scroll')"
+    browser.run(f"{box}.classList.add('tall')")
+    assert browser.run(f"getComputedStyle({box}).overflowY") == "auto"
+    browser.call("Emulation.setEmulatedMedia", media="print")
+    assert browser.run(f"getComputedStyle({box}).overflowY") == "visible"
+    browser.call("Emulation.setEmulatedMedia", media="")
+
+
+@pytest.mark.parametrize(("width", "told"), ((360, True), (1280, False)))
+def test_a_wide_figure_says_so_on_a_phone(
+    browser: Browser, folder: Path, width: int, told: bool
+) -> None:
+    browser.open(folder / "index.html", width, 900)
+    seen, cut = browser.run(
+        "[...document.querySelectorAll('.suite.on .picture')].map(p => "
+        "[p.nextElementSibling.offsetHeight > 0, p.scrollWidth > p.clientWidth])"
+        ".reduce(([a, b], [c, d]) => [a || c, b || d], [false, false])"
+    )
+    assert seen == cut == told
 
 
 @pytest.mark.parametrize("dark", (False, True))

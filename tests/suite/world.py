@@ -116,11 +116,9 @@ def make_study(
 
 
 def make_checks() -> list[SimpleNamespace]:
+    failed = {"clause": "16.2.2", "what": "motions", "required": "at least 11", "found": "6"}
+    met = {"clause": "16.2.3.2", "what": "mean spectrum", "required": "90 %", "found": "93 %"}
     return [
-        SimpleNamespace(
-            clause="16.2.2", what="motions", required="at least 11", found="6", passed=False
-        ),
-        SimpleNamespace(
-            clause="16.2.3.2", what="mean spectrum", required="90 %", found="93 %", passed=True
-        ),
+        SimpleNamespace(**failed, passed=False, remedy="more motions (`-n`)."),
+        SimpleNamespace(**met, passed=True, remedy="no need of this"),
     ]

@@ -77,14 +77,15 @@ def disaggregation(study: Study, suite: Suite) -> Figure | None:
             zorder=3,
             label=f"the {len(suite)} motions, area by number",
         )
-        axes["map"].legend(loc="upper left", frameon=True, framealpha=0.9)
+        figure.legend(*axes["map"].get_legend_handles_labels(), loc="outside upper left",
+                      frameon=False, fontsize=8)  # fmt: skip
         _bars(axes["mag"], mag, weight, eps, mag_edges, drawn_mag)
         axes["mag"].set_xlabel("magnitude")
         _bars(axes["dist"], dist, weight, eps, dist_edges, drawn_dist)
         axes["dist"].set_xlabel(f"{DISTANCES[distance]} (km)")
         if eps is not None:
             own = epsilon(study, suite)
-            edges = np.arange(np.floor(min(-1.0, own.min())), max(3.0, own.max()) + 0.51, 0.5)
+            edges = bins(eps, weight, own)
             _bars(axes["eps"], eps, weight, eps, edges, own)
             axes["eps"].set_xlabel(f"epsilon of {imt}")
             handles, labels = axes["mag"].get_legend_handles_labels()

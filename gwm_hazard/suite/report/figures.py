@@ -11,7 +11,7 @@ from scipy.special import ndtr
 from gwm_hazard.intensity import parse_imt
 from gwm_hazard.page.style import RC, grid_of_axes, label_outer, legend_above
 from gwm_hazard.suite.study import Study, Suite
-from gwm_hazard.suite.tables import component_text, period
+from gwm_hazard.suite.tables import component_text, imt_text, period
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,6 +37,9 @@ LEAST_SIGMA = 0.05
 
 #: Numbers on a logarithmic axis.
 MOST_MARKS = 6
+
+#: Measures that are named on an axis of the correlations.
+MOST_LABELS = 14
 
 #: Panels of the figure of hazard consistency.
 MOST_PANELS = 8
@@ -99,7 +102,7 @@ def spectra(suite: Suite, periods: Array, sa: Array, component: str) -> Figure:
         _plain_log(ax.yaxis)
         ax.set_xlabel("period (s)")
         ax.set_ylabel(f"SA, 5 % damping, {component_text(component)} (g)")
-        ax.legend(loc="lower left")
+        legend_above(figure, ax, columns=5)
     return figure
 
 
@@ -209,9 +212,8 @@ def correlations(suite: Suite) -> Figure | None:
     if target.sigma.max() > 0:
         shown.insert(0, ("target", target.covariance))
     free = np.sqrt(np.diag(shown[0][1])) > LEAST_SIGMA
-    labels = [imt.removeprefix("SA(").removesuffix(")") + " s" if imt.startswith("SA(") else imt
-              for imt in target.imts]  # fmt: skip
-    n = len(labels)
+    at = named(target.imts)
+    labels = [imt_text(target.imts[i]) for i in at]
     with mpl.rc_context(RC | {"axes.grid": False}):
         figure = _figure(0.6 + 4.4 * len(shown), 4.7)
         axes = list(np.atleast_1d(figure.subplots(1, len(shown))))
@@ -220,11 +222,18 @@ def correlations(suite: Suite) -> Figure | None:
             image = ax.imshow(matrix, vmin=-1, vmax=1, cmap=mpl.colormaps["RdBu_r"].resampled(20))
             ax.set_title(title)
             ax.set_facecolor("0.92")
-            size = 7 if n <= 24 else 5
-            ax.set_xticks(range(n), labels, rotation=90, fontsize=size)
-            ax.set_yticks(range(n), labels, fontsize=size)
+            ax.set_xticks(at, labels, rotation=90, fontsize=8)
+            ax.set_yticks(at, labels if ax is axes[0] else [], fontsize=8)
         figure.colorbar(image, ax=axes, shrink=0.8, label="correlation of ln IM")
     return figure
+
+
+def named(imts: tuple[str, ...]) -> list[int]:
+    """Rows of a matrix that have room for a name: all that are no SA, and periods in even steps."""
+    others = [i for i, imt in enumerate(imts) if not np.isfinite(period(imt))]
+    ordinates = [i for i, imt in enumerate(imts) if np.isfinite(period(imt))]
+    step = -(-len(ordinates) // max(MOST_LABELS - len(others), 2))
+    return sorted([*ordinates[:: max(step, 1)], *others])
 
 
 def correlation_of(covariance: Array) -> Array:

@@ -20,7 +20,7 @@ from gwm_hazard.suite.motions import STANDARD_MEASURES
 from gwm_hazard.suite.report import figures, text
 from gwm_hazard.suite.report.embed import QUANTITIES, Digest
 from gwm_hazard.suite.study import Study, Suite
-from gwm_hazard.suite.tables import component_text, largest, title_of
+from gwm_hazard.suite.tables import component_text, imt_text, largest, title_of
 from gwm_hazard.units import CONDITIONS
 
 
@@ -87,6 +87,7 @@ def page(
         suites=suites,
         first=_first(study),
         any_checks=any(checks),
+        remedies=_remedies(checks),
         code_notes=code_notes,
         limits={
             "median": figures.MEDIAN_LIMIT,
@@ -113,6 +114,12 @@ def page(
             ],
         },
     )
+
+
+def _remedies(checks: Sequence[Sequence[Any]]) -> list[str]:
+    """What to try for the rules that are not met, each once."""
+    failed = (rule for rules in checks for rule in rules if not rule.passed)
+    return list(dict.fromkeys(rule.remedy for rule in failed if rule.remedy))
 
 
 def _first(study: Study) -> int:
@@ -192,7 +199,7 @@ def _columns(study: Study, table: pd.DataFrame) -> list[tuple[str, str, str]]:
 def _worst(imts: Sequence[str], errors: Any) -> str:
     """The measure with the largest error; "" where there is none."""
     sizes = np.where(np.isfinite(errors), np.abs(errors), -1.0)
-    return imts[int(np.argmax(sizes))] if sizes.max() >= 0 else ""
+    return imt_text(imts[int(np.argmax(sizes))]) if sizes.max() >= 0 else ""
 
 
 def _match(suite: Suite) -> list[dict[str, Any]]:
@@ -202,7 +209,7 @@ def _match(suite: Suite) -> list[dict[str, Any]]:
         median, sigma = float(got.mean_error[m]), float(got.sigma_error[m])
         rows.append(
             {
-                "imt": imt,
+                "imt": imt_text(imt),
                 "unit": parse_imt(imt).measure.unit,
                 "conditioning": imt == target.conditioning,
                 "values": [
@@ -241,7 +248,7 @@ def _implied(study: Study) -> dict[str, Any]:
         fitted, counted = (part.loc[rates, name] / rates - 1.0 for name in ("suites", "counted"))
         rows.append(
             (
-                imt,
+                imt_text(imt),
                 [
                     (percent(x), abs(x) > figures.RATE_LIMIT, percent(y))
                     for x, y in zip(fitted, counted, strict=True)

@@ -236,8 +236,8 @@ def limits(study: Study) -> list[str]:
     if len(study.model.card.components) == 3:
         out.append(
             f"Target, choice and checks are of the horizontals ({component_text(study.component)})"
-            ". The vertical component comes with each motion as the model draws it, and is scaled with it; it "
-            "is matched to nothing."
+            ". The vertical component comes with each motion as the model draws it, and is "
+            "scaled with it; it is matched to nothing."
         )
     outside = sum(int(study.model.card.outside(s.scenarios).sum()) for s in study.suites)
     if outside:

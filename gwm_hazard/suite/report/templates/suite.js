@@ -29,6 +29,10 @@
     const start = data.quantities.length * data.components.length * m.points;
     return decoded(m).subarray(start + component * m.husid_points, start + (component + 1) * m.husid_points);
   }
+  /** A value beside its peak: no digits below a thousandth of it. */
+  function near(x, peak) {
+    return Math.abs(x) < 1e-3 * peak ? "0" : short(x);
+  }
   /** Three digits, plain. */
   function short(x) {
     if (x === 0) return "0";
@@ -253,7 +257,7 @@
   }
   function drawFacts() {
     const m = suite().motions[state.motion], found = facts();
-    const ends = m.ends[m.ends.length - 1].map((v, i) => `${data.components[i]} ${short(v)}`).join(", ");
+    const ends = m.ends[m.ends.length - 1].map((v, i) => `${data.components[i]} ${near(v, m.peaks[m.peaks.length - 1][i])}`).join(", ");
     found.push([`displacement at the end`, `${ends} cm`]);
     by("facts").replaceChildren(...found.flatMap(([name, value]) => {
       const dt = document.createElement("dt"), dd = document.createElement("dd");
