@@ -42,8 +42,7 @@ def prepare(model: str, folder: Path, branch: bool, postproc: str) -> Path:
     if not re.search(r"^poes\s*=", text, re.MULTILINE):
         extra.append("poes = 0.1 0.02")
     if model == "CCA":  # the site of the shipped job is not in its site model
-        text = re.sub(r"^sites\s*=.*$", "sites = -84.08 9.93", text, flags=re.MULTILINE)
-        extra.append("asset_hazard_distance = 50")
+        text = re.sub(r"^sites\s*=.*$", "sites = -84.786 10.019", text, flags=re.MULTILINE)
     if postproc:
         extra.append(f"postproc_func = gwm_hazard.{postproc}")
     first = text.index("\n", text.index("[general]")) + 1

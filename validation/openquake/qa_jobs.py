@@ -137,8 +137,10 @@ def _regions(oq: Any, folder: Path) -> list[str]:
     texts = [p.read_text("utf-8", "replace") for p in folder.rglob("*.xml")]
     named = re.findall(r'(?:tectonicRegion|applyToTectonicRegionType)\s*=\s*"([^"]+)"',
                        "".join(texts))  # fmt: skip
-    named += [trt for trt in getattr(oq.maximum_distance, "ddic", {}) if trt != "default"]
-    named += [trt.value for trt in TRT]
+    distances = dict(oq.maximum_distance)
+    named += [trt for trt in distances if trt != "default"]
+    if "default" in distances:
+        named += [trt.value for trt in TRT]
     return [trt for trt in dict.fromkeys(named) if trt != "*"]
 
 
@@ -211,7 +213,7 @@ def row_of(job: Path, limit_s: int) -> Row:
         except Exception as exc:
             signal.alarm(0)
             text = " ".join(str(exc).split())
-            text = re.sub(r"calculation \d+", "calculation", text.replace(folder, ""))
+            text = re.sub(r"calculation \d+", "calculation", text.replace(folder, "").replace(str(ROOT), ""))
             name = "" if isinstance(exc, ValueError) else f"{type(exc).__name__}: "
             return Row(str(job), f"refused: {name}{text}"[:300])
         seconds = round(time.perf_counter() - started, 1)
