@@ -16,12 +16,13 @@ import pytest
 
 from tests.openquake import conftest
 from tests.openquake.conftest import GWM, OpenQuake, Run, toml
+from tests.openquake.test_event_order import two_by_two
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
 
 #: Release and what it needs besides, as it does not say so itself.
-RELEASES = {"3.23": ["numpy<2", "pandas<3"], "3.24": ["pandas<3"]}
+RELEASES = {"3.23": ["numpy<2", "pandas<3"], "3.24": ["pandas<3"], "3.25": []}
 BRANCHES = {"GWM": toml(**GWM), "Boore": "[BooreEtAl2014]"}
 
 
@@ -46,7 +47,8 @@ def release(request: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[str
     # torch takes most of a gigabyte: that of this environment, with what it needs from pip
     for path in [*here.glob("torch"), *here.glob("torch-*"), *here.glob("torchgen")]:
         (there / path.name).symlink_to(path)
-    pip(python, f"openquake.engine~={version}.0", "fiona", "hatchling", *RELEASES[version])
+    needed = ["fiona", "hatchling", "pytest", *RELEASES[version]]
+    pip(python, f"openquake.engine~={version}.0", *needed)
     pip(python, "--no-build-isolation", str(ROOT), *RELEASES[version])
     return version, python
 
@@ -85,21 +87,46 @@ def test_classical(
     np.testing.assert_allclose(curves(other, done), curves(oq, ours), rtol=1e-3, atol=1e-9)
 
 
+#: Prints how many stored fields are the measures of their waveforms; fails where one is not.
+CHECK = """
+import sys
+from openquake.commonlib import datastore
+from tests.openquake.test_event_order import assert_fields_are_their_waveforms
+with datastore.read(sys.argv[1]) as dstore:
+    print(assert_fields_are_their_waveforms(dstore))
+"""
+
+
 def test_fields_are_those_of_waveforms(
     release: tuple[str, Path], other: OpenQuake, tmp_path: Path
 ) -> None:
-    ini = other.job(
-        tmp_path,
-        BRANCHES,
-        calculation_mode="event_based",
-        ses_per_logic_tree_path=20,
-        investigation_time=50,
-        ground_motion_fields="true",
-        minimum_intensity="0.001",
-        intensity_measure_types_and_levels='{"PGA": [0.1], "SA(0.5)": [0.1]}',
-        poes=None,
-    )
-    done = other.run(ini)
+    """All of them, with two regions and two source models, and the catalogue."""
+    done = other.run(two_by_two(other, tmp_path))
     assert done.code == 0, done.text
     assert "not supported" not in done.text
     assert "waveforms are not truncated" in done.text
+    assert "waveforms for" in done.text  # the work, said beforehand
+    store = other.home / f"calc_{done.calc_id}.hdf5"
+    checked = subprocess.run(
+        [release[1], "-c", CHECK, store], cwd=ROOT, env=other.env, capture_output=True, text=True
+    )
+    assert checked.returncode == 0, checked.stderr
+    records = int(checked.stdout.split()[-1])
+    assert records > 50
+    made = subprocess.run(
+        [release[1].with_name("gwm-hazard"), "catalogue", store, "-o", "c.h5", "--store", "keys"],
+        cwd=tmp_path, env=other.env, capture_output=True, text=True,
+    )  # fmt: skip
+    assert f"{records} records" in made.stdout, made.stderr
+
+
+def test_demos(release: tuple[str, Path]) -> None:
+    """The demos on the release before the newest."""
+    version, python = release
+    if version != max(RELEASES):
+        pytest.skip("one release beside the newest is enough")
+    done = subprocess.run(
+        [python, "-m", "pytest", "tests/demos", "-m", "slow", "-p", "no:cacheprovider"],
+        cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
