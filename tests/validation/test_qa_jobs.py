@@ -1,4 +1,4 @@
-"""OpenQuake's own classical test jobs with the branch: rates of ruptures are those of the curves."""
+"""OpenQuake's classical test jobs with the branch: rates of ruptures are those of the curves."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_the_table_holds_what_is_claimed() -> None:
 
 
 def test_jobs_whose_ruptures_depend_on_each_other(tmp_path: Path) -> None:
-    """Mutually exclusive sources (Japan), a cluster, clusters of exclusive ruptures (New Madrid)."""
+    """Exclusive sources (Japan), a cluster, clusters of exclusive ruptures (New Madrid)."""
     found = run(tmp_path, "classical/case_27/", "classical/case_35/", "classical/case_80/")
     assert len(found) == 3 and {r["outcome"] for r in found.values()} == {"compared"}
     agree(found)

@@ -37,10 +37,12 @@ def prepare(model: str, folder: Path, branch: bool, postproc: str) -> Path:
     shutil.copytree(MODELS / model / "in", folder)
     ini = folder / "job_vs30.ini"
     text = ini.read_text(encoding="utf-8")
-    text = re.sub(r"^export_dir\s*=.*$", "", text, flags=re.MULTILINE)
+    # Risk-targeted motions (West Africa) need what the package does not ship.
+    text = re.sub(r"^(export_dir|postproc_func)\s*=.*$", "", text, flags=re.MULTILINE)
     extra = [f"export_dir = {folder / 'out'}"]
     if not re.search(r"^poes\s*=", text, re.MULTILINE):
-        extra.append("poes = 0.1 0.02")
+        yearly = re.search(r"^investigation_time\s*=\s*1(\.0)?\s*$", text, re.MULTILINE)
+        extra.append("poes = 0.0021 0.0004" if yearly else "poes = 0.1 0.02")
     if model == "CCA":  # the site of the shipped job is not in its site model
         text = re.sub(r"^sites\s*=.*$", "sites = -84.786 10.019", text, flags=re.MULTILINE)
     if postproc:

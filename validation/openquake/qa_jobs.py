@@ -213,7 +213,9 @@ def row_of(job: Path, limit_s: int) -> Row:
         except Exception as exc:
             signal.alarm(0)
             text = " ".join(str(exc).split())
-            text = re.sub(r"calculation \d+", "calculation", text.replace(folder, "").replace(str(ROOT), ""))
+            text = re.sub(
+                r"calculation \d+", "calculation", text.replace(folder, "").replace(str(ROOT), "")
+            )
             name = "" if isinstance(exc, ValueError) else f"{type(exc).__name__}: "
             return Row(str(job), f"refused: {name}{text}"[:300])
         seconds = round(time.perf_counter() - started, 1)
