@@ -9,8 +9,8 @@ __version__ = "0.1.0"
 
 # Importing the package loads neither torch nor a model: names are resolved on first use.
 _EXPORTS = {
-    "Scenarios": "gwm_hazard.scenario",
-    "Noise": "gwm_hazard.noise",
+    "Scenarios": "gwm_hazard.core.scenario",
+    "Noise": "gwm_hazard.core.noise",
     "load_model": "gwm_hazard.models.registry",
     "rotd": "gwm_hazard.intensity",
     "intensity_measures": "gwm_hazard.intensity",
@@ -19,10 +19,10 @@ _EXPORTS = {
 
 if TYPE_CHECKING:
     from gwm_hazard.catalogue.store import open_catalogue
+    from gwm_hazard.core.noise import Noise
+    from gwm_hazard.core.scenario import Scenarios
     from gwm_hazard.intensity import intensity_measures, rotd
     from gwm_hazard.models.registry import load_model
-    from gwm_hazard.noise import Noise
-    from gwm_hazard.scenario import Scenarios
 
 __all__ = [
     "Noise",

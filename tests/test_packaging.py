@@ -82,8 +82,8 @@ def test_wheel_holds_package_shim_and_tables(wheel: Path) -> None:
 
 
 def test_bundled_surface_is_in_the_wheel_and_fits_the_model(wheel: Path) -> None:
+    from gwm_hazard.distribution.build import bundled_surface
     from gwm_hazard.models.registry import load_model
-    from gwm_hazard.surface.build import bundled_surface
 
     name = "gwm_hazard/surface/bundled/stochastic.h5"
     if not (ROOT / name).is_file():

@@ -89,7 +89,16 @@ def benchmark() -> list[float]:
         data, out = Path(folder, "flat.csv"), Path(folder, "out")
         table.to_csv(data, index=False)
         words = ["benchmark", "--model", "stochastic", "--model", "highfem-small", "--data", data]
-        words += ["--imts", "PGA,SA(1)", "--sections", "probabilities,variability", "--draws", "8", "-o", out]
+        words += [
+            "--imts",
+            "PGA,SA(1)",
+            "--sections",
+            "probabilities,variability",
+            "--draws",
+            "8",
+            "-o",
+            out,
+        ]
         words += ["--waveforms", "0", "--device", "cpu"]
         done = CliRunner().invoke(cli, [str(w) for w in words], catch_exceptions=False)
         assert done.exit_code == 0, done.output

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from gwm_hazard.core.noise import Noise
+from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.models.base import ModelCard, Range, WaveformModel
-from gwm_hazard.noise import Noise
-from gwm_hazard.scenario import Scenarios
 
 GRAVITY_M_S2 = 9.80665
 PULSE_SAMPLES = 129

@@ -21,10 +21,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.stats import chi2, norm, poisson
 
+from gwm_hazard.files.provenance import replacing
 from gwm_hazard.intensity import parse_imt
-from gwm_hazard.openquake import calculation
+from gwm_hazard.openquake import event_catalogue as calculation
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM
-from gwm_hazard.provenance import replacing
 
 HERE = Path(__file__).parent
 RETURN_PERIODS = (100, 475, 975, 2475, 4975)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gwm_hazard.benchmark.comparable import Bins, binned
-from gwm_hazard.page.style import OBSERVED, grid_of_axes, legend_above
+from gwm_hazard.report.style import OBSERVED, grid_of_axes, legend_above
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

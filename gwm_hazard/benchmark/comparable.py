@@ -17,9 +17,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gwm_hazard.benchmark.metrics.envelope import moment_misfit, moments
-from gwm_hazard.benchmark.metrics.splits import halves_by_event
 from gwm_hazard.benchmark.section import Skipped
-from gwm_hazard.benchmark.traces import resample
+from gwm_hazard.records.waveform_source import resample
+from gwm_hazard.statistics.splits import halves_by_event
 
 if TYPE_CHECKING:
     from gwm_hazard.benchmark.data import BenchmarkData

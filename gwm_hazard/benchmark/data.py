@@ -12,15 +12,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gwm_hazard.benchmark.metrics.bootstrap import EventBootstrap
-from gwm_hazard.benchmark.observations import Observations
 from gwm_hazard.benchmark.predictions import Prediction
-from gwm_hazard.page.style import LINES, colour
+from gwm_hazard.records.flatfile import Observations
+from gwm_hazard.report.style import LINES, colour
+from gwm_hazard.statistics.bootstrap import EventBootstrap
 
 if TYPE_CHECKING:
     from gwm_hazard.benchmark.classifiers import Classifier
-    from gwm_hazard.data.training_set import TrainingSet
     from gwm_hazard.models.base import WaveformModel
+    from gwm_hazard.records.training_set import TrainingSet
 
 
 #: Measures that figures show first.
@@ -70,7 +70,7 @@ class BenchmarkData:
     Attributes
     ----------
     observations : the records
-    conditions : their conditions with gaps filled (:mod:`gwm_hazard.benchmark.conditions`)
+    conditions : their conditions with gaps filled (:mod:`gwm_hazard.records.completion`)
     predictions : of every model and GMM, in the order in which they are shown
     models : {prediction's name: model} of the generative ones
     imts : measures that are compared, OpenQuake's names

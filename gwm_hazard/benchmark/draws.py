@@ -19,20 +19,20 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from gwm_hazard.benchmark.predictions import Prediction, keys
+from gwm_hazard.core.noise import Noise
+from gwm_hazard.core.scenario import Scenarios
+from gwm_hazard.distribution.build import bundled_surface, cache_folder
+from gwm_hazard.distribution.ensemble import draw_ln_measures
+from gwm_hazard.distribution.mixing import uniform_points
+from gwm_hazard.distribution.surface import Surface, SurfaceError, fingerprint
+from gwm_hazard.files.provenance import replacing
 from gwm_hazard.intensity import intensity_measures_array
 from gwm_hazard.intensity.one_component import rotd50_phi
-from gwm_hazard.noise import Noise
-from gwm_hazard.provenance import replacing
-from gwm_hazard.scenario import Scenarios
-from gwm_hazard.surface.build import bundled_surface, cache_folder
-from gwm_hazard.surface.ensemble import draw_ln_measures
-from gwm_hazard.surface.mixing import uniform_points
-from gwm_hazard.surface.surface import Surface, SurfaceError, fingerprint
 
 if TYPE_CHECKING:
     from gwm_hazard.benchmark.data import Drawn
-    from gwm_hazard.benchmark.observations import Observations
     from gwm_hazard.models.base import ModelCard, WaveformModel
+    from gwm_hazard.records.flatfile import Observations
 
 #: Records of a chunk of draws, and of one of moments.
 CHUNK = 256
@@ -66,7 +66,7 @@ def predict(
 
     Parameters
     ----------
-    completed : the conditions with their gaps filled (:mod:`gwm_hazard.benchmark.conditions`)
+    completed : the conditions with their gaps filled (:mod:`gwm_hazard.records.completion`)
     draws : realizations a record for moments, where there is no surface of the model; even
     waveforms : records, at most, whose drawn waveforms are kept
     work, stamp : where chunks are kept, and what they were made from; chunks of another stamp

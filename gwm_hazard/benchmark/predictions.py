@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gwm_hazard.noise import Noise
+from gwm_hazard.core.noise import Noise
 
 
 @dataclass

@@ -29,21 +29,17 @@ import numpy as np
 import pandas as pd
 
 from gwm_hazard.benchmark import classifiers, draws
-from gwm_hazard.benchmark.conditions import complete
 from gwm_hazard.benchmark.data import BenchmarkData, Settings
-from gwm_hazard.benchmark.observations import (
-    DEFAULT_IMTS,
-    Observations,
-    read_observations,
-)
 from gwm_hazard.benchmark.predictions import Prediction, keys, sample
 from gwm_hazard.benchmark.section import Section, Skipped, load, save, stamp_of
 from gwm_hazard.benchmark.sections import SECTIONS
-from gwm_hazard.data.training_set import TrainingSet
+from gwm_hazard.files.provenance import replacing, software_versions
 from gwm_hazard.intensity import canonical
 from gwm_hazard.models.base import WaveformModel
 from gwm_hazard.models.registry import load_model
-from gwm_hazard.provenance import replacing, software_versions
+from gwm_hazard.records.completion import complete
+from gwm_hazard.records.flatfile import DEFAULT_IMTS, Observations, read_observations
+from gwm_hazard.records.training_set import TrainingSet
 
 log = logging.getLogger(__name__)
 
@@ -118,7 +114,7 @@ def run(
         make_section(made, key, output / "sections" / key, stamp)
     progress("sections", 1.0)
     scores(output).to_csv(output / "scores.csv")
-    from gwm_hazard.benchmark.report import write_report
+    from gwm_hazard.benchmark.page import write_report
 
     return write_report(output)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from gwm_hazard.page.style import DPI, FIGURE_FORMATS, RC
+from gwm_hazard.report.style import DPI, FIGURE_FORMATS, RC
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

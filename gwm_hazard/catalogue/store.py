@@ -28,12 +28,12 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from gwm_hazard.core.noise import Noise
+from gwm_hazard.core.scenario import Scenarios
+from gwm_hazard.core.units import CONDITIONS
+from gwm_hazard.files.provenance import attributes
 from gwm_hazard.intensity.one_component import conversion_attributes
 from gwm_hazard.models.base import WaveformModel
-from gwm_hazard.noise import Noise
-from gwm_hazard.provenance import attributes
-from gwm_hazard.scenario import Scenarios
-from gwm_hazard.units import CONDITIONS
 
 FORMAT = "gwm_hazard waveform catalogue"
 FORMAT_VERSION = 1

@@ -24,12 +24,12 @@ from filelock import FileLock, Timeout
 from numpy.typing import ArrayLike, NDArray
 
 from gwm_hazard.catalogue.store import CatalogueWriter
+from gwm_hazard.core.noise import Noise
+from gwm_hazard.core.scenario import Scenarios
+from gwm_hazard.core.units import CONDITIONS
+from gwm_hazard.files.provenance import replacing
 from gwm_hazard.intensity import intensity_measures_array, parse_imt
 from gwm_hazard.models.base import WaveformModel
-from gwm_hazard.noise import Noise
-from gwm_hazard.provenance import replacing
-from gwm_hazard.scenario import Scenarios
-from gwm_hazard.units import CONDITIONS
 
 #: Records of a block: little work to lose, little memory to hold.
 BLOCK = {"keys": 16384, "waveforms": 512}

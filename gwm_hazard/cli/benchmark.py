@@ -55,7 +55,7 @@ def benchmark(
     """Compare generative models with GMMs and observed records: one page, all numbers."""
     from gwm_hazard.benchmark import classifiers, run
     from gwm_hazard.benchmark.data import Settings
-    from gwm_hazard.benchmark.observations import DEFAULT_IMTS
+    from gwm_hazard.records.flatfile import DEFAULT_IMTS
 
     default = Settings()
     if draws is not None and draws % 2:

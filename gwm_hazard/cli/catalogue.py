@@ -50,7 +50,7 @@ def catalogue(
     further = [i.strip() for i in imts.split(",") if i.strip()]
     import openquake.calculators  # noqa: F401  (finds this package's hooks)
 
-    from gwm_hazard.openquake import calculation as made
+    from gwm_hazard.openquake import event_catalogue as made
 
     is_job = calculation.endswith(".ini")
     if is_job and not Path(calculation).is_file():

@@ -27,9 +27,9 @@ def generate(
     model: str, device: str, pairs: tuple[str, ...], n: int, seed: int, output: Path
 ) -> None:
     """Draw waveforms for scenarios into an HDF5 file."""
+    from gwm_hazard.core.scenario import Scenarios
+    from gwm_hazard.files.provenance import replacing
     from gwm_hazard.models.registry import load_model
-    from gwm_hazard.provenance import replacing
-    from gwm_hazard.scenario import Scenarios
 
     conditions = {}
     for pair in pairs:

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from gwm_hazard.cli._options import progress_bar, sample_options
-from gwm_hazard.data.formats import FORMATS
+from gwm_hazard.records.formats import FORMATS
 
 DEFAULT_IMTS = "PGA,PGV,SA(0.1),SA(0.2),SA(0.3),SA(0.5),SA(1.0),SA(2.0),SA(3.0),RSD595"
 
@@ -112,9 +112,15 @@ def im(
     Exit code: 0 if every record was measured, 1 if some were not (they are listed with the reason;
     the others are written) or none was (nothing is written), 2 for a mistake in the command line.
     """
-    from gwm_hazard.data.figures import Gallery
-    from gwm_hazard.data.flatfile import Request, check_suffix, has_offset, measure, write_table
-    from gwm_hazard.data.records import Failure, Record, scan
+    from gwm_hazard.records.figures import Gallery
+    from gwm_hazard.records.measured_table import (
+        Request,
+        check_suffix,
+        has_offset,
+        measure,
+        write_table,
+    )
+    from gwm_hazard.records.read import Failure, Record, scan
 
     check_suffix(output)
     if plot is not None and plot.suffix not in (".png", ".pdf", ".svg"):

@@ -104,7 +104,7 @@ def suite(
     """
     import openquake.calculators  # noqa: F401  (finds this package's hooks)
 
-    from gwm_hazard.openquake import calculation as made
+    from gwm_hazard.openquake import event_catalogue as made
     from gwm_hazard.openquake.suites import GCIM, Request, make_study
     from gwm_hazard.suite import design, parts
     from gwm_hazard.suite.build import Settings

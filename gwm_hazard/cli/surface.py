@@ -65,10 +65,10 @@ def surface_build(
     start_from: Path | None,
 ) -> None:
     """Estimate a model's moments over its scenario space; resumes where it was stopped."""
+    from gwm_hazard.distribution import build
+    from gwm_hazard.distribution.refine import Tolerance
+    from gwm_hazard.distribution.surface import Axis, Surface
     from gwm_hazard.models.registry import load_model
-    from gwm_hazard.surface import build
-    from gwm_hazard.surface.refine import Tolerance
-    from gwm_hazard.surface.surface import Axis, Surface
 
     if output is None and (realizations or imts or axes or tolerance or max_nodes or seed != 1):
         raise click.UsageError(
@@ -113,7 +113,7 @@ def surface_build(
 @contextlib.contextmanager
 def _progress(name: str) -> Iterator[Callable[[float], None]]:
     """A bar on a terminal, a line a minute in a file; and what each round of refinement found."""
-    from gwm_hazard.surface.build import LogProgress
+    from gwm_hazard.distribution.build import LogProgress
 
     with contextlib.ExitStack() as stack:
         if sys.stderr.isatty():
@@ -124,7 +124,7 @@ def _progress(name: str) -> Iterator[Callable[[float], None]]:
             progress = LogProgress()
         # Here, as the bar takes over sys.stderr.
         logging.basicConfig(format="%(message)s")
-        logging.getLogger("gwm_hazard.surface").setLevel(logging.INFO)
+        logging.getLogger("gwm_hazard.distribution").setLevel(logging.INFO)
         yield progress
 
 
@@ -132,9 +132,9 @@ def _progress(name: str) -> Iterator[Callable[[float], None]]:
 @click.argument("path", type=click.Path(path_type=Path), required=False)
 def surface_info(path: Path | None) -> None:
     """Grid and measured errors of a surface; by default the bundled one."""
+    from gwm_hazard.distribution.build import bundled_surface
+    from gwm_hazard.distribution.surface import Surface
     from gwm_hazard.models.registry import load_model
-    from gwm_hazard.surface.build import bundled_surface
-    from gwm_hazard.surface.surface import Surface
 
     path = path or bundled_surface(load_model("stochastic", "cpu"))
     if path is None:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from gwm_hazard.noise import Noise
-from gwm_hazard.scenario import Scenarios
-from gwm_hazard.units import CONDITIONS
+from gwm_hazard.core.noise import Noise
+from gwm_hazard.core.scenario import Scenarios
+from gwm_hazard.core.units import CONDITIONS
 
 if TYPE_CHECKING:
     import torch
@@ -220,7 +220,7 @@ class WaveformModel(ABC):
         ValueError
             A missing condition, or a scenario outside the ranges on the card.
         """
-        from gwm_hazard.catalogue.dataset import waveform_dataset
+        from gwm_hazard.models.dataset import waveform_dataset
 
         if n < 1:
             raise ValueError(f"n = {n}: give at least 1 realization")

@@ -24,10 +24,10 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
+from gwm_hazard.files.provenance import replacing
 from gwm_hazard.models.base import ModelCard, Range, WaveformModel
 from gwm_hazard.models.weights import WEIGHTS_FILE, Weights
 from gwm_hazard.models.weights import ModelError as ModelError
-from gwm_hazard.provenance import replacing
 
 #: family -> "module:class"; the class takes the ``parameters`` of a card as keyword arguments,
 #: and ``weights`` (:class:`Weights`) where its ``needs_weights`` is true
@@ -359,8 +359,8 @@ def verify_model(name: str | Path, device: str = "cpu") -> str:
     """
     import numpy as np
 
-    from gwm_hazard.noise import Noise
-    from gwm_hazard.scenario import Scenarios
+    from gwm_hazard.core.noise import Noise
+    from gwm_hazard.core.scenario import Scenarios
 
     model = load_model(name, device)
     card = model.card

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gwm_hazard.provenance import replacing
+from gwm_hazard.files.provenance import replacing
 
 if TYPE_CHECKING:
     import torch

@@ -25,12 +25,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from gwm_hazard.core.units import CONDITIONS
+from gwm_hazard.files.provenance import replacing, software_versions
 from gwm_hazard.openquake.conditions import outside_of
 from gwm_hazard.openquake.curves import Curves, levels_at
 from gwm_hazard.openquake.rates import Branch, Comparison, branches, rates_of
 from gwm_hazard.openquake.ruptures import pairs as pairs_of
-from gwm_hazard.provenance import replacing, software_versions
-from gwm_hazard.units import CONDITIONS
 
 log = logging.getLogger(__name__)
 

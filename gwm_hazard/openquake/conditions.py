@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gwm_hazard.distance import effective_distance_km
+from gwm_hazard.core.distance import effective_distance_km
+from gwm_hazard.core.units import CONDITIONS
 from gwm_hazard.models.base import ModelCard
-from gwm_hazard.units import CONDITIONS
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ draws: all measures of an event and site come from one record, so their correlat
 the waveforms, and the event's between-event noise is shared by its sites. What the GSIM's
 ``estimator`` is does not matter for fields. The key of a draw is (``ses_seed``, event id, site
 id, 0), with the ids of OpenQuake: fields depend neither on the number of workers nor on batches,
-and :mod:`gwm_hazard.openquake.calculation` draws each waveform again from the datastore.
+and :mod:`gwm_hazard.openquake.event_catalogue` draws each waveform again from the datastore.
 
 **The extension point.** :func:`install` sets ``openquake.calculators.event_based.GmfComputer``,
 the name from which OpenQuake takes its computer in the workers, to a subclass of that class, and
@@ -47,13 +47,13 @@ from openquake.baselib import __version__ as oq_version
 from openquake.hazardlib.calc.gmf import GmfComputer
 from scipy.special import ndtr
 
+from gwm_hazard.core.noise import Noise
+from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.intensity import intensity_measures_array
 from gwm_hazard.intensity.one_component import component_sigma
-from gwm_hazard.noise import Noise
 from gwm_hazard.openquake import releases
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM, _loaded_model, conditions_of
 from gwm_hazard.openquake.progress import Progress
-from gwm_hazard.scenario import Scenarios
 
 log = logging.getLogger(__name__)
 

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from openquake.hazardlib.imt import from_string
 
 from gwm_hazard.catalogue.store import open_catalogue
+from gwm_hazard.files.provenance import replacing
 from gwm_hazard.intensity import intensity_measures_array, parse_imt
 from gwm_hazard.openquake.branch_names import branch_names
 from gwm_hazard.openquake.curves import Curves, levels_at
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM
 from gwm_hazard.openquake.rates import branches as generative_branches
-from gwm_hazard.provenance import replacing
 
 #: Okabe and Ito (2008): told apart by readers with any colour vision.
 COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")

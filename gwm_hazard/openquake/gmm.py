@@ -112,7 +112,7 @@ def moments(text: str, table: pd.DataFrame, imts: Sequence[str]) -> GmmMoments:
     ----------
     text : TOML name, "BooreEtAl2014" or "[Class]\\nargument = value"
     table : conditions under OpenQuake's names, gaps filled where they are to be
-        (:mod:`gwm_hazard.benchmark.conditions`)
+        (:mod:`gwm_hazard.records.completion`)
     imts : measures; those that the GSIM does not give are NaN
 
     Raises

@@ -15,18 +15,18 @@ from numpy.typing import ArrayLike, NDArray
 from openquake.hazardlib import const, imt
 from openquake.hazardlib.gsim.base import GMPE
 
+from gwm_hazard.core.noise import Noise
+from gwm_hazard.core.scenario import Scenarios
+from gwm_hazard.distribution.build import bundled_file, find_or_build, load_for
+from gwm_hazard.distribution.ensemble import Ensemble, Moments, draw_ln_measures, moments_of
+from gwm_hazard.distribution.mixing import mix, uniform_points
+from gwm_hazard.distribution.shape import Shape, exceedance, sample_shape
+from gwm_hazard.distribution.surface import Surface
 from gwm_hazard.intensity.one_component import rotd50_phi
 from gwm_hazard.models.base import ModelCard, WaveformModel
 from gwm_hazard.models.registry import load_model
-from gwm_hazard.noise import Noise
 from gwm_hazard.openquake.conditions import Sources, conditions, sources_of
 from gwm_hazard.openquake.model_paths import located
-from gwm_hazard.scenario import Scenarios
-from gwm_hazard.surface.build import bundled_file, find_or_build, load_for
-from gwm_hazard.surface.ensemble import Ensemble, Moments, draw_ln_measures, moments_of
-from gwm_hazard.surface.mixing import mix, uniform_points
-from gwm_hazard.surface.shape import Shape, exceedance, sample_shape
-from gwm_hazard.surface.surface import Surface
 
 log = logging.getLogger(__name__)
 
@@ -75,8 +75,8 @@ class GenerativeWaveformGMM(GMPE):
     distribution : "lognormal" or "empirical"
         "empirical": the exceedance probabilities of a classical calculation are those of the
         mixture of two normals, of equal weight, that has the mean, variance, skewness and
-        kurtosis of the ensemble (:mod:`gwm_hazard.surface.shape`: closed form, and why the tail
-        beyond the draws is normal). OpenQuake evaluates it as it does its ``AvgPoeGMPE``
+        kurtosis of the ensemble (:mod:`gwm_hazard.distribution.shape`: closed form, and why the
+        tail beyond the draws is normal). OpenQuake evaluates it as it does its ``AvgPoeGMPE``
         (``openquake.hazardlib.contexts.set_poes``): the mean of two exceedance probabilities,
         each truncated at ``truncation_level`` standard deviations of its own component about
         the component's mean. A lognormal ensemble gives the lognormal. Where OpenQuake takes
@@ -85,7 +85,7 @@ class GenerativeWaveformGMM(GMPE):
     distance : "effective", "rrup" or "rhypo"
         What a model that is conditioned on ``rhypo``, the distance to a point, is given for a
         finite rupture. "effective": sqrt(rrup^2 + h(M)^2) with the saturation length h of Boore
-        and Thompson (2015), :mod:`gwm_hazard.distance`; the default, because the hypocentral
+        and Thompson (2015), :mod:`gwm_hazard.core.distance`; the default, because the hypocentral
         distance of a long rupture depends on where along it OpenQuake puts the hypocentre
         (its centre), and the closest distance alone would put the whole rupture there.
         A model conditioned on ``rrup`` is given ``rrup``: it has its own saturation.

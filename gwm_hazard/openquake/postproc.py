@@ -23,9 +23,10 @@ from numpy.typing import NDArray
 from openquake.calculators.export import export
 
 from gwm_hazard.catalogue.store import CatalogueWriter
+from gwm_hazard.core.noise import Noise
+from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.intensity import intensity_measures_array, parse_imt
 from gwm_hazard.models.registry import load_model
-from gwm_hazard.noise import Noise
 from gwm_hazard.openquake import figures
 from gwm_hazard.openquake.accounting import THRESHOLD, range_accounting
 from gwm_hazard.openquake.component import component_of
@@ -33,7 +34,6 @@ from gwm_hazard.openquake.curves import Curves, levels_at
 from gwm_hazard.openquake.gsim import conditions_of
 from gwm_hazard.openquake.rates import Branch, Comparison, branches, rates_of
 from gwm_hazard.openquake.ruptures import pairs as pairs_of
-from gwm_hazard.scenario import Scenarios
 
 log = logging.getLogger(__name__)
 

@@ -14,19 +14,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from gwm_hazard.core.scenario import Scenarios
+from gwm_hazard.files.provenance import software_versions
 from gwm_hazard.intensity import canonical, parse_imt
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.openquake import correlation as published_correlation
 from gwm_hazard.openquake.branch_names import branch_names
-from gwm_hazard.openquake.contributions import (
+from gwm_hazard.openquake.site_hazard import (
     SiteHazard,
     WaveformBranch,
     has_mean_curve,
     mean_level,
     site_hazard,
 )
-from gwm_hazard.provenance import software_versions
-from gwm_hazard.scenario import Scenarios
 from gwm_hazard.suite.build import (
     Settings,
     Source,

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from gwm_hazard.noise import Noise
+from gwm_hazard.core.noise import Noise
+from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.openquake import releases
 from gwm_hazard.openquake.fields import (
     has_waveforms,
@@ -20,7 +21,6 @@ from gwm_hazard.openquake.fields import (
     scenarios_of,
     ses_seed,
 )
-from gwm_hazard.scenario import Scenarios
 
 #: Ruptures from which the number of waveforms is estimated.
 SAMPLED = 32

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import torch
 
-from gwm_hazard.noise import Noise
+from gwm_hazard.core.noise import Noise
 from gwm_hazard.representation.stft import STFT
 
 #: Records that the CPU works on at once: their arrays stay in the cache.

@@ -21,10 +21,10 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from gwm_hazard.core.noise import MixedNoise, Noise
+from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.intensity import intensity_measures_array
 from gwm_hazard.models.base import WaveformModel
-from gwm_hazard.noise import MixedNoise, Noise
-from gwm_hazard.scenario import Scenarios
 from gwm_hazard.suite.search import Found, Reach, walk
 
 Array = NDArray[np.float64]
@@ -105,7 +105,7 @@ class Candidates:
         return cast(Noise, self.source.take(rows))
 
     def keys(self, rows: NDArray[np.int64]) -> list[str]:
-        """The noise of some candidates as text: :func:`gwm_hazard.noise.noise_from_text`."""
+        """The noise of some candidates as text: :func:`gwm_hazard.core.noise.noise_from_text`."""
         return self.source.take(rows).text()
 
 

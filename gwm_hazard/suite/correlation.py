@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gwm_hazard.core.noise import Noise
+from gwm_hazard.core.scenario import Scenarios
+from gwm_hazard.distribution.ensemble import draw_ln_measures
 from gwm_hazard.models.base import WaveformModel
-from gwm_hazard.noise import Noise
-from gwm_hazard.scenario import Scenarios
-from gwm_hazard.surface.ensemble import draw_ln_measures
 
 Array = NDArray[np.float64]
 

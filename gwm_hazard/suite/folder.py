@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from gwm_hazard.page.style import DPI, FIGURE_FORMATS, RC
-from gwm_hazard.provenance import replacing
+from gwm_hazard.files.provenance import replacing
+from gwm_hazard.report.style import DPI, FIGURE_FORMATS, RC
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -12,19 +12,19 @@ import numpy as np
 from gwm_hazard.catalogue.export import FORMATS, export_catalogue
 from gwm_hazard.catalogue.export.records import open_records
 from gwm_hazard.catalogue.store import CatalogueWriter
+from gwm_hazard.core.noise import Noise
+from gwm_hazard.core.units import CONDITIONS
+from gwm_hazard.files.provenance import replacing
 from gwm_hazard.intensity import parse_imt
-from gwm_hazard.noise import Noise
-from gwm_hazard.provenance import replacing
 from gwm_hazard.suite import tables
 from gwm_hazard.suite.folder import RESULTS, Folder
 from gwm_hazard.suite.motions import Motions, branches_of, draw_again, epsilon, measures_of
-from gwm_hazard.suite.report import figures, page
-from gwm_hazard.suite.report.disaggregation import disaggregation
-from gwm_hazard.suite.report.embed import MOST_MOTIONS, Digest, digest
-from gwm_hazard.suite.report.page import Drawn
+from gwm_hazard.suite.page import figures, page
+from gwm_hazard.suite.page.disaggregation import disaggregation
+from gwm_hazard.suite.page.embed import MOST_MOTIONS, Digest, digest
+from gwm_hazard.suite.page.page import Drawn
 from gwm_hazard.suite.results import plain, results
 from gwm_hazard.suite.study import Study, Suite
-from gwm_hazard.units import CONDITIONS
 
 WAVEFORMS = "suite.h5"
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gwm_hazard.provenance import software_versions
+from gwm_hazard.files.provenance import software_versions
 from gwm_hazard.suite import tables
 from gwm_hazard.suite.study import Study
 

@@ -36,7 +36,7 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.special import ndtr
 
-from gwm_hazard.noise import MixedNoise, Noise
+from gwm_hazard.core.noise import MixedNoise, Noise
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from gwm_hazard.core.noise import Noise
+from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.models.base import WaveformModel
-from gwm_hazard.noise import Noise
-from gwm_hazard.scenario import Scenarios
 from gwm_hazard.suite.candidates import Candidates
 from gwm_hazard.suite.contributions import Contributions
 from gwm_hazard.suite.selection import Match, match

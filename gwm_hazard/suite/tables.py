@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from gwm_hazard.core.units import CONDITIONS
 from gwm_hazard.intensity import parse_imt
 from gwm_hazard.suite.motions import branches_of, epsilon
 from gwm_hazard.suite.study import Study
 from gwm_hazard.suite.target import Target
-from gwm_hazard.units import CONDITIONS
 
 
 def return_period(target: Target) -> float:

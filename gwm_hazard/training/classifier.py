@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
-from gwm_hazard.frechet import frechet_samples
+from gwm_hazard.core.noise import Noise
+from gwm_hazard.files.provenance import software_versions
 from gwm_hazard.models.base import WaveformModel
 from gwm_hazard.models.highfem.classifier import (
     Classes,
@@ -25,8 +26,7 @@ from gwm_hazard.models.highfem.classifier import (
     weights_of,
 )
 from gwm_hazard.models.highfem.config import AutoencoderConfig
-from gwm_hazard.noise import Noise
-from gwm_hazard.provenance import software_versions
+from gwm_hazard.statistics.frechet import frechet_samples
 from gwm_hazard.training import loop
 from gwm_hazard.training.config import ClassifierStage, Data
 from gwm_hazard.training.heldout import drawn_waveforms

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from gwm_hazard.units import CONDITIONS
+from gwm_hazard.core.units import CONDITIONS
 
 T = TypeVar("T")
 
@@ -27,7 +27,7 @@ class Data:
     conditions : names, in the order of the network
     log : those of which the natural logarithm enters
     distance : what ``rhypo`` is: "rhypo", or "effective" where the rupture distance is known
-        (:func:`gwm_hazard.distance.effective_distance_km`), as OpenQuake branches give it
+        (:func:`gwm_hazard.core.distance.effective_distance_km`), as OpenQuake branches give it
     clip, ln_top : of the log-spectrogram: its modulus at -1, ln of the modulus at +1
     highpass_hz : corner of the high-pass that the records went through; what is drawn gets it too
     """

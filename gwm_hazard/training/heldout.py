@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from gwm_hazard.core.noise import Noise
+from gwm_hazard.core.scenario import DISTANCE_FALLBACK, Scenarios
 from gwm_hazard.intensity import intensity_measures_array
 from gwm_hazard.models.base import WaveformModel
-from gwm_hazard.noise import Noise
-from gwm_hazard.scenario import DISTANCE_FALLBACK, Scenarios
 
 IMTS = ("PGA", "PGV", "SA(0.1)", "SA(0.3)", "SA(1.0)", "RSD595")
 

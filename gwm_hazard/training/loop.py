@@ -22,7 +22,7 @@ from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import nn
 
-from gwm_hazard.noise import Noise
+from gwm_hazard.core.noise import Noise
 from gwm_hazard.training.checkpoint import (
     load_state,
     optimizer_tensors,

@@ -12,13 +12,13 @@ from lightning_fabric import Fabric
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
-from gwm_hazard.data.training_set import TrainingSet
-from gwm_hazard.distance import effective_distance_km
+from gwm_hazard.core.distance import effective_distance_km
+from gwm_hazard.core.noise import Noise
 from gwm_hazard.models.highfem.autoencoder import Autoencoder
 from gwm_hazard.models.highfem.baseline import IMAGE
 from gwm_hazard.models.highfem.card import Condition
 from gwm_hazard.models.highfem.model import standardised
-from gwm_hazard.noise import Noise
+from gwm_hazard.records.training_set import TrainingSet
 from gwm_hazard.representation.log_spectrogram import LogSpectrogram
 from gwm_hazard.training.config import Data
 

@@ -12,13 +12,13 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
+from gwm_hazard.files.provenance import replacing
 from gwm_hazard.models.highfem.card import Condition, described
 from gwm_hazard.models.highfem.config import AutoencoderConfig, BaselineConfig, UNetConfig
 from gwm_hazard.models.highfem.denoiser import LatentDiffusion
 from gwm_hazard.models.highfem.model import HighFEMModel
 from gwm_hazard.models.registry import save_model
 from gwm_hazard.models.weights import Weights
-from gwm_hazard.provenance import replacing
 from gwm_hazard.training import loop
 from gwm_hazard.training.checkpoint import load_state
 from gwm_hazard.training.classifier import embedding_distances, train_classifier

@@ -82,8 +82,8 @@ def test_other_components():
 
 def test_published_ratios_are_those_of_observed_pairs(shared):
     """RotD100/RotD50 of recorded pairs of horizontals, within 4 %."""
-    from gwm_hazard.benchmark.traces import measure, open_traces
     from gwm_hazard.intensity import intensity_measures_array
+    from gwm_hazard.records.waveform_source import measure, open_traces
 
     folder = shared / "data" / "waveforms"
     meta = pd.read_csv(folder / "metadata.csv", dtype={"station": str, "event_id": str})

@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 
 from gwm_hazard.benchmark import draws
-from gwm_hazard.benchmark.conditions import complete
-from gwm_hazard.benchmark.observations import Observations
 from gwm_hazard.benchmark.predictions import keys, sample
+from gwm_hazard.distribution.build import build_surface
+from gwm_hazard.distribution.surface import Axis
 from gwm_hazard.intensity import intensity_measures_array
-from gwm_hazard.surface.build import build_surface
-from gwm_hazard.surface.surface import Axis
+from gwm_hazard.records.completion import complete
+from gwm_hazard.records.flatfile import Observations
 from tests.benchmark.world import conditions
 from tests.toy import ToyModel
 

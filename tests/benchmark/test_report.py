@@ -12,13 +12,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gwm_hazard.benchmark.report import write_report
-from gwm_hazard.benchmark.report.ranking import AVERAGE, best, common_scores, ranked
-from gwm_hazard.benchmark.report.tables import MOST_ROWS, shown
+from gwm_hazard.benchmark.page import write_report
+from gwm_hazard.benchmark.page.ranking import AVERAGE, best, common_scores, ranked
+from gwm_hazard.benchmark.page.tables import MOST_ROWS, shown
 from gwm_hazard.benchmark.section import Section, Skipped, save
-from gwm_hazard.page.style import grid_of_axes
-from gwm_hazard.page.text import number, prose
-from tests.benchmark.browser import Browser, find_browser
+from gwm_hazard.report.style import grid_of_axes
+from gwm_hazard.report.text import number, prose
+from tests.browser import Browser, find_browser
 
 NASTY = 'net <script>alert("x")</script> & co'
 

@@ -19,7 +19,7 @@ from gwm_hazard.benchmark.sections import (
     memorisation,
     physics,
 )
-from gwm_hazard.data.training_set import TrainingSet, TrainingSetWriter
+from gwm_hazard.records.training_set import TrainingSet, TrainingSetWriter
 from tests.benchmark.waves import DT, EVENTS, Data, made_up, waves
 
 

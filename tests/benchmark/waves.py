@@ -9,11 +9,11 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 
-from gwm_hazard.benchmark.conditions import complete
 from gwm_hazard.benchmark.data import BenchmarkData, Drawn, Settings
-from gwm_hazard.benchmark.observations import Observations
 from gwm_hazard.benchmark.predictions import Prediction
-from gwm_hazard.benchmark.traces import TraceSource
+from gwm_hazard.records.completion import complete
+from gwm_hazard.records.flatfile import Observations
+from gwm_hazard.records.waveform_source import TraceSource
 
 DT, NPTS = 0.01, 3000
 EVENTS, STATIONS = 20, 9

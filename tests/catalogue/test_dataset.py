@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from gwm_hazard import Scenarios
-from gwm_hazard.catalogue.dataset import waveform_dataset
+from gwm_hazard.models.dataset import waveform_dataset
 from gwm_hazard.models.stochastic import StochasticModel
 
 SC = Scenarios(mag=[5.0, 7.0], rrup=[20.0, 10.0], vs30=[760.0, 300.0])

@@ -16,11 +16,11 @@ import pandas as pd
 import pytest
 from scipy.stats import truncnorm
 
-from gwm_hazard.distance import effective_distance_km
+from gwm_hazard.core.distance import effective_distance_km
+from gwm_hazard.distribution.build import build_surface, cached_file
+from gwm_hazard.distribution.surface import Axis
 from gwm_hazard.models.registry import CARD_FILE, import_model
 from gwm_hazard.openquake import hooks
-from gwm_hazard.surface.build import build_surface, cached_file
-from gwm_hazard.surface.surface import Axis
 from tests.openquake.conftest import OpenQuake
 
 assert hooks  # finds the model beside the job when the datastore is read

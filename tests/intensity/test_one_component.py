@@ -13,12 +13,12 @@ from openquake.hazardlib.gsim.campbell_bozorgnia_2008 import CampbellBozorgnia20
 from gwm_hazard.catalogue.store import open_catalogue
 from gwm_hazard.catalogue.stream import Block, Plan, write_catalogue
 from gwm_hazard.cli import cli
+from gwm_hazard.core.noise import Noise
+from gwm_hazard.core.scenario import Scenarios
+from gwm_hazard.distribution.build import IMTS
+from gwm_hazard.distribution.ensemble import Ensemble, draw_ln_measures, estimate
 from gwm_hazard.intensity import intensity_measures, intensity_measures_array
 from gwm_hazard.intensity.one_component import component_sigma, ln_rotd50_ratio, rotd50_phi
-from gwm_hazard.noise import Noise
-from gwm_hazard.scenario import Scenarios
-from gwm_hazard.surface.build import IMTS
-from gwm_hazard.surface.ensemble import Ensemble, draw_ln_measures, estimate
 from tests.toy import OneHorizontal, ToyModel
 from tests.validation.test_claims import command
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from gwm_hazard import Scenarios, load_model
+from gwm_hazard.core.noise import Noise
 from gwm_hazard.intensity import intensity_measures_array
 from gwm_hazard.models.registry import model_from_card, shipped
-from gwm_hazard.noise import Noise
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 
 from gwm_hazard import Scenarios, load_model
 from gwm_hazard.benchmark.classifiers import DEFAULT, find_classifier
-from gwm_hazard.distance import effective_distance_km
+from gwm_hazard.core.distance import effective_distance_km
 from gwm_hazard.models.highfem.classifier import shipped
 
 

@@ -15,9 +15,9 @@ from unittest import mock
 
 import pytest
 
+from gwm_hazard.distribution.build import build_surface
+from gwm_hazard.distribution.surface import Axis
 from gwm_hazard.models.registry import load_model
-from gwm_hazard.surface.build import build_surface
-from gwm_hazard.surface.surface import Axis
 
 OQ = Path(sys.executable).with_name("oq")
 IMTS = ("PGA", "PGV", "SA(0.1)", "SA(0.5)", "SA(1.0)", "RSD595")

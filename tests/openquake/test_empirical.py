@@ -11,15 +11,15 @@ import pytest
 from openquake.hazardlib import valid
 from openquake.hazardlib.contexts import simple_cmaker
 
+from gwm_hazard.core.noise import Noise
+from gwm_hazard.core.scenario import Scenarios
+from gwm_hazard.distribution.ensemble import draw_ln_measures
+from gwm_hazard.distribution.surface import Surface
 from gwm_hazard.models.registry import load_model
-from gwm_hazard.noise import Noise
 from gwm_hazard.openquake.curves import Curves
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM, distribution, exceedance_of
 from gwm_hazard.openquake.rates import branches
 from gwm_hazard.openquake.ruptures import pairs
-from gwm_hazard.scenario import Scenarios
-from gwm_hazard.surface.ensemble import draw_ln_measures
-from gwm_hazard.surface.surface import Surface
 from tests.openquake.conftest import GWM, OpenQuake, toml
 
 LEVELS = {"PGA": np.geomspace(0.01, 3.0, 40), "SA(0.5)": np.geomspace(0.01, 3.0, 40)}

@@ -16,11 +16,11 @@ import pandas as pd
 import pytest
 
 from gwm_hazard import open_catalogue
+from gwm_hazard.core.noise import Noise
+from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.intensity import intensity_measures_array
 from gwm_hazard.models.registry import load_model
-from gwm_hazard.noise import Noise
-from gwm_hazard.openquake import calculation
-from gwm_hazard.scenario import Scenarios
+from gwm_hazard.openquake import event_catalogue as calculation
 from tests.openquake.conftest import BRANCH, GWM, LOGIC_TREE, POINT, SOURCES, OpenQuake, toml
 
 SHALLOW, SLAB = "Active Shallow Crust", "Subduction IntraSlab"

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from gwm_hazard.catalogue.store import CatalogueWriter
+from gwm_hazard.core.noise import Noise
+from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.intensity import intensity_measures_array
 from gwm_hazard.models.base import WaveformModel
 from gwm_hazard.models.stochastic import StochasticModel
-from gwm_hazard.noise import Noise
 from gwm_hazard.openquake.figures import GALLERY_PERIODS_S, gallery
-from gwm_hazard.scenario import Scenarios
 from tests.toy import OneHorizontal
 
 

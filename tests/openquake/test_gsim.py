@@ -15,14 +15,14 @@ from openquake.hazardlib.contexts import simple_cmaker
 from openquake.hazardlib.gsim.base import registry
 from openquake.hazardlib.gsim_lt import GsimLogicTree
 
+from gwm_hazard.core.scenario import Scenarios
+from gwm_hazard.distribution.ensemble import Ensemble, estimate
+from gwm_hazard.distribution.surface import Surface
 from gwm_hazard.models.registry import load_model, save_model
 from gwm_hazard.models.stochastic import StochasticModel
 from gwm_hazard.openquake import conditions
 from gwm_hazard.openquake import gsim as module
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM
-from gwm_hazard.scenario import Scenarios
-from gwm_hazard.surface.ensemble import Ensemble, estimate
-from gwm_hazard.surface.surface import Surface
 from tests.toy import ToyModel
 
 MEASURES = ("PGA", "PGV", "SA(0.5)", "SA(0.7)", "RSD595")

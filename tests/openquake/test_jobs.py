@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from gwm_hazard.distribution.surface import Surface
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM
-from gwm_hazard.surface.surface import Surface
 from tests.openquake.conftest import GWM, OpenQuake, Run, toml
 
 BRANCHES = {"GWM": toml(**GWM), "Boore": "[BooreEtAl2014]"}

@@ -14,14 +14,14 @@ import xarray as xr
 from scipy.stats import truncnorm
 
 from gwm_hazard.catalogue.store import open_catalogue
+from gwm_hazard.core.noise import Noise
+from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.intensity import intensity_measures_array
 from gwm_hazard.models.registry import load_model
-from gwm_hazard.noise import Noise
 from gwm_hazard.openquake import postproc
 from gwm_hazard.openquake.curves import Curves
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM, distribution
 from gwm_hazard.openquake.rates import Branch, branches
-from gwm_hazard.scenario import Scenarios
 from tests.openquake.conftest import GWM, OpenQuake, Run, toml
 
 #: Over the classical job: one branch, so that OpenQuake's level is that of the branch.

@@ -18,10 +18,10 @@ from scipy.stats import truncnorm
 
 from gwm_hazard.catalogue.store import open_catalogue
 from gwm_hazard.intensity import intensity_measures_array
-from gwm_hazard.openquake.contributions import site_hazard
 from gwm_hazard.openquake.curves import Curves
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM
 from gwm_hazard.openquake.rates import branches
+from gwm_hazard.openquake.site_hazard import site_hazard
 from tests.openquake.conftest import BRANCH, GWM, LOGIC_TREE, POINT, OpenQuake, Run, toml
 
 SHALLOW, SLAB = "Active Shallow Crust", "Subduction IntraSlab"

@@ -22,7 +22,7 @@ from gwm_hazard.cli.suite import apart, first_modes, place, spread
 from gwm_hazard.cli.suite import suite as command
 from gwm_hazard.intensity import intensity_measures_array
 from gwm_hazard.openquake import suites
-from gwm_hazard.openquake.contributions import WaveformBranch
+from gwm_hazard.openquake.site_hazard import WaveformBranch
 from gwm_hazard.openquake.suites import Request, make_study
 from gwm_hazard.suite.build import Settings
 from gwm_hazard.suite.codes import rotd50_ratio

@@ -8,7 +8,7 @@ import pytest
 import torch
 from scipy import signal, stats
 
-from gwm_hazard.noise import Noise
+from gwm_hazard.core.noise import Noise
 from gwm_hazard.representation.phase import admm, griffin_lim, uniform_phase
 from gwm_hazard.representation.stft import STFT
 from gwm_hazard.representation.tfcgan_spectrogram import TRANSFORM, from_segment_start

@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy import signal
 
-from gwm_hazard.noise import Noise
+from gwm_hazard.core.noise import Noise
 from gwm_hazard.representation.log_spectrogram import LogSpectrogram, published_phase
 from gwm_hazard.representation.phase import griffin_lim, uniform_phase
 from gwm_hazard.representation.phase_gradient import gradient_phase

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gwm_hazard.noise import noise_from_text
+from gwm_hazard.core.noise import noise_from_text
 from gwm_hazard.suite import candidates
 from gwm_hazard.suite.candidates import Budget, Proposal, draw, measured
 from tests.toy import ToyModel

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.models.registry import load_model
-from gwm_hazard.scenario import Scenarios
 from gwm_hazard.suite.correlation import controlling, measured
 from gwm_hazard.suite.target import correlation_matrix
 from tests.toy import PULSE_SAMPLES, ToyModel

@@ -14,26 +14,20 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from gwm_hazard.catalogue.store import open_catalogue
-from gwm_hazard.data.records import read_records
+from gwm_hazard.core.noise import MixedNoise, Noise, noise_from_text
+from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.intensity import intensity_measures_array
 from gwm_hazard.models.registry import load_model
-from gwm_hazard.noise import MixedNoise, Noise, noise_from_text
-from gwm_hazard.scenario import Scenarios
+from gwm_hazard.records.read import read_records
 from gwm_hazard.suite import folder as folder_module
 from gwm_hazard.suite import output
 from gwm_hazard.suite.candidates import Proposal, measured
 from gwm_hazard.suite.folder import Folder
 from gwm_hazard.suite.motions import Motions, husid, spectra, velocity_and_displacement
 from gwm_hazard.suite.output import write
-from gwm_hazard.suite.report.embed import Digest, outline, significant
-from gwm_hazard.suite.report.figures import (
-    MOST_LABELS,
-    correlation_of,
-    kolmogorov,
-    named,
-    spread,
-)
-from gwm_hazard.suite.report.page import Drawn
+from gwm_hazard.suite.page.embed import Digest, outline, significant
+from gwm_hazard.suite.page.figures import MOST_LABELS, correlation_of, kolmogorov, named, spread
+from gwm_hazard.suite.page.page import Drawn
 from gwm_hazard.suite.study import Study, Suite
 from gwm_hazard.suite.tables import imt_text, years_text
 from tests.suite.world import BRANCH, IMTS, RUPTURES, make_study

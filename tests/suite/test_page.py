@@ -15,9 +15,9 @@ import pytest
 
 from gwm_hazard.catalogue.store import open_catalogue
 from gwm_hazard.suite.motions import Motions, husid, velocity_and_displacement
-from gwm_hazard.suite.report.embed import COLUMNS, MOST_MOTIONS, embedded, outline
+from gwm_hazard.suite.page.embed import COLUMNS, MOST_MOTIONS, embedded, outline
 from gwm_hazard.suite.study import Study
-from tests.benchmark.browser import Browser, find_browser
+from tests.browser import Browser, find_browser
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gwm_hazard.noise import Noise
+from gwm_hazard.core.noise import Noise
 from gwm_hazard.suite.build import Settings, Source, make_suite, make_target
 from gwm_hazard.suite.contributions import Contributions
 from gwm_hazard.suite.parts import FOLDER, Parts, remove

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import chi2, kstest, norm, truncnorm
 
-from gwm_hazard.noise import MixedNoise, Noise, noise_from_text
+from gwm_hazard.core.noise import MixedNoise, Noise, noise_from_text
 from gwm_hazard.suite import search
 
 Array = NDArray[np.float64]

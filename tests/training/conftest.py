@@ -10,7 +10,7 @@ import torch
 pytest.importorskip("lightning_fabric")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-from gwm_hazard.data.simulation import Simulation, simulate
+from gwm_hazard.datasets.simulation import Simulation, simulate
 from gwm_hazard.training.config import TrainingConfig
 from gwm_hazard.training.run import train
 

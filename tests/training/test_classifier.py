@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 import torch
 
-from gwm_hazard.distance import effective_distance_km
+from gwm_hazard.core.distance import effective_distance_km
+from gwm_hazard.core.noise import Noise
 from gwm_hazard.models.highfem import classifier as folder_of
 from gwm_hazard.models.highfem.classifier import (
     Classes,
@@ -21,7 +22,6 @@ from gwm_hazard.models.highfem.classifier import (
     weights_of,
 )
 from gwm_hazard.models.highfem.config import AutoencoderConfig
-from gwm_hazard.noise import Noise
 from gwm_hazard.training.classifier import P_FRAME, train_classifier, varied
 from gwm_hazard.training.config import ClassifierStage, Data, Optimisation, TrainingConfig
 from gwm_hazard.training.run import started

@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from gwm_hazard.cli import cli
-from gwm_hazard.data.training_set import TrainingSet
 from gwm_hazard.openquake import hooks
+from gwm_hazard.records.training_set import TrainingSet
 from tests.openquake.conftest import OpenQuake, toml
 
 assert hooks

@@ -7,11 +7,11 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from gwm_hazard.distribution.build import IMTS, bundled_surface
+from gwm_hazard.distribution.ensemble import Ensemble, estimate
+from gwm_hazard.distribution.surface import Surface, fingerprint
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM
-from gwm_hazard.surface.build import IMTS, bundled_surface
-from gwm_hazard.surface.ensemble import Ensemble, estimate
-from gwm_hazard.surface.surface import Surface, fingerprint
 
 ROOT = Path(__file__).parents[2]
 

@@ -16,10 +16,10 @@ import numpy as np
 import pandas as pd
 from openquake.hazardlib.const import IMC
 
-from gwm_hazard.benchmark.traces import open_traces
-from gwm_hazard.benchmark.usable import longest_period_s, period_of
 from gwm_hazard.intensity import intensity_measures_array
 from gwm_hazard.openquake.gmm import ln_to_rotd50
+from gwm_hazard.records.usable_band import longest_period_s, period_of
+from gwm_hazard.records.waveform_source import open_traces
 
 IMTS = ["PGA", "PGV", "SA(0.1)", "SA(0.2)", "SA(0.5)", "SA(1.0)", "SA(2.0)", "SA(3.0)", "SA(5.0)"]
 COMPONENTS = {"RotD100": IMC.RotD100, "larger": IMC.GREATER_OF_TWO_HORIZONTAL}

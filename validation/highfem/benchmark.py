@@ -26,12 +26,12 @@ import numpy as np
 import torch
 from highfem_models import scenarios, set_threads
 
+from gwm_hazard.core.noise import Noise
 from gwm_hazard.models.highfem import HighFEMModel
 from gwm_hazard.models.highfem.config import AutoencoderConfig, UNetConfig
 from gwm_hazard.models.highfem.denoiser import LatentDiffusion
 from gwm_hazard.models.highfem.model import IMAGE
 from gwm_hazard.models.weights import Weights
-from gwm_hazard.noise import Noise
 
 _FAST: dict[str, Any] = {"sampler": "dpmpp_2m", "phases": "gradient", "griffin_lim": 24}
 SETTINGS: dict[str, dict[str, Any]] = {

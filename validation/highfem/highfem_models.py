@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from gwm_hazard.core.noise import Noise
+from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.models.highfem import HighFEMModel
 from gwm_hazard.models.highfem.importer import import_model
 from gwm_hazard.models.registry import WEIGHTS_KEY, load_model
-from gwm_hazard.noise import Noise
-from gwm_hazard.scenario import Scenarios
 
 
 def model_of(paths: Sequence[Path], **options: Any) -> HighFEMModel:

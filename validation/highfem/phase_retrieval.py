@@ -30,8 +30,8 @@ from highfem_models import model_of, scenarios, set_threads
 from numpy.typing import NDArray
 
 import gwm_hazard as gwm
+from gwm_hazard.core.noise import Noise
 from gwm_hazard.intensity import rotd
-from gwm_hazard.noise import Noise
 from gwm_hazard.representation.log_spectrogram import LogSpectrogram, published_phase
 
 ITERATIONS = {"published": (16, 32, 64, 128), "gradient": (0, 8, 16, 24, 32, 64)}

@@ -24,10 +24,10 @@ import numpy as np
 import torch
 from highfem_models import model_of, scenarios, set_threads
 
+from gwm_hazard.core.noise import Noise
+from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.models.highfem import HighFEMModel, sampling
 from gwm_hazard.models.highfem.model import IMAGE, standardised
-from gwm_hazard.noise import Noise
-from gwm_hazard.scenario import Scenarios
 
 #: Lower edges of the octave bands, rows of the spectrogram (0.39 Hz each): 0.8 to 50 Hz.
 BANDS = (2, 4, 8, 16, 32, 64, 128)

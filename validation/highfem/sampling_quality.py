@@ -36,10 +36,10 @@ from highfem_models import model_of, scenarios, set_threads, varied
 from numpy.typing import NDArray
 from scipy.linalg import sqrtm
 
+from gwm_hazard.core.noise import Noise
+from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.intensity import intensity_measures_array
 from gwm_hazard.models.highfem import HighFEMModel
-from gwm_hazard.noise import Noise
-from gwm_hazard.scenario import Scenarios
 
 IMTS = ("PGA", "PGV", "SA(0.1)", "SA(0.3)", "SA(1.0)", "SA(3.0)", "IA", "RSD595")
 COMPONENTS = ("RotD50", "vertical")

@@ -2,7 +2,8 @@
 
     python validation/highfem_small/conditions.py --data highfem_conditioning.csv.gz
 
-Prints maximum likelihood estimates beside the defaults of gwm_hazard.data.simulation.Simulation.
+Prints maximum likelihood estimates beside the defaults of
+gwm_hazard.datasets.simulation.Simulation.
 Records of an event are known by equal magnitude, depth and azimuthal gap.
 """
 
@@ -14,7 +15,7 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, stats
 
-from gwm_hazard.data.simulation import Simulation
+from gwm_hazard.datasets.simulation import Simulation
 
 
 def depth_mixture(depth: np.ndarray) -> np.ndarray:

@@ -19,10 +19,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from gwm_hazard.benchmark.conditions import complete
-from gwm_hazard.data.training_set import TrainingSet
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.openquake.gmm import moments
+from gwm_hazard.records.completion import complete
+from gwm_hazard.records.training_set import TrainingSet
 from gwm_hazard.training.config import Data
 from gwm_hazard.training.heldout import IMTS, drawn_measures, ln_measures, residual_table
 from gwm_hazard.training.records import conditions_of

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from gwm_hazard.data.training_set import TrainingSet, TrainingSetWriter, split_by_event
+from gwm_hazard.records.training_set import TrainingSet, TrainingSetWriter, split_by_event
 
 #: The seed was chosen for the numbers of events in the splits, before anything was fitted.
 SHARES, SEED = (0.7, 0.15, 0.15), 5

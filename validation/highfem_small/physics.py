@@ -18,10 +18,10 @@ import argparse
 import numpy as np
 import pandas as pd
 
-from gwm_hazard.distance import finite_fault_factor_km
+from gwm_hazard.core.distance import finite_fault_factor_km
+from gwm_hazard.core.noise import Noise
+from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.models.registry import load_model
-from gwm_hazard.noise import Noise
-from gwm_hazard.scenario import Scenarios
 from gwm_hazard.training.heldout import ln_measures
 
 DISTANCES = np.array([20.0, 40.0, 70.0, 100.0, 140.0])

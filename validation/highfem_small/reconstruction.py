@@ -13,10 +13,10 @@ import argparse
 import numpy as np
 import torch
 
-from gwm_hazard.data.training_set import TrainingSet
+from gwm_hazard.core.noise import Noise
 from gwm_hazard.models.highfem import HighFEMModel
 from gwm_hazard.models.registry import load_model
-from gwm_hazard.noise import Noise
+from gwm_hazard.records.training_set import TrainingSet
 from gwm_hazard.training.heldout import ln_measures
 
 IMTS = ("PGA", "PGV", "SA(0.1)", "SA(0.3)", "SA(1.0)", "SA(3.0)", "RSD595")

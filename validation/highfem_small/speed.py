@@ -14,10 +14,10 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
+from gwm_hazard.core.noise import Noise
+from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.models.highfem import HighFEMModel
 from gwm_hazard.models.registry import load_model
-from gwm_hazard.noise import Noise
-from gwm_hazard.scenario import Scenarios
 
 
 def least(function: Callable[[], object], repetitions: int) -> tuple[float, float]:

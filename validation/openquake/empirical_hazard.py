@@ -21,16 +21,16 @@ from jobs import run, write_job
 from matplotlib.figure import Figure
 from openquake.commonlib import datastore
 
+from gwm_hazard.core.noise import Noise
+from gwm_hazard.core.scenario import Scenarios
+from gwm_hazard.distribution.ensemble import draw_ln_measures
+from gwm_hazard.distribution.shape import Shape, exceedance
+from gwm_hazard.files.provenance import replacing
 from gwm_hazard.intensity import parse_imt
 from gwm_hazard.models.registry import load_model
-from gwm_hazard.noise import Noise
 from gwm_hazard.openquake.gsim import conditions_of, estimated
 from gwm_hazard.openquake.postproc import controlling
 from gwm_hazard.openquake.rates import branches, hazard_levels
-from gwm_hazard.provenance import replacing
-from gwm_hazard.scenario import Scenarios
-from gwm_hazard.surface.ensemble import draw_ln_measures
-from gwm_hazard.surface.shape import Shape, exceedance
 
 #: Probability in the 50 years of the job of what happens at 1e-4 per year.
 POE = float(-np.expm1(-50.0 * 1e-4))

@@ -19,11 +19,11 @@ from openquake.hazardlib.geo import Line, Mesh, Point, SimpleFaultSurface
 from openquake.hazardlib.scalerel import WC1994
 from openquake.hazardlib.source.rupture import BaseRupture
 
-from gwm_hazard.distance import effective_distance_km
+from gwm_hazard.core.distance import effective_distance_km
+from gwm_hazard.core.scenario import Scenarios
+from gwm_hazard.distribution.ensemble import Ensemble, estimate
 from gwm_hazard.models.stochastic import StochasticModel
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM
-from gwm_hazard.scenario import Scenarios
-from gwm_hazard.surface.ensemble import Ensemble, estimate
 
 THICKNESS_KM = 15.0
 

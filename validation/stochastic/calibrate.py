@@ -14,8 +14,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from gwm_hazard.calibration import Settings, calibrate
 from gwm_hazard.cli.data.calibrate import print_report
-from gwm_hazard.data.calibration import Settings, calibrate
 
 FILES = ("ridgecrest_2019_rotd50", "newzealand_rotd50", "ngaw2_1000_rotd50")
 

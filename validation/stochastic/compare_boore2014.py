@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from openquake.hazardlib.contexts import simple_cmaker
 from openquake.hazardlib.gsim.boore_2014 import BooreEtAl2014
 
+from gwm_hazard.core.scenario import Scenarios
+from gwm_hazard.distribution.ensemble import Ensemble, estimate
 from gwm_hazard.models.registry import load_model
-from gwm_hazard.scenario import Scenarios
-from gwm_hazard.surface.ensemble import Ensemble, estimate
 
 IMTS = ["PGA", "PGV", "SA(0.1)", "SA(0.3)", "SA(1.0)", "SA(3.0)"]
 ZTOR_KM = {5.0: 7.0, 6.0: 4.0, 7.0: 0.0}

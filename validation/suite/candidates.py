@@ -26,12 +26,12 @@ from scipy.special import ndtr
 sys.path.insert(0, str(Path(__file__).parents[1] / "openquake"))
 from jobs import run, write_job
 
+from gwm_hazard.core.noise import MixedNoise
 from gwm_hazard.models.base import WaveformModel
 from gwm_hazard.models.registry import load_model
-from gwm_hazard.noise import MixedNoise
-from gwm_hazard.openquake import calculation
-from gwm_hazard.openquake.contributions import site_hazard
+from gwm_hazard.openquake import event_catalogue as calculation
 from gwm_hazard.openquake.correlation import published
+from gwm_hazard.openquake.site_hazard import site_hazard
 from gwm_hazard.suite.candidates import CAPPED, Candidates, Proposal, draw
 from gwm_hazard.suite.contributions import Contributions
 from gwm_hazard.suite.search import correlations

@@ -25,8 +25,8 @@ from openquake.commonlib import datastore
 sys.path.insert(0, str(Path(__file__).parents[1] / "openquake"))
 from jobs import run, write_job
 
-from gwm_hazard.openquake.contributions import mean_level, site_hazard
 from gwm_hazard.openquake.correlation import published
+from gwm_hazard.openquake.site_hazard import mean_level, site_hazard
 from gwm_hazard.suite.target import Target, conditional
 
 PERIODS = (0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)

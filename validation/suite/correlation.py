@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.openquake.correlation import published
 from gwm_hazard.openquake.gmm import moments
-from gwm_hazard.scenario import Scenarios
 from gwm_hazard.suite.correlation import measured
 
 SPECTRAL = ("SA(0.05)", "SA(0.1)", "SA(0.2)", "SA(0.5)", "SA(1.0)", "SA(2.0)", "SA(3.0)")

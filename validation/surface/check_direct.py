@@ -16,11 +16,11 @@ import argparse
 import numpy as np
 from openquake.hazardlib.contexts import simple_cmaker
 
+from gwm_hazard.core.noise import Noise
+from gwm_hazard.core.scenario import Scenarios
+from gwm_hazard.distribution.ensemble import draw_ln_measures
 from gwm_hazard.models.registry import load_model
-from gwm_hazard.noise import Noise
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM, surface_of
-from gwm_hazard.scenario import Scenarios
-from gwm_hazard.surface.ensemble import draw_ln_measures
 
 IMTS = ["PGA", "PGV", "SA(0.1)", "SA(0.3)", "SA(1.0)", "SA(3.0)", "IA", "CAV", "RSD575", "RSD595"]
 

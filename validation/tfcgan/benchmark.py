@@ -20,13 +20,9 @@ import numba
 import numpy as np
 import torch
 
-from gwm_hazard.intensity import intensity_measures_array
-from gwm_hazard.models.registry import load_model
-from gwm_hazard.models.tfcgan import TFCGANModel
-from gwm_hazard.models.tfcgan.model import PORTION_CPU, in_threads
-from gwm_hazard.noise import Noise
-from gwm_hazard.scenario import Scenarios
-from gwm_hazard.surface.build import (
+from gwm_hazard.core.noise import Noise
+from gwm_hazard.core.scenario import Scenarios
+from gwm_hazard.distribution.build import (
     HELD_OUT,
     IMTS,
     NODES_A_SHAPE,
@@ -35,6 +31,10 @@ from gwm_hazard.surface.build import (
     SHAPE_SCENARIOS,
     default_axes,
 )
+from gwm_hazard.intensity import intensity_measures_array
+from gwm_hazard.models.registry import load_model
+from gwm_hazard.models.tfcgan import TFCGANModel
+from gwm_hazard.models.tfcgan.model import PORTION_CPU, in_threads
 
 #: A grid of all four conditions of the stochastic model's size.
 LARGE_NODES = 2160

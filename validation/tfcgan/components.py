@@ -20,9 +20,9 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from gwm_hazard.distribution.build import IMTS
 from gwm_hazard.intensity import intensity_measures_array
 from gwm_hazard.intensity.one_component import component_sigma, ln_rotd50_ratio
-from gwm_hazard.surface.build import IMTS
 
 
 def ln_measures(

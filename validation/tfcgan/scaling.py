@@ -26,10 +26,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import integrate, signal
 
+from gwm_hazard.core.noise import Noise
+from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.models.tfcgan import TFCGANModel
-from gwm_hazard.noise import Noise
-from gwm_hazard.scenario import Scenarios
 
 DT_S = 0.01
 PERIODS_S = (0.1, 0.3, 1.0, 3.0)

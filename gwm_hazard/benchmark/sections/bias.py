@@ -9,16 +9,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gwm_hazard.benchmark.data import BenchmarkData
-from gwm_hazard.benchmark.metrics.bins import binned, even_edges, log_edges
-from gwm_hazard.benchmark.metrics.bootstrap import interval
 from gwm_hazard.benchmark.section import Section, Skipped
-from gwm_hazard.page.style import (
+from gwm_hazard.report.style import (
     OBSERVED_POINTS,
     grid_of_axes,
     hatch_sparse,
     label_outer,
     legend_above,
 )
+from gwm_hazard.statistics.bins import binned, even_edges, log_edges
+from gwm_hazard.statistics.bootstrap import interval
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,7 +9,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gwm_hazard.benchmark.data import BenchmarkData
-from gwm_hazard.benchmark.metrics.sampling import (
+from gwm_hazard.benchmark.predictions import Prediction
+from gwm_hazard.benchmark.section import Section, Skipped
+from gwm_hazard.core.noise import Noise
+from gwm_hazard.core.scenario import Scenarios
+from gwm_hazard.distribution.ensemble import draw_ln_measures
+from gwm_hazard.distribution.surface import fingerprint
+from gwm_hazard.files.provenance import replacing
+from gwm_hazard.report.style import grid_of_axes, legend_above
+from gwm_hazard.statistics.sampling import (
     TAIL,
     TAIL_SHARE,
     convergence,
@@ -17,14 +25,6 @@ from gwm_hazard.benchmark.metrics.sampling import (
     normality,
     quantiles,
 )
-from gwm_hazard.benchmark.predictions import Prediction
-from gwm_hazard.benchmark.section import Section, Skipped
-from gwm_hazard.noise import Noise
-from gwm_hazard.page.style import grid_of_axes, legend_above
-from gwm_hazard.provenance import replacing
-from gwm_hazard.scenario import Scenarios
-from gwm_hazard.surface.ensemble import draw_ln_measures
-from gwm_hazard.surface.surface import fingerprint
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,11 +9,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gwm_hazard.benchmark.data import BenchmarkData
-from gwm_hazard.benchmark.metrics.bootstrap import EventBootstrap
-from gwm_hazard.benchmark.metrics.correlation import correlation, correlation_interval
 from gwm_hazard.benchmark.section import Section, Skipped
 from gwm_hazard.intensity import intensity_measures_array, parse_imt
-from gwm_hazard.page.style import OBSERVED, grid_of_axes, legend_above
+from gwm_hazard.report.style import OBSERVED, grid_of_axes, legend_above
+from gwm_hazard.statistics.bootstrap import EventBootstrap
+from gwm_hazard.statistics.correlation import correlation, correlation_interval
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

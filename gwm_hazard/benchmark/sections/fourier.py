@@ -19,8 +19,8 @@ from gwm_hazard.benchmark.comparable import (
 from gwm_hazard.benchmark.data import BenchmarkData
 from gwm_hazard.benchmark.section import Section, Skipped
 from gwm_hazard.benchmark.sections.envelopes import _at_observed, limits
-from gwm_hazard.benchmark.usable import longest_period_s
 from gwm_hazard.intensity import effective_amplitude
+from gwm_hazard.records.usable_band import longest_period_s
 
 KEY, TITLE = "fourier", "Fourier amplitude spectra"
 

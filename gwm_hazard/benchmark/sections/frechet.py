@@ -22,12 +22,12 @@ from gwm_hazard.benchmark.data import BenchmarkData
 from gwm_hazard.benchmark.metrics.arrivals import onsets_s
 from gwm_hazard.benchmark.metrics.envelope import start_s
 from gwm_hazard.benchmark.metrics.memorisation import features
-from gwm_hazard.benchmark.metrics.splits import halves_by_event
-from gwm_hazard.benchmark.metrics.two_samples import discriminant_accuracy
 from gwm_hazard.benchmark.section import Section, Skipped
-from gwm_hazard.benchmark.usable import longest_period_s
-from gwm_hazard.frechet import frechet_diagonal, frechet_samples
-from gwm_hazard.page.style import OBSERVED, grid_of_axes
+from gwm_hazard.records.usable_band import longest_period_s
+from gwm_hazard.report.style import OBSERVED, grid_of_axes
+from gwm_hazard.statistics.frechet import frechet_diagonal, frechet_samples
+from gwm_hazard.statistics.splits import halves_by_event
+from gwm_hazard.statistics.two_samples import discriminant_accuracy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

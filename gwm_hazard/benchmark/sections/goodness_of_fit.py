@@ -21,7 +21,7 @@ from gwm_hazard.benchmark.metrics.goodness_of_fit import (
     olsen_mayhew,
 )
 from gwm_hazard.benchmark.section import Section, Skipped
-from gwm_hazard.page.style import OBSERVED, grid_of_axes
+from gwm_hazard.report.style import OBSERVED, grid_of_axes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -19,14 +19,14 @@ from gwm_hazard.benchmark.metrics.memorisation import (
     nearest_distance,
 )
 from gwm_hazard.benchmark.section import Section, Skipped
-from gwm_hazard.benchmark.traces import resample
-from gwm_hazard.page.style import OBSERVED, grid_of_axes
+from gwm_hazard.records.waveform_source import resample
+from gwm_hazard.report.style import OBSERVED, grid_of_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from gwm_hazard.data.training_set import TrainingSet
+    from gwm_hazard.records.training_set import TrainingSet
 
 KEY, TITLE = "memorisation", "Memorisation: the nearest record of each draw"
 

@@ -23,9 +23,9 @@ from gwm_hazard.benchmark.metrics.physics import (
     principal_azimuth,
 )
 from gwm_hazard.benchmark.section import Section, Skipped
-from gwm_hazard.benchmark.usable import longest_period_s
 from gwm_hazard.intensity import rotd
-from gwm_hazard.page.style import OBSERVED, OBSERVED_POINTS, grid_of_axes, legend_above
+from gwm_hazard.records.usable_band import longest_period_s
+from gwm_hazard.report.style import OBSERVED, OBSERVED_POINTS, grid_of_axes, legend_above
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

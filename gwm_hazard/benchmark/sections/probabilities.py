@@ -9,19 +9,19 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gwm_hazard.benchmark.data import BenchmarkData
-from gwm_hazard.benchmark.metrics.bins import index_of
-from gwm_hazard.benchmark.metrics.bootstrap import interval
-from gwm_hazard.benchmark.metrics.correlation import correlation, nearest_correlation
-from gwm_hazard.benchmark.metrics.likelihood import (
+from gwm_hazard.benchmark.predictions import Prediction
+from gwm_hazard.benchmark.section import Section, Skipped
+from gwm_hazard.report.style import grid_of_axes, label_outer
+from gwm_hazard.statistics.bins import index_of
+from gwm_hazard.statistics.bootstrap import interval
+from gwm_hazard.statistics.correlation import correlation, nearest_correlation
+from gwm_hazard.statistics.likelihood import (
     llh_by_event,
     llh_of_measures,
     log2_density,
     mean_density,
     weights,
 )
-from gwm_hazard.benchmark.predictions import Prediction
-from gwm_hazard.benchmark.section import Section, Skipped
-from gwm_hazard.page.style import grid_of_axes, label_outer
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

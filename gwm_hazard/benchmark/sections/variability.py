@@ -9,11 +9,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gwm_hazard.benchmark.data import BenchmarkData
-from gwm_hazard.benchmark.metrics.bootstrap import interval
-from gwm_hazard.benchmark.metrics.mixed import Split, split
-from gwm_hazard.benchmark.metrics.regression import design, fit
 from gwm_hazard.benchmark.section import Section, Skipped
-from gwm_hazard.page.style import OBSERVED, grid_of_axes, legend_above
+from gwm_hazard.report.style import OBSERVED, grid_of_axes, legend_above
+from gwm_hazard.statistics.bootstrap import interval
+from gwm_hazard.statistics.mixed_effects import Split, split
+from gwm_hazard.statistics.regression import design, fit
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

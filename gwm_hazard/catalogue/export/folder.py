@@ -15,7 +15,7 @@ import pandas as pd
 
 import gwm_hazard
 from gwm_hazard.catalogue.export.records import Records
-from gwm_hazard.provenance import software_versions
+from gwm_hazard.files.provenance import software_versions
 
 PROVENANCE = "provenance.json"
 #: Marks an unfinished folder as ours, so that only such a folder is ever removed.

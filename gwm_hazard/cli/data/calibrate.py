@@ -10,7 +10,7 @@ import click
 from gwm_hazard.cli._options import device_option, progress_bar
 
 if TYPE_CHECKING:
-    from gwm_hazard.data.calibration import Calibration
+    from gwm_hazard.calibration import Calibration
 
 
 @click.command()
@@ -95,7 +95,7 @@ def calibrate(
     The folder is a model: gwm-hazard surface build --model FOLDER, or model = "FOLDER" in a logic
     tree. An interrupted calibration goes on when it is started again with the same options.
     """
-    from gwm_hazard.data import calibration
+    from gwm_hazard import calibration
     from gwm_hazard.models.registry import load_model
     from gwm_hazard.models.stochastic import StochasticModel
 
@@ -134,7 +134,7 @@ def calibrate(
 
 def print_report(found: Calibration) -> None:
     """Print the tables of a calibration."""
-    from gwm_hazard.data.calibration import report
+    from gwm_hazard.calibration import report
 
     click.echo("\nparameters, with 95 % intervals; from_data: share of the knowledge from records")
     click.echo(report.as_text(found.parameter_table))

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gwm_hazard.cli._options import sample_options
-from gwm_hazard.data.formats import FORMATS
+from gwm_hazard.records.formats import FORMATS
 
 if TYPE_CHECKING:
-    from gwm_hazard.data.preparation import Summary
+    from gwm_hazard.datasets.preparation import Summary
 
 
 def _pairs(
@@ -178,10 +178,10 @@ def prepare(
 
     Exit code: 0 if records were kept, else 1.
     """
-    from gwm_hazard.data.preparation import Settings, prepare
-    from gwm_hazard.data.preparation.tables import MetadataTable
-    from gwm_hazard.data.preparation.work import find_tasks
-    from gwm_hazard.data.records import Options
+    from gwm_hazard.datasets.preparation import Settings, prepare
+    from gwm_hazard.datasets.preparation.tables import MetadataTable
+    from gwm_hazard.datasets.preparation.work import find_tasks
+    from gwm_hazard.records.read import Options
 
     if plot is not None and plot.suffix not in (".png", ".pdf", ".svg"):
         raise ValueError(f"{plot}: the suffix tells the format; give one of .png, .pdf, .svg")
@@ -201,15 +201,15 @@ def prepare(
         )
     _report(summary)
     if plot is not None:
-        from gwm_hazard.data.preparation.overview import draw
+        from gwm_hazard.datasets.preparation.overview import draw
 
         draw(summary.folder, plot)
         click.echo(f"{plot}: overview")
 
 
 def _report(summary: Summary) -> None:
-    from gwm_hazard.data.preparation.run import summary_table
-    from gwm_hazard.data.training_set import SPLITS, TrainingSet
+    from gwm_hazard.datasets.preparation.run import summary_table
+    from gwm_hazard.records.training_set import SPLITS, TrainingSet
 
     total = summary.kept + sum(summary.rejected.values())
     click.echo(f"{summary.folder}: {summary.kept} of {total} records")
@@ -220,7 +220,7 @@ def _report(summary: Summary) -> None:
         remedy = "give more events, or other --shares or another --seed"
         click.echo(f"no event falls into {' and '.join(empty)}: {remedy}", err=True)
     if summary.rejected:
-        from gwm_hazard.data.preparation.settings import CODES
+        from gwm_hazard.datasets.preparation.settings import CODES
 
         click.echo("left out (rejected.csv has each with its reason):")
         for code, number in summary.rejected.most_common():

@@ -29,11 +29,11 @@ def simulate(
     """Draw a training set from a model, the stochastic one by default.
 
     CONFIG is a TOML file of the distribution of conditions; without it the default is drawn
-    (gwm_hazard.data.simulation.Simulation says what it is).
+    (gwm_hazard.datasets.simulation.Simulation says what it is).
     """
     from dataclasses import replace
 
-    from gwm_hazard.data.simulation import Simulation, simulate
+    from gwm_hazard.datasets.simulation import Simulation, simulate
 
     wanted = Simulation.read(config) if config else Simulation()
     if records is not None:

@@ -24,12 +24,12 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
-from gwm_hazard.distance import effective_distance_km
+from gwm_hazard.core.distance import effective_distance_km
+from gwm_hazard.files.provenance import replacing
 from gwm_hazard.models.highfem.autoencoder import Encoder
 from gwm_hazard.models.highfem.config import AutoencoderConfig
 from gwm_hazard.models.registry import models_folder
 from gwm_hazard.models.weights import WEIGHTS_FILE, ModelError, Weights, check_shapes
-from gwm_hazard.provenance import replacing
 from gwm_hazard.representation.highpass import highpass
 from gwm_hazard.representation.log_spectrogram import LogSpectrogram
 
@@ -86,7 +86,7 @@ class ClassifierCard:
     classes : ``mag`` and ``rhypo``, the edges of the bins
     embedding : numbers that a record is embedded in
     distance : what ``rhypo`` is: "rhypo", or "effective" where the rupture distance is known
-        (:func:`gwm_hazard.distance.effective_distance_km`)
+        (:func:`gwm_hazard.core.distance.effective_distance_km`)
     clip, ln_top : of the log-spectrogram
     highpass_hz : corner of the high-pass that records get before; 0 for none
     weights_sha256 : of the weights

@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from gwm_hazard.core.noise import Noise
+from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.models.base import ModelCard, Range, WaveformModel
 from gwm_hazard.models.highfem import card, reconstruction, sampling
 from gwm_hazard.models.highfem.config import AutoencoderConfig, BaselineConfig, UNetConfig
@@ -18,11 +20,9 @@ from gwm_hazard.models.highfem.denoiser import LatentDiffusion
 from gwm_hazard.models.highfem.layers import fold_upsampling
 from gwm_hazard.models.registry import WEIGHTS_KEY
 from gwm_hazard.models.weights import Weights, check_shapes
-from gwm_hazard.noise import Noise
 from gwm_hazard.representation.highpass import highpass
 from gwm_hazard.representation.log_spectrogram import LogSpectrogram, published_phase
 from gwm_hazard.representation.phase import uniform_phase
-from gwm_hazard.scenario import Scenarios
 
 #: Pixels of the log-spectrogram along one side.
 IMAGE = 128

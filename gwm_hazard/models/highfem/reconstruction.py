@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gwm_hazard.noise import Noise
+from gwm_hazard.core.noise import Noise
 
 if TYPE_CHECKING:
     from gwm_hazard.models.highfem.model import HighFEMModel

@@ -11,11 +11,11 @@ import torch
 from numpy.typing import NDArray
 
 import gwm_hazard
+from gwm_hazard.core.noise import Noise
+from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.models.base import ModelCard, Range, WaveformModel
 from gwm_hazard.models.stochastic import spectrum, window
 from gwm_hazard.models.stochastic.parameters import StochasticParameters
-from gwm_hazard.noise import Noise
-from gwm_hazard.scenario import Scenarios
 
 CITATIONS = (
     "Boore (2003) Pure Appl. Geophys. 160: 635-676; Boore (2009) BSSA 99(6): 3202-3216 "

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from gwm_hazard.core.units import GRAVITY_M_S2
 from gwm_hazard.models.stochastic.parameters import StochasticParameters
-from gwm_hazard.units import GRAVITY_M_S2
 
 Columns = dict[str, torch.Tensor]
 

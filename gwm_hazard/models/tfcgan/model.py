@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from gwm_hazard.core.noise import Noise
+from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.models.base import ModelCard, Range, WaveformModel
 from gwm_hazard.models.tfcgan.generator import N_LABEL, N_LATENT, WEIGHTS, Generator
 from gwm_hazard.models.weights import Weights, check_shapes
-from gwm_hazard.noise import Noise
 from gwm_hazard.representation.phase import admm, griffin_lim, uniform_phase
 from gwm_hazard.representation.tfcgan_spectrogram import (
     N_FRAMES,
@@ -22,7 +23,6 @@ from gwm_hazard.representation.tfcgan_spectrogram import (
     amplitude,
     from_segment_start,
 )
-from gwm_hazard.scenario import Scenarios
 
 PHASE_RETRIEVALS = ("admm", "griffin_lim")
 

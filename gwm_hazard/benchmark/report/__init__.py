@@ -1,5 +1,0 @@
-"""The page of the benchmark: one HTML file that holds its figures, and the numbers as JSON."""
-
-from gwm_hazard.benchmark.report.page import write_report
-
-__all__ = ["write_report"]

@@ -1,0 +1,24 @@
+"""Calibration of the stochastic model on flatfiles of observed intensity measures."""
+
+from gwm_hazard.calibration.observations import (
+    ComponentRule,
+    Observations,
+    Selection,
+    read_flatfiles,
+    split,
+    thin,
+)
+from gwm_hazard.calibration.run import Calibration, Settings, calibrate, model_residuals
+
+__all__ = [
+    "Calibration",
+    "ComponentRule",
+    "Observations",
+    "Selection",
+    "Settings",
+    "calibrate",
+    "model_residuals",
+    "read_flatfiles",
+    "split",
+    "thin",
+]

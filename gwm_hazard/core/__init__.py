@@ -1,0 +1,1 @@
+"""What a draw is: scenarios, noise, cards, conditions; numpy only."""

@@ -1,5 +1,0 @@
-"""Observed records: reading them from the formats they come in, and measuring them."""
-
-from gwm_hazard.data.records import Failure, Record, Source, read_records, scan
-
-__all__ = ["Failure", "Record", "Source", "read_records", "scan"]

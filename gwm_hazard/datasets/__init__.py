@@ -1,0 +1,1 @@
+"""Training sets: prepared from records, or simulated."""

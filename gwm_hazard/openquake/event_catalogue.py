@@ -1,0 +1,432 @@
+"""The waveforms behind the ground-motion fields of a finished calculation, as a catalogue.
+
+The keys of the waveforms are the ids that OpenQuake stores; their conditions are computed from
+the stored ruptures with OpenQuake's own computer, as they were for the fields. So each waveform
+of a calculation can be drawn again, and its measures are the values in ``gmf_data``.
+"""
+
+import logging
+import os
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openquake.calculators  # noqa: F401  (finds this package's hooks)
+from numpy.typing import NDArray
+from openquake.baselib import InvalidFile, config
+from openquake.commonlib import datastore
+
+from gwm_hazard.catalogue.store import CatalogueError
+from gwm_hazard.catalogue.stream import Block, Plan, write_catalogue
+from gwm_hazard.core.noise import Noise
+from gwm_hazard.core.scenario import Scenarios
+from gwm_hazard.intensity import intensity_measures_array, parse_imt
+from gwm_hazard.models.base import ModelCard
+from gwm_hazard.models.registry import load_model
+from gwm_hazard.openquake import releases
+from gwm_hazard.openquake.fields import (
+    component_of,
+    gsims_of,
+    has_waveforms,
+    logic_trees,
+    scenarios_of,
+    ses_seed,
+)
+
+log = logging.getLogger(__name__)
+
+
+class NothingLeftError(ValueError):
+    """No record of a calculation passes the filters."""
+
+
+#: Largest relative difference between a stored field and the measure of its waveform.
+TOLERANCE = 1e-5
+#: Records drawn to see that before a catalogue is written.
+CHECKED = 16
+
+_EXTRA = {
+    "rlz": {"long_name": "logic-tree realization of the event"},
+    "rup_id": {"long_name": "rupture of the calculation"},
+    "lon": {"long_name": "longitude of the site", "units": "degrees_east"},
+    "lat": {"long_name": "latitude of the site", "units": "degrees_north"},
+}
+
+
+def read(calculation: int | str | Path) -> Any:
+    """The datastore of a calculation: its number (-1 for the last), or the path of its file.
+
+    Raises
+    ------
+    OSError
+        No such calculation.
+    """
+    number: int | str
+    try:
+        number = int(str(calculation))
+    except ValueError:
+        number = str(calculation)
+        if not Path(number).is_file():
+            raise OSError(f"{number}: no such calculation file") from None
+    try:
+        return datastore.read(number)
+    except Exception as exc:  # OpenQuake raises its own NotFound, OSError or ValueError
+        raise OSError(
+            f"calculation {number} cannot be read ({exc}); `oq engine --lc` lists calculations"
+        ) from exc
+
+
+def run(job_ini: Path) -> Any:
+    """Run a job as ``oq engine --run`` does; returns its datastore.
+
+    Raises
+    ------
+    ValueError
+        A job that OpenQuake refuses.
+    """
+    from openquake.commonlib import logs
+    from openquake.engine import engine
+    from openquake.server import dbserver
+
+    # What ``oq engine`` does first: OpenQuake's database, local or behind its server.
+    if os.environ.get("OQ_DATABASE", config.dbserver.host) != "127.0.0.1":
+        dbserver.ensure_on()
+    elif not Path(config.dbserver.file).expanduser().exists():
+        logs.dbcmd("upgrade_db")
+    try:
+        jobs = engine.create_jobs([str(job_ini)])
+        engine.run_jobs(jobs)
+    except InvalidFile as exc:
+        raise ValueError(f"OpenQuake refuses the job: {exc}") from exc
+    return read(jobs[-1].calc_id)
+
+
+def _status(dstore: Any) -> str | None:
+    """What OpenQuake's database says of a calculation, None where it does not know it."""
+    from openquake.commonlib import logs
+
+    try:
+        job = logs.dbcmd("get_job", int(dstore.calc_id))
+    except Exception:  # no database, or none that answers
+        return None
+    here = job is not None and Path(job.ds_calc_dir).name == Path(dstore.filename).stem
+    return str(job.status) if here else None
+
+
+def models_of(dstore: Any) -> dict[str, ModelCard]:
+    """The models whose waveforms stand behind fields of a calculation, by the name of their card.
+
+    Where several models have one name the second is "NAME-2".
+    """
+    found: dict[str, ModelCard] = {}
+    for gsim in gsims_of(dstore):
+        if has_waveforms(gsim) and gsim.card not in found.values():
+            same = sum(card.name == gsim.card.name for card in found.values())
+            found[gsim.card.name + (f"-{same + 1}" if same else "")] = gsim.card
+    return found
+
+
+class Calculation:
+    """The events and sites of a calculation behind whose fields there are waveforms of one model.
+
+    Parameters
+    ----------
+    dstore : OpenQuake's datastore of an event-based or scenario calculation
+    sites, events, realizations : ids to keep; by default all
+    minimum : {measure of the job: least value}; a record must reach them all
+    model : card of the model of the branches to keep, see :func:`models_of`; by default that of
+        all branches
+
+    Raises
+    ------
+    ValueError
+        A calculation that did not finish, no fields from waveforms in it, nothing left by the
+        filters, or branches with different models where none is chosen.
+    """
+
+    def __init__(
+        self,
+        dstore: Any,
+        *,
+        sites: Iterable[int] | None = None,
+        events: Iterable[int] | None = None,
+        realizations: Iterable[int] | None = None,
+        minimum: Mapping[str, float] | None = None,
+        model: ModelCard | None = None,
+    ) -> None:
+        if "gmf_data/eid" not in dstore.hdf5 and dstore.parent:
+            dstore = dstore.parent
+        self.dstore = dstore
+        self.oq = dstore["oqparam"]
+        self._name = f"calculation {dstore.calc_id}"
+        self._refuse()
+        self.imts = tuple(self.oq.imtls)
+        self._ruptures = dstore["ruptures"][:]
+        gsims, gsim_of_row = self._branches(eid := dstore["gmf_data/eid"][:])
+        sid = dstore["gmf_data/sid"][:]
+        keep = gsim_of_row >= 0
+        rlz = dstore["events"]["rlz_id"][eid]
+        for column, ids in ((sid, sites), (eid, events), (rlz, realizations)):
+            if ids is not None:
+                keep &= np.isin(column, list(ids))
+        for imt, least in (minimum or {}).items():
+            if imt not in self.imts:
+                raise ValueError(
+                    f"minimum of {imt}: not a measure of the job; it has {', '.join(self.imts)}"
+                )
+            keep &= dstore[f"gmf_data/{imt}"][:] >= least
+        if model is not None:
+            keep &= np.isin(gsim_of_row, [i for i, g in enumerate(gsims) if g.card == model])
+        rows = np.flatnonzero(keep)
+        if not len(rows):
+            raise NothingLeftError(
+                f"{self._name}: no record is left by the filters; of {len(eid)} stored, "
+                f"{(gsim_of_row >= 0).sum()} are measures of waveforms"
+            )
+        rows = rows[np.lexsort((sid[rows], eid[rows]))]
+        self.eid, self.sid, self.rlz = eid[rows], sid[rows], rlz[rows]
+        self._gsim = gsim_of_row[rows]
+        self._gsims = gsims
+        used = [gsims[i] for i in np.unique(self._gsim)]
+        if any(g.card != used[0].card for g in used):
+            raise ValueError(
+                f"{self._name}: its branches draw with different models "
+                f"({', '.join(sorted({g.model for g in used}))}); a catalogue holds one: choose a "
+                "model"
+            )
+        self.model = load_model(used[0].model, used[0].device)
+        self.component = component_of(self.oq, len(self.model.card.components))
+        self._values = {imt: dstore[f"gmf_data/{imt}"][:][rows] for imt in self.imts}
+        self._sites = dstore["sitecol"].complete
+        self._makers = releases.makers_of(
+            self.oq, logic_trees(dstore)[0].init(), self._ruptures, self._sites
+        )
+
+    def __len__(self) -> int:
+        """Number of records: pairs of event and site."""
+        return len(self.eid)
+
+    def _refuse(self) -> None:
+        # What OpenQuake writes when all fields are there, but for very many.
+        if "avg_gmf" not in self.dstore:
+            status = _status(self.dstore)
+            if status not in (None, "complete", "shared"):
+                raise ValueError(
+                    f"{self._name} did not finish (OpenQuake's status: {status}): wait where it "
+                    "still runs, else run the job again"
+                )
+        if "gmf_data/eid" not in self.dstore.hdf5 or "ruptures" not in self.dstore:
+            raise ValueError(
+                f"{self._name} ({self.oq.calculation_mode}) holds no ruptures with ground-motion "
+                "fields: run an event_based or scenario job with ground_motion_fields = true"
+            )
+        if not len(self.dstore["gmf_data/eid"]):
+            raise ValueError(
+                f"{self._name} holds no ground-motion fields: it did not finish, or all are below "
+                "minimum_intensity"
+            )
+        if releases.conditioned(self.dstore):
+            raise ValueError(
+                f"{self._name}: its fields are conditioned on station data; no waveforms stand "
+                "behind them"
+            )
+        truncation = releases.truncation_of(self.oq)
+        if max(truncation.values()) <= releases.NO_SIGMA:
+            raise ValueError(
+                f"{self._name}: its fields are medians ({' = '.join(truncation)} = 0); no "
+                "waveforms stand behind them"
+            )
+
+    def _branches(self, eid: NDArray[Any]) -> tuple[list[Any], NDArray[np.int64]]:
+        """The generative GSIMs, and of each stored row the index of its own, or -1."""
+        if len(trees := logic_trees(self.dstore)) > 1:
+            raise ValueError("calculations of several hazard models are not supported")
+        gsims: list[Any] = []
+        by_group: dict[tuple[int, int], int] = {}
+        for trt_smr, branches in trees[0].init().get_rlzs_by_gsim_dic().items():
+            for gsim, rlzs in branches.items():
+                if has_waveforms(gsim):
+                    by_group |= {(int(trt_smr), int(r)): len(gsims) for r in rlzs}
+                    gsims.append(gsim)
+        if not gsims:
+            raise ValueError(
+                f"{self._name}: no branch with GenerativeWaveformGMM whose fields are waveforms"
+            )
+        events = self.dstore["events"][:]
+        group = self._ruptures["trt_smr"][self._rupture_of(events["id"])]
+        code = np.array(
+            [
+                by_group.get((int(g), int(r)), -1)
+                for g, r in zip(group, events["rlz_id"], strict=True)
+            ]
+        )
+        return gsims, code[eid]
+
+    def _rupture_of(self, eid: NDArray[Any]) -> NDArray[np.int64]:
+        """Row of the rupture table of each event: a rupture's events follow each other."""
+        return np.searchsorted(self._ruptures["e0"], eid, side="right") - 1
+
+    def block(self, start: int, stop: int) -> Block:
+        """The records start .. stop - 1, by event and site, with the stored measures."""
+        part = slice(start, stop)
+        eid, sid, gsim = self.eid[part], self.sid[part], self._gsim[part]
+        noise = Noise(ses_seed(self.oq), eid, sid, 0)
+        rupture = self._rupture_of(eid)
+        unique, first = np.unique(rupture, return_index=True)
+        bounds = [*first, len(eid)]
+        columns = {name: np.empty(len(eid)) for name in self.model.card.condition_names}
+        for i, proxy in enumerate(releases.proxies_of(self.dstore, self._ruptures[unique])):
+            maker = self._makers[int(proxy["trt_smr"])]
+            rows = np.arange(bounds[i], bounds[i + 1])
+            sites = self._sites.filtered(np.unique(sid[rows]))
+            ctx = releases.context_of(maker, proxy.to_ebr(maker.trt).rupture, sites)
+            order = np.argsort(ctx.sids)
+            at = order[np.searchsorted(ctx.sids, sid[rows], sorter=order)]
+            for g in np.unique(gsim[rows]):
+                of_branch = gsim[rows] == g
+                mine = rows[of_branch]
+                found = scenarios_of(self._gsims[g], ctx, at[of_branch], noise.take(mine))
+                for name in columns:
+                    columns[name][mine] = found[name]
+        return Block(
+            Scenarios(**columns),
+            noise,
+            {
+                "rlz": self.rlz[part].astype(np.int32),
+                "rup_id": self._ruptures["id"][rupture],
+                "lon": self._sites.lons[sid],
+                "lat": self._sites.lats[sid],
+            },
+            {imt: values[part] for imt, values in self._values.items()},
+        )
+
+    def plan(self, store: str = "waveforms", further: Iterable[str] = ()) -> Plan:
+        """What a catalogue of all records holds; ``further`` measures beside those of the job."""
+        for imt in (imts := tuple(dict.fromkeys([*self.imts, *further]))):
+            parse_imt(imt)
+        return Plan(
+            self.model,
+            len(self),
+            self.block,
+            ses_seed(self.oq),
+            imts,
+            store,
+            _EXTRA,
+            {
+                "calculation_id": str(self.dstore.calc_id),
+                "calculation": self.oq.description,
+                "calculation_mode": self.oq.calculation_mode,
+                "checksum": str(self.dstore["/"].attrs.get("checksum32", "")),
+            },
+            self.component,
+        )
+
+    def check(self) -> int:
+        """Draw a few records, spread over all, and compare them with the stored fields.
+
+        Some of each rupture group and branch are among them, for what tells them apart is
+        OpenQuake's order of events.
+
+        Returns
+        -------
+        The number of records that were compared.
+
+        Raises
+        ------
+        CatalogueError
+            Some differ.
+        """
+        rows = self._sample()
+        different: list[str] = []
+        for i in rows:
+            block = self.block(int(i), int(i) + 1)
+            for _, drawn in self.model.batches(block.scenarios, block.noise):
+                values = self.measured(drawn, self.imts)[0]
+            stored = np.array([float(np.asarray(block.measures[imt])[0]) for imt in self.imts])
+            wrong = ~(np.abs(values - stored) <= TOLERANCE * np.abs(stored))
+            if wrong.any():
+                m = int(np.argmax(wrong))
+                different.append(
+                    f"event {self.eid[i]}, site {self.sid[i]}: {self.imts[m]} of the waveform "
+                    f"drawn again {values[m]:.6g}, stored {stored[m]:.6g}"
+                )
+        if different:
+            raise CatalogueError(
+                f"{self._name}: {len(different)} of {len(rows)} records that were compared with "
+                f"the stored fields differ ({different[0]}). Another version of the model, of "
+                "gwm_hazard or of OpenQuake made the fields, or a fault in one of them; nothing "
+                "is written. If running the job again does not help, report it"
+            )
+        return len(rows)
+
+    def _sample(self) -> NDArray[np.int64]:
+        """Rows to compare: spread over all, and the last of each rupture group and branch."""
+        group = self._ruptures["trt_smr"][self._rupture_of(self.eid)].astype(np.int64)
+        kinds = np.stack([group, self._gsim, self.rlz.astype(np.int64)])
+        reversed_first = np.unique(kinds[:, ::-1], axis=1, return_index=True)[1]
+        last = len(self) - 1 - reversed_first
+        if len(last) > CHECKED:  # thousands of realizations
+            last = last[np.linspace(0, len(last) - 1, CHECKED).astype(int)]
+        return np.union1d(np.linspace(0, len(self) - 1, CHECKED).astype(int), last)
+
+    def measured(
+        self, acceleration: NDArray[np.float32], imts: Iterable[str]
+    ) -> NDArray[np.float64]:
+        """Measures (n, n_imts) of waveforms in the component of the job's fields."""
+        return intensity_measures_array(acceleration, self.model.dt_s, imts, self.component)
+
+
+def write(
+    dstore: Any,
+    path: str | Path,
+    *,
+    store: str = "waveforms",
+    sites: Iterable[int] | None = None,
+    events: Iterable[int] | None = None,
+    realizations: Iterable[int] | None = None,
+    minimum: Mapping[str, float] | None = None,
+    further: Iterable[str] = (),
+    progress: Callable[[float], None] | None = None,
+) -> dict[Path, int]:
+    """Write the catalogue of a finished calculation; returns {file: number of records}.
+
+    Where the branches draw with several models there is a file for each, ``NAME_MODEL.h5``.
+
+    With ``store = "keys"`` nothing is drawn but what is checked, unless ``further`` measures are
+    asked for. A run that was stopped goes on where it was. See :class:`Calculation` for the
+    filters and the errors.
+    """
+    path = Path(path)
+    models: dict[str, ModelCard | None] = dict(models_of(dstore))
+    if len(models) < 2:
+        models = {"": None}
+    made: dict[Path, Calculation] = {}
+    for name, model in models.items():
+        suffix = f"_{name}" if name else ""
+        try:
+            made[path.with_name(f"{path.stem}{suffix}{path.suffix}")] = Calculation(
+                dstore,
+                sites=sites,
+                events=events,
+                realizations=realizations,
+                minimum=minimum,
+                model=model,
+            )
+        except NothingLeftError as exc:
+            nothing = exc
+    if not made:
+        raise nothing
+    total, done = sum(map(len, made.values())), 0
+    for calculation in made.values():
+        compared = calculation.check()
+        log.info("%d of %d records compared with the stored fields", compared, len(calculation))
+    for file, calculation in made.items():
+
+        def overall(share: float, start: int = done, part: int = len(calculation)) -> None:
+            if progress is not None:
+                progress((start + share * part) / total)
+
+        write_catalogue(file, calculation.plan(store, further), progress=overall)
+        done += len(calculation)
+    return {file: len(calculation) for file, calculation in made.items()}

@@ -1,0 +1,113 @@
+"""Which format a file has, by its content."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from importlib.metadata import entry_points
+from pathlib import Path
+
+#: Formats, and the module that reads each.
+FORMATS = {
+    "hdf5": "gwm_hazard.records.readers.hdf5",
+    "seisbench": "gwm_hazard.records.readers.seisbench",
+    "obspy": "gwm_hazard.records.readers.seismology",
+    "at2": "gwm_hazard.records.readers.at2",
+    "asdf": "gwm_hazard.records.readers.asdf",
+    "dyna": "gwm_hazard.records.readers.dyna",
+    "afad": "gwm_hazard.records.readers.afad",
+    "cosmos": "gwm_hazard.records.readers.cosmos",
+    "csmip": "gwm_hazard.records.readers.csmip",
+    "csv": "gwm_hazard.records.readers.text",
+}
+
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+_AT2 = re.compile(r"NPTS\s*=\s*\d|^\s*\d+\s+[\d.eE+-]+\s+NPTS", re.IGNORECASE | re.MULTILINE)
+#: First words of the text formats that obspy reads: K-NET, SLIST and TSPAIR, GSE, PDAS.
+_OBSPY_TEXT = ("Origin Time", "TIMESERIES", "WID1", "WID2", "XW01", "DATASET")
+_NUMBERS = re.compile(r"^[\s,;\d.eEdD+-]*\d[\s,;\d.eEdD+-]*$")
+
+
+def detect(path: Path) -> str:
+    """Name of the format in `FORMATS`; ValueError for what none of them is."""
+    if path.is_dir():
+        if any(path.glob("metadata*.csv")):
+            return "seisbench"
+        raise ValueError(
+            f"{path}: a folder without metadata.csv, so no SeisBench data set; give its files"
+        )
+    with path.open("rb") as file:
+        head = file.read(16384)
+    if not head.strip():
+        raise ValueError(f"{path}: the file is empty")
+    if head.startswith(_HDF5):
+        from gwm_hazard.records.readers.asdf import is_asdf
+
+        if is_asdf(path):
+            return "asdf"
+        beside = path.with_name(path.name.replace("waveforms", "metadata")).with_suffix(".csv")
+        return "seisbench" if beside != path.with_suffix(".csv") and beside.exists() else "hdf5"
+    if b"\0" in head:
+        return "obspy"
+    text = head.decode("latin-1")
+    lines = text.splitlines()
+    if (name := _header(text)) is not None:
+        return name
+    if _AT2.search("\n".join(lines[:10])):
+        return "at2"
+    if "trace_name" in lines[0].split(","):
+        return "seisbench"
+    # undefined values of the SAC header, when written as text
+    if text.lstrip().startswith(_OBSPY_TEXT) or "-12345.0" in lines[0]:
+        return "obspy"
+    # all but a header of one line, comments, and the last line, which may be cut
+    rows = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    if len(rows) > 1 and all(_NUMBERS.match(row) for row in rows[1 : max(2, len(rows) - 1)][:20]):
+        return "csv"
+    if obspy_format(path) is not None:
+        return "obspy"
+    raise ValueError(
+        f"{path}: no format that is known ({', '.join(FORMATS)}); if it is one of them, name it "
+        "with --format"
+    )
+
+
+def _header(text: str) -> str | None:
+    """Formats that the beginning of their header gives away."""
+    from gwm_hazard.records.readers import afad, cosmos, csmip, dyna
+
+    checks = {
+        "dyna": dyna.is_dyna,
+        "afad": afad.is_afad,
+        "cosmos": cosmos.is_cosmos,
+        "csmip": csmip.is_csmip,
+    }
+    return next((name for name, check in checks.items() if check(text)), None)
+
+
+def obspy_format(path: Path) -> str | None:
+    """obspy's name of the format; None for what it does not read.
+
+    As obspy finds it, but never PICKLE: obspy tells a pickle by loading it, and a pickle may run
+    any program.
+    """
+    for name, is_format in _obspy_checks():
+        try:
+            if is_format(str(path)):
+                return name
+        except Exception:  # obspy's checks raise whatever they meet
+            continue
+    return None
+
+
+@lru_cache(maxsize=1)
+def _obspy_checks() -> tuple[tuple[str, Callable[[str], bool]], ...]:
+    from obspy.core.util.base import ENTRY_POINTS
+
+    checks: list[tuple[str, Callable[[str], bool]]] = []
+    for name in ENTRY_POINTS["waveform"]:
+        group = entry_points(group=f"obspy.plugin.waveform.{name}", name="isFormat")
+        if name != "PICKLE":
+            checks.extend((name, entry.load()) for entry in group)
+    return tuple(checks)

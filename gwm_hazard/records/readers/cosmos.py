@@ -1,0 +1,168 @@
+"""COSMOS strong-motion format 1.20 (COSMOS 2001): volumes 1 and 2, one or several channels a file.
+
+Text header, integer and real headers by number, comments, then acceleration; velocity and
+displacement that follow in volume 2 are passed over. Units stand with the samples; counts (volume
+0) are refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gwm_hazard.records.read import Failure, Options, Source, Value
+from gwm_hazard.records.readers.channels import (
+    Channel,
+    columns_and_width,
+    fixed_width,
+    known,
+    lines_of,
+    scan_channels,
+)
+from gwm_hazard.records.traces import Trace, unit_factor
+
+#: Table 2 of the format: codes of units of acceleration.
+UNITS = {2: "g", 4: "cm/s2", 10: "gal", 11: "mg"}
+
+#: Table 5 in part: codes of directions that are no azimuths.
+_VERTICAL = {400: "UP", 401: "DOWN", 402: "VERT"}
+_OTHER = {500: "R", 501: "T", 700: "H1", 701: "H2"}
+
+_FIRST = re.compile(r"\(Format v\s*0?1\.[12]\d* with\s+(\d+) text lines\)", re.IGNORECASE)
+_BLOCK = re.compile(r"^\s*(\d+)\s+(.*)$")
+_CODE = re.compile(r"Code:\s*(\w+)\s*-\s*(\w+)")
+
+
+def scan(paths: Sequence[Path], options: Options) -> list[Source | Failure]:
+    """One source a record: the channels of a station, in one file or several."""
+    return scan_channels(read, paths, options)
+
+
+def is_cosmos(head: str) -> bool:
+    """Whether a text begins as such a file."""
+    return bool(_FIRST.search(head[:300]))
+
+
+def read(path: Path, options: Options) -> list[Channel]:
+    """All channels of acceleration in a file, in m/s2."""
+    lines = lines_of(path)
+    begins = [i for i, line in enumerate(lines) if _FIRST.search(line)]
+    if not begins:
+        raise ValueError(f"{path}: no header of COSMOS format 1.20")
+    return [
+        _channel(path, lines[a:b], a, options)
+        for a, b in zip(begins, [*begins[1:], len(lines)], strict=True)
+    ]
+
+
+class _Cursor:
+    """Walks through the blocks of a channel."""
+
+    def __init__(self, path: Path, lines: Sequence[str], offset: int) -> None:
+        self.path, self.lines, self.offset, self.at = path, lines, offset, 0
+
+    @property
+    def where(self) -> str:
+        return f"{self.path}:{self.offset + self.at + 1}"
+
+    def title(self, what: str) -> tuple[int, str]:
+        """The line that announces a block: its number of values and the rest."""
+        line = self.lines[self.at] if self.at < len(self.lines) else ""
+        match = _BLOCK.match(line)
+        if match is None or what not in line.lower():
+            raise ValueError(f"{self.where}: expected a block of {what!r}, found {line[:40]!r}")
+        return int(match[1]), match[2]
+
+    def values(self, what: str) -> tuple[NDArray[np.float64], str]:
+        """Numbers of a block, and the line that announced it."""
+        count, rest = self.title(what)
+        where, body = self.where, self.lines[self.at + 1 :]
+        form = rest[rest.lower().find("format") :]
+        values = fixed_width(body, form, count, where)
+        columns, _ = columns_and_width(form, where)
+        self.at += 1 + -(-count // columns)
+        return values, rest
+
+
+def _channel(path: Path, lines: Sequence[str], offset: int, options: Options) -> Channel:
+    cursor = _Cursor(path, lines, offset)
+    match = _FIRST.search(lines[0])
+    cursor.at = int(match[1]) if match else 0
+    text = lines[: cursor.at]
+    integers, _ = cursor.values("integer-header")
+    reals, _ = cursor.values("real-header")
+    if integers.size < 100 or reals.size < 65:
+        raise ValueError(f"{path}: {integers.size} integers and {reals.size} reals in the header: "
+                         "at least 100 and 65 are needed")  # fmt: skip
+    comments, _ = cursor.title("comment")
+    cursor.at += 1 + comments
+    samples, told = cursor.values("pts")
+    if "accel" not in told.lower() or int(integers[1]) not in (1, -999):
+        raise ValueError(f"{cursor.where}: {told.strip()[:40]!r} is no acceleration")
+    code = int(integers[2])
+    stated = re.search(r"\(\s*0?(\d+)\s*\)", told)  # units=cm/sec2 (04)
+    if stated and int(stated[1]) != code:
+        raise ValueError(f"{path}: unit {code} in the header, {stated[1]} with the samples")
+    if code not in UNITS:
+        raise ValueError(f"{path}: unit {code} is none of acceleration ({UNITS}); counts of volume "
+                         "0 are not read, give volume 1 or 2")  # fmt: skip
+    dt = reals[61] / 1000.0
+    if not dt > 0:
+        raise ValueError(f"{path}: sampling interval = {reals[61]:g} ms: must be > 0")
+    name, vertical = _direction(int(integers[53]))
+    metadata, key = _metadata(text, integers, reals, path)
+    data = samples * unit_factor(UNITS[code])
+    if name == "DOWN":
+        data, name = -data, "UP"
+    trace = Trace(name, vertical, data, dt, _start(integers, reals))
+    return Channel(key, trace, metadata)
+
+
+def _direction(code: int) -> tuple[str, bool]:
+    if code in _VERTICAL:
+        return _VERTICAL[code], True
+    if code in _OTHER:
+        return _OTHER[code], False
+    if 0 <= code <= 360:
+        return f"{code % 360:03d}", False
+    raise ValueError(f"direction {code} of a channel is not known")
+
+
+def _metadata(
+    text: Sequence[str], integers: NDArray[np.float64], reals: NDArray[np.float64], path: Path
+) -> tuple[dict[str, Value], tuple[str, ...]]:
+    code = _CODE.search(" ".join(text))
+    names = ("station_lat", "station_lon", "station_elevation_m", "vs30")
+    told: dict[str, str | float | None] = dict(zip(names, map(float, reals[:4]), strict=True))
+    told |= {"event_lat": float(reals[8]), "event_lon": float(reals[9])}
+    told |= {"hypo_depth": float(reals[10])}
+    # moment, surface-wave, local, other magnitude
+    for value, kind in zip(reals[11:15], ("Mw", "Ms", "ML", ""), strict=True):
+        if value > 0:
+            told |= {"mag": float(value), "mag_type": kind}
+            break
+    told["network"], told["station"] = (code[1], code[2]) if code else ("", path.stem)
+    told["station_name"] = text[4][40:].strip() if len(text) > 4 else ""
+    stage = {1: "volume 1, uncorrected", 2: "volume 2, corrected"}.get(int(integers[0]), "")
+    if reals[53] > 0:
+        stage += f", high-pass {reals[53]:g} Hz"
+    told["processing"] = f"COSMOS {stage}" if stage else ""
+    metadata = known(told)
+    begin = "".join(f"{max(0, int(integers[k])):02d}" for k in (39, 41, 42, 43, 44))
+    return metadata, (str(told["network"]), str(told["station"]), begin, f"V{int(integers[0])}")
+
+
+def _start(integers: NDArray[np.float64], reals: NDArray[np.float64]) -> float:
+    from obspy import UTCDateTime
+
+    year, month, day, hour, minute = (int(integers[k]) for k in (39, 41, 42, 43, 44))
+    if min(year, month, day, hour, minute) < 0 or reals[29] < 0:
+        return 0.0
+    try:
+        return float(UTCDateTime(year, month, day, hour, minute)) + float(reals[29])
+    except ValueError:
+        raise ValueError(f"{year}-{month}-{day} {hour}:{minute} is no time") from None

@@ -1,0 +1,372 @@
+"""The training file: waveforms cut at the P onset and their conditions, as SeisBench lays them out.
+
+A folder with ``metadata.csv`` (a row a record, columns named as SeisBench's) and
+``waveforms.hdf5`` (``data/bucketN`` of (record, component, sample) float32 in m/s2), which
+``seisbench.data.WaveformDataset(folder, component_order="RTZ")`` opens. `TrainingSet` reads it
+under our names, `TrainingSetWriter` writes it in constant memory and can go on after a kill.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import h5py
+import numpy as np
+import pandas as pd
+from filelock import FileLock, Timeout
+from numpy.typing import ArrayLike, NDArray
+
+from gwm_hazard.files.provenance import replacing, software_versions
+from gwm_hazard.files.seisbench_columns import from_seisbench, to_seisbench
+
+FORMAT = "gwm_hazard training set"
+VERSION = 1
+
+SPLITS = ("train", "dev", "test")
+
+#: Records of a bucket: what waits in memory, and what an interrupted run loses at most.
+BUCKET = 256
+
+_TEXT = ("trace_name", "source_id", "station_code", "station_network_code", "station_location_code",
+         "trace_name_original")  # fmt: skip
+
+
+#: Columns that say where and how a record lies, for SeisBench.
+_LAYOUT = ("trace_name", "trace_component_order", "trace_sampling_rate_hz")
+
+
+def split_by_event(
+    event_id: ArrayLike, shares: Sequence[float] = (0.8, 0.1, 0.1), seed: int = 0
+) -> NDArray[np.str_]:
+    """ "train", "dev" or "test" for each event: shape of ``event_id``.
+
+    A hash of the seed and the event alone decides, so that all records of an event fall together
+    and further events move none. The shares are therefore met on average over many events.
+
+    Raises ValueError for shares that are not three, negative, or do not add up to 1.
+    """
+    if len(shares) != 3 or min(shares) < 0 or abs(sum(shares) - 1) > 1e-9:
+        raise ValueError(
+            f"shares = {tuple(shares)}: give three (train, dev, test) that add up to 1"
+        )
+    ids = np.asarray(event_id)
+    names, inverse = np.unique(ids.astype(str), return_inverse=True)
+    bounds = np.cumsum(shares)[:2]
+    chosen = [SPLITS[int(np.searchsorted(bounds, _uniform(name, seed), "right"))] for name in names]
+    return np.array(chosen, dtype="U5")[inverse].reshape(ids.shape)
+
+
+def _uniform(name: str, seed: int) -> float:
+    digest = hashlib.blake2b(f"{seed}:{name}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") / 2**64
+
+
+class TrainingSet:
+    """A training file, read lazily: the table in memory, waveforms from the disk when asked for.
+
+    It travels to other processes by pickle or fork; each opens the file for itself.
+
+    Attributes
+    ----------
+    table : a row a record under our names: ``record_id``, ``event_id``, ``split``, ``mag``,
+        ``rhypo`` and ``hypo_depth`` (km), ``vs30`` (m/s), ``azimuthal_gap`` (deg), ``p_sample`` ...
+    components : "RTZ" as a tuple; R radial, T transverse, Z up
+    dt_s : time step, s
+    npts : samples of each record
+    attributes : provenance, as text
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        path = self.folder / "waveforms.hdf5"
+        for each in (path, self.folder / "metadata.csv"):
+            if not each.is_file():
+                raise OSError(f"{each}: not there; give the folder that `data prepare` or "
+                              "`data simulate` wrote")  # fmt: skip
+        try:
+            with h5py.File(path, "r") as file:
+                self.attributes = {str(k): str(v) for k, v in file.attrs.items()}
+                self._check_format(path)
+                layout = {k: v[()] for k, v in file["data_format"].items()}
+                sizes = {int(k.removeprefix("bucket")): v.shape for k, v in file["data"].items()}
+        except (OSError, KeyError) as exc:
+            raise ValueError(f"{path}: not a readable training file ({exc})") from exc
+        self.components = tuple(layout["component_order"].decode())
+        self.dt_s = 1.0 / float(layout["sampling_rate"])
+        self.npts = int(self.attributes["npts"])
+        self._sizes = [sizes[i] for i in range(len(sizes))]
+        if any(shape[1:] != (len(self.components), self.npts) for shape in self._sizes):
+            raise ValueError(f"{path}: buckets of other shapes than "
+                             f"({len(self.components)}, {self.npts}): it is damaged")  # fmt: skip
+        self._starts = np.cumsum([0] + [shape[0] for shape in self._sizes])
+        self._opened: tuple[int, h5py.File] | None = None
+
+    @classmethod
+    def open(cls, folder: str | Path) -> TrainingSet:
+        """Open the folder; ValueError or OSError for what is no training file."""
+        return cls(folder)
+
+    def _check_format(self, path: Path) -> None:
+        if self.attributes.get("format") != FORMAT:
+            raise ValueError(f"{path}: not a training file of this package; make one of a "
+                             "SeisBench data set with `gwm-hazard data prepare`")  # fmt: skip
+        if int(self.attributes.get("format_version", 0)) > VERSION:
+            raise ValueError(f"{path}: format version {self.attributes['format_version']}, this "
+                             f"package reads up to {VERSION}: update it")  # fmt: skip
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """The table under our names; ValueError where it does not fit the waveforms."""
+        path = self.folder / "metadata.csv"
+        table = _read_table(path)
+        if len(table) != len(self):
+            raise ValueError(f"{path}: {len(table)} rows, but waveforms.hdf5 holds {len(self)}")
+        return table.drop(columns=list(_LAYOUT)).rename(columns=from_seisbench(table.columns))
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    def rows(self, split: str) -> NDArray[np.int64]:
+        """Row numbers of a split, "train", "dev" or "test"."""
+        if split not in SPLITS:
+            raise ValueError(f"split = {split!r}: give one of {', '.join(SPLITS)}")
+        return np.flatnonzero((self.table["split"] == split).to_numpy())
+
+    def waveforms(self, rows: ArrayLike) -> NDArray[np.float32]:
+        """Acceleration of some rows, in their order: (n, n_components, npts) float32, m/s2.
+
+        Raises IndexError for rows that are not there.
+        """
+        wanted = np.atleast_1d(np.asarray(rows, dtype=np.int64))
+        if wanted.size and not 0 <= wanted.min() <= wanted.max() < len(self):
+            raise IndexError(f"rows {wanted.min()} to {wanted.max()}: the set has {len(self)}")
+        out = np.empty((wanted.size, len(self.components), self.npts), dtype=np.float32)
+        buckets = np.searchsorted(self._starts, wanted, "right") - 1
+        data = self._file["data"]
+        for bucket in np.unique(buckets):
+            dataset = data[f"bucket{bucket}"]
+            for place in np.flatnonzero(buckets == bucket):
+                dataset.read_direct(out, np.s_[wanted[place] - self._starts[bucket]], np.s_[place])
+        return out
+
+    @property
+    def _file(self) -> h5py.File:
+        # HDF5 handles must not be used after a fork
+        if self._opened is None or self._opened[0] != os.getpid():
+            self._opened = os.getpid(), h5py.File(self.folder / "waveforms.hdf5", "r")
+        return self._opened[1]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_opened": None}
+
+
+class TrainingSetWriter:
+    """Writes a training file part by part; it appears under its name when it is whole.
+
+    Until then each bucket of `BUCKET` records lies as a file of its own in ``FOLDER.partial``, so
+    that a run that was killed loses at most one bucket: with ``resume`` the writer goes on behind
+    the records of `table`. `path` is that folder, where files that belong to the set may be put.
+
+    Parameters
+    ----------
+    folder : to write; must not exist
+    components : of the waveforms, one letter each, "RTZ"
+    dt_s, npts : time step, s, and samples of each record
+    attributes : provenance for the file, JSON values; with ``resume`` they must be the same as
+        those of the interrupted run
+    resume : go on where an interrupted run stopped; else its parts are deleted
+
+    Raises
+    ------
+    ValueError : the folder exists; an interrupted run of other settings is to be resumed
+    OSError : another process writes the same folder
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        components: Sequence[str] = "RTZ",
+        dt_s: float = 0.01,
+        npts: int = 4096,
+        attributes: Mapping[str, Any] | None = None,
+        resume: bool = False,
+    ) -> None:
+        self.folder = Path(folder)
+        self.components, self.dt_s, self.npts = tuple(components), float(dt_s), int(npts)
+        self.path = self.folder.with_name(self.folder.name + ".partial")
+        if self.folder.exists():
+            raise ValueError(f"{self.folder}: exists already; give another name or remove it")
+        self._settings = {
+            "components": list(self.components), "dt_s": self.dt_s, "npts": self.npts,
+            "attributes": json.loads(json.dumps(dict(attributes or {}))),
+        }  # fmt: skip
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = FileLock(self.path.with_name(self.path.name + ".lock"), timeout=0)
+        try:
+            self._lock.acquire()
+        except Timeout:
+            raise OSError(f"{self.folder}: another process is writing it") from None
+        try:
+            self._begin(resume)
+        except BaseException:
+            self._unlock()
+            raise
+
+    def _begin(self, resume: bool) -> None:
+        settings = self.path / "settings.json"
+        if self.path.exists() and not (resume and settings.is_file()):
+            shutil.rmtree(self.path)
+        if not self.path.exists():
+            self.path.mkdir()
+            with replacing(settings) as temporary:
+                temporary.write_text(json.dumps(self._settings, indent=1))
+        elif (before := json.loads(settings.read_text())) != self._settings:
+            changed = _difference(before, self._settings)
+            raise ValueError(
+                f"{self.path}: left by a run with other settings ({changed}); repeat those, or "
+                "start anew without resuming"
+            )
+        self._parts: list[pd.DataFrame] = []
+        while self._part(len(self._parts), "csv").is_file():
+            self._parts.append(_read_table(self._part(len(self._parts), "csv")))
+        self._waiting: list[NDArray[np.float32]] = []
+        self._rows: list[pd.DataFrame] = []
+        self._late = pd.DataFrame()
+
+    def _part(self, number: int, suffix: str) -> Path:
+        return self.path / f"part-{number:06d}.{suffix}"
+
+    def __len__(self) -> int:
+        return sum(map(len, self._parts)) + sum(map(len, self._rows))
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The records so far, under our names; right after a resume, those that are safe."""
+        parts = [p.rename(columns=from_seisbench(p.columns)) for p in self._parts]
+        together = [*parts, *self._rows]
+        return pd.concat(together, ignore_index=True) if together else pd.DataFrame()
+
+    def append(self, acceleration: NDArray[np.floating], table: pd.DataFrame) -> None:
+        """Add records: (n, n_components, npts) in m/s2, and their rows under our names.
+
+        Raises ValueError for another shape, values that are not finite, a table of another
+        length, or without the columns record_id, event_id and split.
+        """
+        shape = (len(table), len(self.components), self.npts)
+        if acceleration.shape != shape:
+            raise ValueError(f"acceleration has shape {acceleration.shape}: must be {shape}, as "
+                             "the table has rows, the set components and samples")  # fmt: skip
+        missing = {"record_id", "event_id", "split"} - set(table.columns)
+        if missing:
+            raise ValueError(f"the table has no column {', '.join(sorted(missing))}")
+        wrong = set(table["split"]) - set(SPLITS)
+        if wrong:
+            raise ValueError(f"split = {wrong.pop()!r}: give one of {', '.join(SPLITS)}")
+        if not np.isfinite(acceleration).all():
+            raise ValueError("acceleration holds NaN or infinite values")
+        self._waiting.append(np.array(acceleration, dtype=np.float32))
+        self._rows.append(table.reset_index(drop=True))
+        if sum(map(len, self._rows)) >= BUCKET:
+            self._flush()
+
+    def complete(self, columns: pd.DataFrame) -> None:
+        """Columns under our names that are known only at the end, a row a record of `table`.
+
+        They replace those of the same name. Raises ValueError for another number of rows.
+        """
+        if len(columns) != len(self):
+            raise ValueError(f"{len(columns)} rows for {len(self)} records")
+        self._late = columns.rename(columns=to_seisbench(columns.columns)).reset_index(drop=True)
+
+    def _flush(self) -> None:
+        """Bring what waits to the disk: samples first, the table says that they are whole."""
+        if not self._rows:
+            return
+        number = len(self._parts)
+        block, rows = np.concatenate(self._waiting), pd.concat(self._rows, ignore_index=True)
+        rows = rows.rename(columns=to_seisbench(rows.columns))
+        with replacing(self._part(number, "npy")) as temporary, temporary.open("wb") as file:
+            np.save(file, block)
+        with replacing(self._part(number, "csv")) as temporary:
+            rows.to_csv(temporary, index=False)
+        self._parts.append(_read_table(self._part(number, "csv")))
+        self._waiting, self._rows = [], []
+
+    def __enter__(self) -> TrainingSetWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        try:
+            self._flush()
+            if kind is None:
+                self._finish()
+        finally:
+            self._unlock()
+
+    def _finish(self) -> None:
+        """Put the parts together and move the folder into place."""
+        if not self._parts:
+            raise ValueError(f"{self.folder}: no records, nothing is written")
+        path = self.path / "waveforms.hdf5"
+        order = "".join(self.components)
+        with h5py.File(path, "w") as file:
+            file.attrs.update(
+                {"format": FORMAT, "format_version": str(VERSION), "npts": str(self.npts)}
+            )
+            file.attrs["software"] = json.dumps(software_versions())
+            for key, value in self._settings["attributes"].items():
+                file.attrs[key] = value if isinstance(value, str) else json.dumps(value)
+            file["data_format/dimension_order"] = "CW"
+            file["data_format/component_order"] = order
+            file["data_format/sampling_rate"] = 1.0 / self.dt_s
+            file["data_format/measurement"] = "acceleration"
+            file["data_format/unit"] = "mps2"
+            for number in range(len(self._parts)):
+                file[f"data/bucket{number}"] = np.load(self._part(number, "npy"))
+        tables = []
+        for number, part in enumerate(self._parts):
+            traces = [f"bucket{number}${i},:{len(order)},:{self.npts}" for i in range(len(part))]
+            front = pd.DataFrame({"trace_name": traces, "trace_component_order": order,
+                                  "trace_sampling_rate_hz": 1.0 / self.dt_s})  # fmt: skip
+            tables.append(pd.concat([front, part], axis=1))
+        table = pd.concat(tables, ignore_index=True)
+        table["trace_npts"] = self.npts
+        table[list(self._late.columns)] = self._late
+        table.to_csv(self.path / "metadata.csv", index=False)
+        for number in range(len(self._parts)):
+            self._part(number, "npy").unlink()
+            self._part(number, "csv").unlink()
+        (self.path / "settings.json").unlink()
+        self.path.rename(self.folder)
+
+    def _unlock(self) -> None:
+        self._lock.release()
+        Path(self._lock.lock_file).unlink(missing_ok=True)
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    # codes stay text (event 0012, network NA)
+    return pd.read_csv(
+        path, dtype=dict.fromkeys(_TEXT, str), keep_default_na=False, na_values=[""],
+        low_memory=False,
+    )  # fmt: skip
+
+
+def _difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    flat = [{**x, **x["attributes"]} for x in (before, now)]
+    names = [k for k in {**flat[0], **flat[1]} if k != "attributes"]
+    return ", ".join(
+        f"{k} = {flat[0].get(k)!r} and now {flat[1].get(k)!r}"
+        for k in names
+        if flat[0].get(k) != flat[1].get(k)
+    )

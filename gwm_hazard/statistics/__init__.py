@@ -1,0 +1,1 @@
+"""Statistics that the benchmark and the calibration share."""

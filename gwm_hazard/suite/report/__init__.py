@@ -1,5 +1,0 @@
-"""The page of a study: one HTML file that holds its figures and its motions."""
-
-from gwm_hazard.suite.report.page import page
-
-__all__ = ["page"]
