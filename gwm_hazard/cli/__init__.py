@@ -41,8 +41,8 @@ KEPT = {
     "data simulate": "records drawn so far are kept beside the output (.partial); the same command "
     "with --resume goes on from there",
     "models fetch": "what has been downloaded is kept; the same command goes on from there",
-    "suite": "finished suites are kept in the output folder (parts); the same command goes on "
-    "from there",
+    "suite": "finished suites are kept in the output folder (suite.parts); the same command goes "
+    "on from there",
     "surface build": "finished estimates are kept beside the surface; the same command goes on "
     "from there",
     "train": "the last checkpoint is kept in the output folder; the same command goes on from "

@@ -243,7 +243,8 @@ def summary(study: Study) -> str:
         scatter = np.abs(m.sigma_error[np.isfinite(m.sigma_error)])
         lines.append(
             f"{t.kind}, {at}, {component_text(study.component)}: {len(suite)} of {len(pool)} "
-            f"candidates ({pool.draws:,} draws); median within {100 * np.abs(m.mean_error).max():.1f} %"
+            f"candidates ({pool.draws:,} draws); "
+            f"median within {100 * np.abs(m.mean_error).max():.1f} %"
             + (f", sigma within {100 * scatter.max():.1f} %" if len(scatter) else "")
         )
     if len(study.consistency):

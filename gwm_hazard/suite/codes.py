@@ -4,8 +4,9 @@
 direction (RotD100).
 
 ``ec8``: EN 1998-1:2004, 3.2.3.1, with the rules of 3.2.3.1.2 (4) for simulated accelerograms too
-(3.2.3.1.3). It speaks of single components and of no definition for pairs; RotD50, as in the
-hazard, stands for their mean. The second generation (EN 1998-1-1:2024) is not among them.
+(3.2.3.1.3). It speaks of single components and of no definition for pairs; the component of the
+hazard, RotD50 or the geometric mean, stands for their mean. The second generation (EN
+1998-1-1:2024) is not among them.
 
 The spectrum that a suite is held against is the one that is given to :func:`check`. Where that is
 the suite's own target, from the hazard calculation, it is neither the MCE_R spectrum of ASCE/SEI 7
