@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from gwm_hazard._version import __version__
 
 # Importing the package loads neither torch nor a model: names are resolved on first use.
 _EXPORTS = {

@@ -82,7 +82,7 @@ def test_wheel_holds_package_shim_and_tables(wheel: Path) -> None:
 
 
 def test_bundled_surface_is_in_the_wheel_and_fits_the_model(wheel: Path) -> None:
-    from gwm_hazard.distribution.build import bundled_surface
+    from gwm_hazard.distribution.find import bundled_surface
     from gwm_hazard.models.registry import load_model
 
     name = "gwm_hazard/surface/bundled/stochastic.h5"

@@ -14,9 +14,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from gwm_hazard.core.card import ModelCard, Range
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
-from gwm_hazard.models.base import ModelCard, Range, WaveformModel
+from gwm_hazard.models.base import WaveformModel
 
 GRAVITY_M_S2 = 9.80665
 PULSE_SAMPLES = 129

@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.stats import chi2, norm, poisson
 
-from gwm_hazard.files.provenance import replacing
+from gwm_hazard.files.atomic import replacing
 from gwm_hazard.intensity import parse_imt
 from gwm_hazard.openquake import event_catalogue as calculation
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM

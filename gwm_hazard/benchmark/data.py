@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from gwm_hazard.benchmark.kept import Drawn
 from gwm_hazard.benchmark.predictions import Prediction
 from gwm_hazard.records.flatfile import Observations
 from gwm_hazard.report.style import LINES, colour
@@ -46,21 +47,6 @@ class Settings:
     convergence: int = 1000
     resamples: int = 500
     least: int = 10
-
-
-class Drawn(NamedTuple):
-    """Waveforms drawn for some records: one each.
-
-    rows : (n,) into the observations
-    acceleration : (n, n_components, nt) float32 m/s2, horizontals first, zero after ``npts``
-    npts : (n,) samples of each
-    dt_s : time step, s
-    """
-
-    rows: NDArray[np.int64]
-    acceleration: NDArray[np.float32]
-    npts: NDArray[np.int64]
-    dt_s: float
 
 
 @dataclass
@@ -155,6 +141,6 @@ class BenchmarkData:
         One a record, for at most ``settings.waveforms`` of the records inside the model's range
         (those with observed waveforms first): the very draws behind ``prediction.draw``.
         """
-        from gwm_hazard.benchmark.draws import stored
+        from gwm_hazard.benchmark.kept import stored
 
         yield from stored(self.work, name, self.models[name].dt_s)

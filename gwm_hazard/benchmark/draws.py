@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,20 +18,24 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from gwm_hazard.benchmark.kept import kept_rows
 from gwm_hazard.benchmark.predictions import Prediction, keys
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
-from gwm_hazard.distribution.build import bundled_surface, cache_folder
-from gwm_hazard.distribution.ensemble import draw_ln_measures
+from gwm_hazard.distribution.file import read_surface
+from gwm_hazard.distribution.find import bundled_surface
 from gwm_hazard.distribution.mixing import uniform_points
-from gwm_hazard.distribution.surface import Surface, SurfaceError, fingerprint
-from gwm_hazard.files.provenance import replacing
+from gwm_hazard.distribution.surface import Surface, fingerprint
+from gwm_hazard.errors import SurfaceError
+from gwm_hazard.files.atomic import replacing
+from gwm_hazard.files.user_folders import cache_folder
 from gwm_hazard.intensity import intensity_measures_array
 from gwm_hazard.intensity.one_component import rotd50_phi
+from gwm_hazard.models.measuring import draw_ln_measures
 
 if TYPE_CHECKING:
-    from gwm_hazard.benchmark.data import Drawn
-    from gwm_hazard.models.base import ModelCard, WaveformModel
+    from gwm_hazard.core.card import ModelCard
+    from gwm_hazard.models.base import WaveformModel
     from gwm_hazard.records.flatfile import Observations
 
 #: Records of a chunk of draws, and of one of moments.
@@ -162,16 +166,6 @@ def _counted(
     return [f"{left} records outside the model's range are left out ({'; '.join(parts)})."]
 
 
-def kept_rows(observations: Observations, rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
-    """Of ``rows``, those whose drawn waveforms are kept: with observed waveforms first, then by a
-    hash of the event and station, so that more records move few of the others."""
-    order = keys(observations.table, 0)
-    first = observations.with_waveforms[rows]
-    rank = (order.event ^ (order.site.astype(np.uint64) << np.uint64(16)))[rows]
-    chosen = np.lexsort((rank, ~first))[:most]
-    return np.sort(rows[chosen])
-
-
 def _start(folder: Path, stamp: Mapping[str, Any]) -> None:
     """An empty folder, or one whose chunks were made from the same."""
     path = folder / "stamp.json"
@@ -233,18 +227,6 @@ def _draw(
     return out
 
 
-def stored(work: Path, name: str, dt_s: float) -> Iterator[Drawn]:
-    """The waveforms that :func:`predict` kept of a model, chunk by chunk, read lazily."""
-    from gwm_hazard.benchmark.data import Drawn
-
-    for path in sorted((work / "draws" / name).glob("chunk-*.npz")):
-        with np.load(path) as held:
-            rows, npts = held["kept"], held["npts"]
-        if len(rows):
-            waves = np.load(path.with_suffix(".npy"), mmap_mode="r")
-            yield Drawn(rows, np.asarray(waves), npts, dt_s)
-
-
 # -- moments ---------------------------------------------------------------------------------------
 
 _Moments = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
@@ -253,9 +235,9 @@ _Moments = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
 def find_surface(model: WaveformModel) -> Surface | None:
     """The surface of this very model that ships or stands in the user's cache; none is built."""
     if (path := bundled_surface(model)) is not None:
-        return Surface.load(path)
+        return read_surface(path)
     for path in sorted((cache_folder() / "surfaces").glob(f"{model.card.name}-*.h5")):
-        surface = Surface.load(path)
+        surface = read_surface(path)
         if surface.model == fingerprint(model.card):
             return surface
     return None

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gwm_hazard.core.noise import Noise
+from gwm_hazard.errors import InputError
 
 
 @dataclass
@@ -60,7 +61,7 @@ class Prediction:
     def column(self, imt: str) -> int:
         """Column of a measure; ValueError where the model does not give it."""
         if imt not in self.imts:
-            raise ValueError(f"{self.name} gives no {imt}: it gives {', '.join(self.imts)}")
+            raise InputError(f"{self.name} gives no {imt}: it gives {', '.join(self.imts)}")
         return self.imts.index(imt)
 
     def gives(self, imt: str) -> bool:

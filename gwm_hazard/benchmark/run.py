@@ -33,7 +33,9 @@ from gwm_hazard.benchmark.data import BenchmarkData, Settings
 from gwm_hazard.benchmark.predictions import Prediction, keys, sample
 from gwm_hazard.benchmark.section import Section, Skipped, load, save, stamp_of
 from gwm_hazard.benchmark.sections import SECTIONS
-from gwm_hazard.files.provenance import replacing, software_versions
+from gwm_hazard.errors import InputError
+from gwm_hazard.files.atomic import replacing
+from gwm_hazard.files.provenance import software_versions
 from gwm_hazard.intensity import canonical
 from gwm_hazard.models.base import WaveformModel
 from gwm_hazard.models.registry import load_model
@@ -142,7 +144,7 @@ def open_training_sets(
     for model, folder in given.items():
         places = [i for i, pair in enumerate(zip(models, names, strict=True)) if model in pair]
         if not places:
-            raise ValueError(
+            raise InputError(
                 f"training set of {model!r}: not among the models that are compared "
                 f"({', '.join(models)})"
             )
@@ -154,7 +156,7 @@ def open_training_sets(
 def sampled(observations: Observations, most: int, seed: int) -> Observations:
     """At most ``most`` records, the same for the same seed, whole events as far as they fit."""
     if most < 1:
-        raise ValueError(f"records = {most}: give at least 1")
+        raise InputError(f"records = {most}: give at least 1")
     rng = np.random.default_rng(seed)
     event = observations.event
     place = rng.permutation(event.max() + 1)[event]
@@ -243,7 +245,7 @@ def make_section(data: BenchmarkData, key: str, folder: Path, stamp: str) -> Sec
 def _sections(asked: Sequence[str]) -> tuple[str, ...]:
     for key in asked:
         if key not in SECTIONS:
-            raise ValueError(f"section {key!r}: give one of {', '.join(SECTIONS)}")
+            raise InputError(f"section {key!r}: give one of {', '.join(SECTIONS)}")
     return tuple(k for k in SECTIONS if k in asked) if asked else SECTIONS
 
 

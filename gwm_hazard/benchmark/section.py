@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from gwm_hazard.errors import InputError
 from gwm_hazard.report.style import DPI, FIGURE_FORMATS, RC
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Section:
     def __post_init__(self) -> None:
         unknown = set(self.captions) - set(self.figures) - set(self.tables)
         if unknown:
-            raise ValueError(f"section {self.key}: captions of nothing: {sorted(unknown)}")
+            raise InputError(f"section {self.key}: captions of nothing: {sorted(unknown)}")
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from gwm_hazard.calibration.observations import (
     split,
     thin,
 )
-from gwm_hazard.calibration.run import Calibration, Settings, calibrate, model_residuals
+from gwm_hazard.calibration.result import Calibration, Settings
+from gwm_hazard.calibration.run import calibrate, model_residuals
 
 __all__ = [
     "Calibration",

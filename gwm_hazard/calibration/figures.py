@@ -10,11 +10,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gwm_hazard.calibration.report import BINS, bins
-from gwm_hazard.files.provenance import replacing
+from gwm_hazard.files.atomic import replacing
 from gwm_hazard.records.figures import COLOURS
 
 if TYPE_CHECKING:
-    from gwm_hazard.calibration.run import Calibration, Residuals
+    from gwm_hazard.calibration.result import Calibration, Residuals
 
 _SHOWN = ("PGA", "SA(0.3)", "SA(1.0)", "RSD595")
 _LABELS = {"mag": "magnitude", "rrup": "rupture distance (km)", "vs30": "Vs30 (m/s)"}

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from gwm_hazard.errors import InputError
 from gwm_hazard.models.stochastic import StochasticParameters
 
 #: Where the normal prior of a fit stands.
@@ -51,7 +52,7 @@ def choose(names: Sequence[str] | None) -> tuple[Free, ...]:
     known = {f.name: f for f in FREE}
     for name in names or ():
         if name not in known:
-            raise ValueError(f"free parameter {name!r}: known are {', '.join(known)}")
+            raise InputError(f"free parameter {name!r}: known are {', '.join(known)}")
     return tuple(known[n] for n in known if names is None or n in names)
 
 
@@ -74,7 +75,7 @@ def prior(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Centre and precision (1 / variance; 0 for no prior) of the normal prior, each (p,)."""
     if kind not in PRIORS:
-        raise ValueError(f"prior = {kind!r}: give one of {', '.join(PRIORS)}")
+        raise InputError(f"prior = {kind!r}: give one of {', '.join(PRIORS)}")
     precision = np.array([f.sd**-2.0 for f in free])
     if kind == "published":
         published = replace(start, **{f.name: f.published for f in free})

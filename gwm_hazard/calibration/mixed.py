@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import brentq, minimize
 
+from gwm_hazard.errors import InputError
+
 Array = NDArray[np.float64]
 
 #: Half of the 95 % point of chi-squared with one degree of freedom.
@@ -91,7 +93,7 @@ class Groups:
     def site_terms(self, x: Array, s: Spread) -> Array:
         """phi_s2s^2 Zs' V^-1 x, the best linear predictor of the site terms, (n_sites, k)."""
         if self.site is None:
-            raise ValueError("the groups have no sites")
+            raise InputError("the groups have no sites")
         return s.phi_s2s**2 * _sum_by(self.site, self.solve(x, s), len(self.site_size))
 
     def ln_likelihood(self, r: Array, s: Spread) -> float:

@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from gwm_hazard.core.card import Range
+from gwm_hazard.errors import InputError
 from gwm_hazard.intensity import parse_imt
 from gwm_hazard.intensity.components import parse_component
-from gwm_hazard.models.base import Range
 
 #: Measures that are fitted, as far as the flatfiles have them.
 IMTS = (
@@ -57,7 +58,7 @@ class Selection:
 
     def __post_init__(self) -> None:
         if self.min_records < 1:
-            raise ValueError(f"min_records = {self.min_records}: must be at least 1")
+            raise InputError(f"min_records = {self.min_records}: must be at least 1")
 
 
 @dataclass(frozen=True)
@@ -158,13 +159,13 @@ def read_flatfiles(
     known = {name for path in files for name in (path.name, _stem(path))}
     for rule in components:
         if rule.file is not None and rule.file not in known:
-            raise ValueError(f"component rule for {rule.file!r}: no flatfile has that name")
+            raise InputError(f"component rule for {rule.file!r}: no flatfile has that name")
     read = [_read(path, imts) for path in files]
     names = [i for i in (imts or IMTS) if any(t[i].notna().any() for t in read)]
     if missing := [i for i in imts or () if i not in names]:
-        raise ValueError(f"no flatfile has values of {missing[0]}; leave it out of the measures")
+        raise InputError(f"no flatfile has values of {missing[0]}; leave it out of the measures")
     if not names:
-        raise ValueError(f"{files[0]}: none of the columns {', '.join(IMTS)} has values")
+        raise InputError(f"{files[0]}: none of the columns {', '.join(IMTS)} has values")
 
     table = pd.concat(read, ignore_index=True)
     order = ["event_id", *CONDITIONS, *names, "site_id", "file"]
@@ -179,7 +180,7 @@ def read_flatfiles(
     dropped = {reason: n for reason, n in dropped.items() if n}
     if table.empty:
         told = ", ".join(f"{n} {reason}" for reason, n in dropped.items())
-        raise ValueError(f"no record of {', '.join(p.name for p in files)} can be used: {told}")
+        raise InputError(f"no record of {', '.join(p.name for p in files)} can be used: {told}")
     table = table.reset_index(drop=True)
     by_file = {}
     for path, part in zip(files, read, strict=True):
@@ -200,7 +201,7 @@ def split(
     are in neither; their number joins ``dropped``.
     """
     if not 0.0 <= share < 1.0:
-        raise ValueError(f"held-out share = {share}: must be from 0 to below 1")
+        raise InputError(f"held-out share = {share}: must be from 0 to below 1")
     ids = observations.table["event_id"]
     events = np.sort(ids.unique())
     chosen = events[np.random.default_rng(seed).permutation(len(events)) < share * len(events)]
@@ -212,7 +213,7 @@ def split(
     whole = replace(observations, dropped=dropped)
     fitted, other = whole.take(~held & ~few), whole.take(held & ~few)
     if not len(fitted):
-        raise ValueError(
+        raise InputError(
             f"no event to fit has {min_records} or more records: lower --min-records "
             "or the held-out share"
         )
@@ -246,16 +247,16 @@ def _read(path: Path, imts: Sequence[str] | None) -> pd.DataFrame:
     try:
         raw = pd.read_csv(path, dtype=str, keep_default_na=True)
     except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as exc:
-        raise ValueError(f"{path}: not a CSV table ({exc})") from None
+        raise InputError(f"{path}: not a CSV table ({exc})") from None
     raw = raw.rename(columns={c: _canonical(c) for c in raw.columns})
     for name in ("event_id", "mag", "hypo_depth", "vs30"):
         if name not in raw:
-            raise ValueError(
+            raise InputError(
                 f"{path}: no column {name!r}; a flatfile needs event_id, mag, hypo_depth, vs30, "
                 "rrup or rhypo, and measures such as PGA or SA(1.0)"
             )
     if "rrup" not in raw and "rhypo" not in raw:
-        raise ValueError(f"{path}: no column 'rrup' nor 'rhypo'; give at least one distance, km")
+        raise InputError(f"{path}: no column 'rrup' nor 'rhypo'; give at least one distance, km")
     wanted = list(imts or IMTS)
     own = {}
     for imt in wanted:
@@ -321,7 +322,7 @@ def _numbers(path: Path, raw: pd.DataFrame, name: str) -> pd.Series:
     bad = values.isna() & raw[name].notna() & (raw[name].astype(str).str.strip() != "")
     if bad.any():
         row = int(np.argmax(bad.to_numpy()))
-        raise ValueError(
+        raise InputError(
             f"{path}: {name} = {raw[name].iloc[row]!r} in data row {row + 1}: must be a number, "
             "or empty where unknown"
         )

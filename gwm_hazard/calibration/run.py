@@ -6,87 +6,32 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from gwm_hazard.calibration import report
 from gwm_hazard.calibration.fit import NODES, Fit, Problem, fit
-from gwm_hazard.calibration.free import Free, choose, prior, to_vector
+from gwm_hazard.calibration.free import choose, prior, to_vector
 from gwm_hazard.calibration.medians import Cache, Medians, points_of
 from gwm_hazard.calibration.observations import (
-    ComponentRule,
     Observations,
-    Selection,
     read_flatfiles,
     split,
     thin,
 )
+from gwm_hazard.calibration.result import Array, Calibration, Residuals, Settings
 from gwm_hazard.calibration.variability import ModelSpread, model_spread, scaled, typical
-from gwm_hazard.files.provenance import replacing, software_versions
-from gwm_hazard.models.base import ModelCard, Range
+from gwm_hazard.core.card import ModelCard, Range
+from gwm_hazard.errors import InputError
+from gwm_hazard.files.atomic import replacing
+from gwm_hazard.files.provenance import software_versions
 from gwm_hazard.models.registry import save_model
 from gwm_hazard.models.stochastic import StochasticModel, StochasticParameters
 
-Array = NDArray[np.float64]
-
 PARTIAL = "calibration.partial"
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a calibration is made; the defaults suit a region with tens of events.
-
-    ``draws`` waveforms a record give its mean; ``max_records`` bounds the cost of the fit, and of
-    the held-out comparison.
-    """
-
-    imts: tuple[str, ...] | None = None
-    free: tuple[str, ...] | None = None
-    prior: str = "published"
-    site_terms: bool = False
-    held_out: float = 0.3
-    max_records: int = 1200
-    draws: int = 2
-    seed: int = 1
-    iterations: int = 8
-    selection: Selection = field(default_factory=Selection)
-    components: tuple[ComponentRule, ...] = ()
-
-
-@dataclass(frozen=True)
-class Residuals:
-    """ln observed - mean of ln IM of a model, (n, m), and its simulation variance, (m,)."""
-
-    observations: Observations
-    values: Array
-    simulation_variance: Array
-    spread: ModelSpread
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """What a calibration found."""
-
-    parameters: StochasticParameters
-    problem: Problem
-    fit: Fit
-    fitted: Residuals
-    held_out: Residuals | None
-    held_out_default: Residuals | None
-    parameter_table: pd.DataFrame
-    summary: pd.DataFrame
-    bins: pd.DataFrame
-    variability: pd.DataFrame
-    settings: Settings
-
-    @property
-    def free(self) -> tuple[Free, ...]:
-        """The free parameters."""
-        return self.problem.free
 
 
 def model_residuals(
@@ -161,7 +106,7 @@ def calibrate(
     told(f"used: {len(fitted)} records of {fitted.events} earthquakes to fit, {len(held)} of "
          f"{held.events} held out (at most {s.max_records})")  # fmt: skip
     if s.site_terms and (fitted.table["site_id"] == "").any():
-        raise ValueError("site terms need a column site_id, station_id or station in each flatfile")
+        raise InputError("site terms need a column site_id, station_id or station in each flatfile")
 
     cache = Cache(output / PARTIAL)
     tick = _counter(_expected(len(fitted), len(held), len(free), s.draws), progress)
@@ -232,7 +177,7 @@ def _observed(found: Fit, problem: Problem) -> pd.DataFrame:
 
 def _check_draws(draws: int) -> None:
     if draws < 2:
-        raise ValueError(f"draws = {draws}: give at least 2")
+        raise InputError(f"draws = {draws}: give at least 2")
 
 
 def _shift(spread: ModelSpread, observations: Observations) -> Array:

@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
-from gwm_hazard.catalogue.store import CatalogueError
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.core.units import CONDITIONS
+from gwm_hazard.errors import CatalogueError, ModelError
 from gwm_hazard.intensity import intensity_measures_array
 from gwm_hazard.models.base import WaveformModel
-from gwm_hazard.models.registry import ModelError, model_from_card
+from gwm_hazard.models.registry import model_from_card
 
 KEYS = ("event", "site", "realization")
 

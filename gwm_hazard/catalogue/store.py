@@ -31,6 +31,7 @@ from numpy.typing import ArrayLike, NDArray
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.core.units import CONDITIONS
+from gwm_hazard.errors import CatalogueError, InputError
 from gwm_hazard.files.provenance import attributes
 from gwm_hazard.intensity.one_component import conversion_attributes
 from gwm_hazard.models.base import WaveformModel
@@ -44,10 +45,6 @@ ROWS_A_CHUNK = 8192
 SAMPLES_A_CHUNK = 8192
 
 _COMPRESSED = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
-
-
-class CatalogueError(ValueError):
-    """A file that is not a waveform catalogue, or one of another version."""
 
 
 class CatalogueWriter:
@@ -88,7 +85,7 @@ class CatalogueWriter:
         component: str = "RotD50",
     ) -> None:
         if store not in STORES:
-            raise ValueError(f"store = {store!r}: must be one of {', '.join(STORES)}")
+            raise InputError(f"store = {store!r}: must be one of {', '.join(STORES)}")
         self.path = Path(path)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._temporary = self.path.with_name(self.path.name + ".tmp")
@@ -177,7 +174,7 @@ class CatalogueWriter:
         start, stop = self.records, self.records + len(noise)
         if npts is None:
             if acceleration is None:
-                raise ValueError("npts: give the samples of each record where none is given")
+                raise InputError("npts: give the samples of each record where none is given")
             npts = np.full(len(noise), acceleration.shape[2])
         lengths = np.asarray(npts, dtype=np.int32)
         self._file.resize_dimension("record", stop)
@@ -260,7 +257,7 @@ class CatalogueWriter:
 def _as_float32(name: str, values: NDArray[np.float64]) -> NDArray[np.float32]:
     narrow = values.astype(np.float32)
     if not np.array_equal(narrow, values):
-        raise ValueError(
+        raise InputError(
             f"{name} = {values[narrow != values][0]!r}: a catalogue of keys holds conditions in "
             "float32; round them before drawing, e.g. Scenarios(rrup=numpy.float32(rrup))"
         )

@@ -27,7 +27,7 @@ from gwm_hazard.catalogue.store import CatalogueWriter
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.core.units import CONDITIONS
-from gwm_hazard.files.provenance import replacing
+from gwm_hazard.files.atomic import replacing
 from gwm_hazard.intensity import intensity_measures_array, parse_imt
 from gwm_hazard.models.base import WaveformModel
 

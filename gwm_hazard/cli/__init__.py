@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import click
 
-import gwm_hazard
+from gwm_hazard._version import __version__
 
 #: Errors that say what is wrong in a line: shown as such, without a traceback.
 USER_ERRORS = (ValueError, OSError, KeyError)
@@ -98,6 +98,6 @@ def _asked(arguments: Sequence[str]) -> str:
 
 
 @click.group(cls=_Lazy)
-@click.version_option(gwm_hazard.__version__)
+@click.version_option(__version__)
 def cli() -> None:
     """Generative waveform models in probabilistic seismic hazard analysis."""

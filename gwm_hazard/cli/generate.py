@@ -28,7 +28,7 @@ def generate(
 ) -> None:
     """Draw waveforms for scenarios into an HDF5 file."""
     from gwm_hazard.core.scenario import Scenarios
-    from gwm_hazard.files.provenance import replacing
+    from gwm_hazard.files.atomic import replacing
     from gwm_hazard.models.registry import load_model
 
     conditions = {}

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from gwm_hazard.cli._options import progress_bar, sample_options
+from gwm_hazard.errors import InputError
 from gwm_hazard.records.formats import FORMATS
 
 DEFAULT_IMTS = "PGA,PGV,SA(0.1),SA(0.2),SA(0.3),SA(0.5),SA(1.0),SA(2.0),SA(3.0),RSD595"
@@ -120,11 +121,12 @@ def im(
         measure,
         write_table,
     )
-    from gwm_hazard.records.read import Failure, Record, scan
+    from gwm_hazard.records.read import scan
+    from gwm_hazard.records.record import Failure, Record
 
     check_suffix(output)
     if plot is not None and plot.suffix not in (".png", ".pdf", ".svg"):
-        raise ValueError(f"{plot}: the suffix tells the format; give one of .png, .pdf, .svg")
+        raise InputError(f"{plot}: the suffix tells the format; give one of .png, .pdf, .svg")
     names = tuple(i.strip() for i in _split(imts))
     request = Request(names, tuple(_split(component)), damping, baseline, highpass)
     sources = scan(files, format_, unit=unit, dt_s=dt, inventory=inventory)
@@ -151,7 +153,7 @@ def im(
 
         table = measure(items(), request, on_failure=failures.append, on_record=seen)
     if not len(table):
-        raise ValueError(_nothing(failures))
+        raise InputError(_nothing(failures))
     write_table(table, output, request)
     if gallery is not None and plot is not None:
         gallery.save(plot)

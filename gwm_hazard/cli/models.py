@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from gwm_hazard.errors import ModelError
+
 #: Families whose published files have an address.
 FETCHED = ("highfem",)
 
@@ -29,7 +31,7 @@ def models_list() -> None:
                 click.echo(f"{name:14s} {'-':8s} needs weights: gwm-hazard models import {name}")
                 continue
             card = registry.load_model(name, "cpu").card
-        except registry.ModelError as exc:
+        except ModelError as exc:
             click.echo(f"{name:14s} {'-':8s} cannot be loaded: {exc}")
             continue
         click.echo(f"{name:14s} {card.version:8s} {card.summary}")

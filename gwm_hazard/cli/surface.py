@@ -12,6 +12,9 @@ from typing import Any
 import click
 
 from gwm_hazard.cli._options import device_option, model_option, progress_bar
+from gwm_hazard.distribution import find
+from gwm_hazard.distribution.file import read_surface
+from gwm_hazard.errors import InputError
 
 
 @click.group()
@@ -67,7 +70,7 @@ def surface_build(
     """Estimate a model's moments over its scenario space; resumes where it was stopped."""
     from gwm_hazard.distribution import build
     from gwm_hazard.distribution.refine import Tolerance
-    from gwm_hazard.distribution.surface import Axis, Surface
+    from gwm_hazard.distribution.surface import Axis
     from gwm_hazard.models.registry import load_model
 
     if output is None and (realizations or imts or axes or tolerance or max_nodes or seed != 1):
@@ -77,12 +80,12 @@ def surface_build(
     loaded = load_model(model, device)
     if output is None and start_from is None:
         with _progress(loaded.card.name) as progress:
-            output = build.find_or_build(loaded, progress=progress)
+            output = find.find_or_build(loaded, progress=progress)
         click.echo(output)
-        _describe(output, Surface.load(output))
+        _describe(output, read_surface(output))
         return
-    output = output or build.cached_file(loaded)
-    start = Surface.load(start_from) if start_from else None
+    output = output or find.cached_file(loaded)
+    start = read_surface(start_from) if start_from else None
     grid = {a.name: a for a in (start.axes if start else build.default_axes(loaded))}
     for text in axes:
         name, _, values = text.partition("=")
@@ -113,7 +116,7 @@ def surface_build(
 @contextlib.contextmanager
 def _progress(name: str) -> Iterator[Callable[[float], None]]:
     """A bar on a terminal, a line a minute in a file; and what each round of refinement found."""
-    from gwm_hazard.distribution.build import LogProgress
+    from gwm_hazard.distribution.find import LogProgress
 
     with contextlib.ExitStack() as stack:
         if sys.stderr.isatty():
@@ -132,14 +135,13 @@ def _progress(name: str) -> Iterator[Callable[[float], None]]:
 @click.argument("path", type=click.Path(path_type=Path), required=False)
 def surface_info(path: Path | None) -> None:
     """Grid and measured errors of a surface; by default the bundled one."""
-    from gwm_hazard.distribution.build import bundled_surface
-    from gwm_hazard.distribution.surface import Surface
+    from gwm_hazard.distribution.find import bundled_surface
     from gwm_hazard.models.registry import load_model
 
     path = path or bundled_surface(load_model("stochastic", "cpu"))
     if path is None:
-        raise ValueError("no bundled surface fits the bundled model; give a PATH")
-    _describe(path, Surface.load(path))
+        raise InputError("no bundled surface fits the bundled model; give a PATH")
+    _describe(path, read_surface(path))
 
 
 def _describe(path: Path, made: Any) -> None:

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gwm_hazard.core.philox import fill_normals
+from gwm_hazard.errors import InputError
 
 #: In place of a site for what all sites of an event share.
 _EVENT_LEVEL = np.uint32(0xFFFFFFFF)
@@ -32,7 +33,7 @@ _EVENT_LEVEL = np.uint32(0xFFFFFFFF)
 def _key(name: str, values: ArrayLike, high: int) -> NDArray[Any]:
     array = np.atleast_1d(np.asarray(values))
     if array.dtype.kind not in "iu" or (array.size and (array.min() < 0 or array.max() > high)):
-        raise ValueError(f"noise key {name} = {values!r}: must be integers from 0 to {high}")
+        raise InputError(f"noise key {name} = {values!r}: must be integers from 0 to {high}")
     return array
 
 
@@ -55,7 +56,7 @@ class Noise:
 
     def __post_init__(self) -> None:
         if not isinstance(self.seed, int | np.integer) or not 0 <= self.seed < 2**64:
-            raise ValueError(f"seed = {self.seed}: must be an integer from 0 to 2**64 - 1")
+            raise InputError(f"seed = {self.seed}: must be an integer from 0 to 2**64 - 1")
         event = _key("event", self.event, 2**64 - 1)
         site = _key("site", self.site, 2**32 - 2)
         realization = _key("realization", self.realization, 2**32 - 2)
@@ -130,16 +131,16 @@ class MixedNoise:
     def __post_init__(self) -> None:
         lengths = [len(part) for part in self.parts]
         if not lengths or self.coefficient.shape != (lengths[0], len(lengths)):
-            raise ValueError(
+            raise InputError(
                 f"coefficient has shape {self.coefficient.shape}, the parts {lengths} keys: must "
                 "be a row a key and a column a part"
             )
         if len(set(lengths)) > 1:
-            raise ValueError(f"the parts have {lengths} keys: must be as many in each")
+            raise InputError(f"the parts have {lengths} keys: must be as many in each")
         squares = (self.coefficient**2).sum(axis=1)
         if not np.allclose(squares, 1.0, rtol=0.0, atol=1e-6):
             row = int(np.argmax(np.abs(squares - 1.0)))
-            raise ValueError(
+            raise InputError(
                 f"the squared coefficients of row {row} add up to {squares[row]:g}: must be 1"
             )
 
@@ -220,7 +221,7 @@ def noise_from_text(keys: Sequence[str]) -> MixedNoise:
     rows = [_terms(key) for key in keys]
     seeds = {seed for row in rows for _, seed, *_ in row}
     if len(seeds) != 1:
-        raise ValueError(f"keys of seeds {sorted(seeds)}: must be of one seed; read them apart")
+        raise InputError(f"keys of seeds {sorted(seeds)}: must be of one seed; read them apart")
     width = max(len(row) for row in rows)
     table = np.zeros((3, width, len(rows)), dtype=np.uint64)
     coefficient = np.zeros((len(rows), width))
@@ -240,7 +241,7 @@ def _terms(key: str) -> list[tuple[float, int, int, int, int]]:
     for term in key.split("+"):
         found = _TERM.fullmatch(term.strip())
         if found is None:
-            raise ValueError(
+            raise InputError(
                 f"noise key {key!r}: must be seed/event/site/realization, or a sum of such keys "
                 "with coefficients, 0.8*1/2/0/0+0.6*1/7/0/0"
             )

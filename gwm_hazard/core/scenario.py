@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gwm_hazard.core.units import CONDITIONS
+from gwm_hazard.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,10 +42,10 @@ class Scenarios(Mapping[str, NDArray[np.float64]]):
 
     def __init__(self, **conditions: ArrayLike) -> None:
         if not conditions:
-            raise ValueError("no conditions: give at least mag and a distance, e.g. mag=[6.5]")
+            raise InputError("no conditions: give at least mag and a distance, e.g. mag=[6.5]")
         unknown = sorted(set(conditions) - set(CONDITIONS))
         if unknown:
-            raise ValueError(f"unknown condition {unknown[0]!r}: known are {', '.join(CONDITIONS)}")
+            raise InputError(f"unknown condition {unknown[0]!r}: known are {', '.join(CONDITIONS)}")
         columns = {k: np.atleast_1d(np.asarray(v, dtype=np.float64)) for k, v in conditions.items()}
         size = max(
             (
@@ -57,7 +58,7 @@ class Scenarios(Mapping[str, NDArray[np.float64]]):
         self._columns: dict[str, NDArray[np.float64]] = {}
         for name, values in columns.items():
             if values.ndim != 1 or (values.size not in (1, size)):
-                raise ValueError(
+                raise InputError(
                     f"{name} has shape {values.shape}: every condition needs {size} values, "
                     "or one for all"
                 )
@@ -125,7 +126,7 @@ class Scenarios(Mapping[str, NDArray[np.float64]]):
             try:
                 self[name]
             except KeyError:
-                raise ValueError(
+                raise InputError(
                     f"{who} needs the condition {name!r} ({CONDITIONS[name].description}, "
                     f"{CONDITIONS[name].unit}); the scenarios have {', '.join(self)}"
                 ) from None
@@ -142,7 +143,7 @@ def _check_physical(name: str, values: NDArray[np.float64]) -> None:
     bad = ~(np.isfinite(values) & (values >= spec.low) & (values <= spec.high))
     if bad.any():
         row = int(np.argmax(bad))
-        raise ValueError(
+        raise InputError(
             f"{name} = {values[row]:g} {spec.unit} at scenario {row}: must be a number from "
             f"{spec.low:g} to {spec.high:g} {spec.unit} ({spec.description})"
         )

@@ -13,7 +13,7 @@ class Condition:
     """A quantity that describes an earthquake scenario, under OpenQuake's name.
 
     ``low`` and ``high`` are *physical* limits: values outside are mistakes. What a model was
-    made for stands on its card (:class:`gwm_hazard.models.base.Range`).
+    made for stands on its card (:class:`gwm_hazard.core.card.Range`).
     """
 
     name: str

@@ -21,6 +21,7 @@ from scipy import signal, special, stats
 from gwm_hazard.core.distance import finite_fault_factor_km
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
+from gwm_hazard.errors import InputError
 from gwm_hazard.files.provenance import attributes
 from gwm_hazard.models.base import WaveformModel
 from gwm_hazard.models.registry import load_model
@@ -109,17 +110,17 @@ class Simulation:
             else:
                 good = isinstance(value, int | float) and value >= 0 and math.isfinite(value)
             if not good or isinstance(value, bool):
-                raise ValueError(f"{f.name} = {value!r}: give a value like {default!r}")
+                raise InputError(f"{f.name} = {value!r}: give a value like {default!r}")
         for name in ("mag", "rhypo", "vs30", "hypo_depth"):
             low, high = getattr(self, name)
             if not low < high:
-                raise ValueError(f"{name} = [{low}, {high}]: the first must be below the second")
+                raise InputError(f"{name} = [{low}, {high}]: the first must be below the second")
         for name in ("even_share", "shallow_share"):
             if getattr(self, name) > 1:
-                raise ValueError(f"{name} = {getattr(self, name)}: give a share from 0 to 1")
+                raise InputError(f"{name} = {getattr(self, name)}: give a share from 0 to 1")
         for name in ("rhypo", "vs30"):
             if getattr(self, name)[0] <= 0:
-                raise ValueError(f"{name} = {list(getattr(self, name))}: must be above 0")
+                raise InputError(f"{name} = {list(getattr(self, name))}: must be above 0")
 
     @classmethod
     def read(cls, path: Path) -> Simulation:
@@ -127,11 +128,11 @@ class Simulation:
         try:
             values = tomllib.loads(path.read_text(encoding="utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
-            raise ValueError(f"{path}: not TOML ({exc})") from exc
+            raise InputError(f"{path}: not TOML ({exc})") from exc
         known = [f.name for f in fields(cls)]
         for name in values:
             if name not in known:
-                raise ValueError(f"{path}: unknown setting {name!r}; known: {', '.join(known)}")
+                raise InputError(f"{path}: unknown setting {name!r}; known: {', '.join(known)}")
         return cls(**values)
 
     def conditions(self, event: NDArray[np.int64], site: NDArray[np.int64]) -> pd.DataFrame:
@@ -227,7 +228,7 @@ def simulate(
     drawn_by = model if isinstance(model, WaveformModel) else load_model(model)
     card = drawn_by.card
     if len(card.components) != 3 or card.sampling_rate_hz != 100.0:
-        raise ValueError(
+        raise InputError(
             f"model {card.name!r}: {len(card.components)} components at {card.sampling_rate_hz:g} "
             "Hz; training sets are of three at 100 Hz"
         )

@@ -10,10 +10,12 @@ from typing import Any
 import h5netcdf
 import numpy as np
 
+from gwm_hazard.core.card import ModelCard, Range
 from gwm_hazard.core.units import CONDITIONS
-from gwm_hazard.distribution.surface import FIELDS, Axis, Surface, SurfaceError
-from gwm_hazard.files.provenance import attributes, replacing
-from gwm_hazard.models.base import ModelCard, Range
+from gwm_hazard.distribution.surface import FIELDS, Axis, Surface
+from gwm_hazard.errors import SurfaceError
+from gwm_hazard.files.atomic import replacing
+from gwm_hazard.files.provenance import attributes
 
 FORMAT = "gwm_hazard surface"
 #: 2: skewness and kurtosis, which 1 lacks.
@@ -28,10 +30,11 @@ _LONG_NAMES = {
 }
 
 
-def write(surface: Surface, path: Path, card: ModelCard) -> Path:
+def write_surface(surface: Surface, path: str | Path, card: ModelCard) -> Path:
     """Write a surface; xarray opens it with engine "h5netcdf"."""
     import xarray as xr
 
+    path = Path(path)
     dims = (*(a.name for a in surface.axes), "imt")
     held = {f: v for f in FIELDS if (v := getattr(surface, f)) is not None}
     coords: dict[str, Any] = {"imt": list(surface.imts)}
@@ -57,8 +60,15 @@ def write(surface: Surface, path: Path, card: ModelCard) -> Path:
     return path
 
 
-def read(path: Path) -> Surface:
-    """Read a surface; see :meth:`Surface.load`."""
+def read_surface(path: str | Path) -> Surface:
+    """Read a surface.
+
+    Raises
+    ------
+    SurfaceError
+        No such file, not a surface, or one of a newer format.
+    """
+    path = Path(path)
     if not path.is_file():
         raise SurfaceError(f"surface {path}: no such file; make it with `gwm-hazard surface build`")
     try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from gwm_hazard.distribution.ensemble import Moments
+from gwm_hazard.distribution.moments import Moments
 from gwm_hazard.distribution.shape import Shape
 
 #: Gauss-Legendre points over a prior: exact for polynomials up to degree 9.

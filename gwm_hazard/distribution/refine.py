@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gwm_hazard.distribution.ensemble import Moments
+from gwm_hazard.distribution.moments import Moments
 from gwm_hazard.distribution.surface import Axis
-from gwm_hazard.files.provenance import replacing
+from gwm_hazard.errors import InputError
+from gwm_hazard.files.atomic import replacing
 
 log = logging.getLogger(__name__)
 
@@ -130,7 +131,7 @@ class Tolerance:
     def __post_init__(self) -> None:
         for name in ("mean", "sigma"):
             if not getattr(self, name) > 0:
-                raise ValueError(f"tolerance of the {name} = {getattr(self, name)}: must be > 0")
+                raise InputError(f"tolerance of the {name} = {getattr(self, name)}: must be > 0")
 
 
 def differences(got: Moments, true: Moments) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -157,7 +158,7 @@ def interpolation_errors(
     Parameters
     ----------
     got, true : of all draws, of one half, of the other: interpolated, and estimated at the
-        scenarios (:func:`gwm_hazard.distribution.ensemble.estimate_with_halves`)
+        scenarios (:func:`gwm_hazard.distribution.estimate.estimate_with_halves`)
     """
     whole, first, second = (np.stack(differences(g, t)) for g, t in zip(got, true, strict=True))
     product = first * second

@@ -6,27 +6,23 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gwm_hazard.distribution.ensemble import Moments
+from gwm_hazard.core.card import ModelCard
 from gwm_hazard.distribution.interpolate import cubic_weights, linear_weights, tensor_product
 from gwm_hazard.distribution.mixing import mix
+from gwm_hazard.distribution.moments import Moments
 from gwm_hazard.distribution.shape import Shape
-from gwm_hazard.models.base import ModelCard
+from gwm_hazard.errors import InputError, SurfaceError
 
 SCALES = ("linear", "log")
 INTERPOLATIONS = ("linear", "cubic")
 
 #: What a node holds of each measure.
 FIELDS = ("mean", "tau", "phi", "skewness", "kurtosis")
-
-
-class SurfaceError(ValueError):
-    """A surface that cannot be read, or does not hold what is asked of it."""
 
 
 @dataclass(frozen=True)
@@ -40,18 +36,18 @@ class Axis:
 
     def __post_init__(self) -> None:
         if len(self.values) < 2 or not (np.diff(self.values) > 0).all():
-            raise ValueError(f"axis {self.name}: needs at least 2 increasing values")
+            raise InputError(f"axis {self.name}: needs at least 2 increasing values")
         for field_name, value, choices in (
             ("scale", self.scale, SCALES),
             ("interpolation", self.interpolation, INTERPOLATIONS),
         ):
             if value not in choices:
-                raise ValueError(
+                raise InputError(
                     f"axis {self.name}: {field_name} = {value!r}, must be one of "
                     f"{', '.join(choices)}"
                 )
         if self.scale == "log" and self.values[0] <= 0:
-            raise ValueError(
+            raise InputError(
                 f"axis {self.name}: a value of {self.values[0]:g} has no logarithm; "
                 'take scale = "linear" or values above 0'
             )
@@ -61,7 +57,7 @@ class Axis:
         return np.log(x) if self.scale == "log" else np.asarray(x, dtype=np.float64)
 
     def weights(self, x: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """First node and four weights of each value (:mod:`gwm_hazard.distribution.interpolate`)."""
+        """First node and four weights of each value; see ``interpolate``."""
         method = cubic_weights if self.interpolation == "cubic" else linear_weights
         found: tuple[NDArray[np.int64], NDArray[np.float64]] = method(
             self.transform(np.array(self.values)), self.transform(x)
@@ -256,22 +252,3 @@ class Surface:
             skewness=None if shape is None else shape.skewness.astype(np.float32),
             kurtosis=None if shape is None else shape.kurtosis.astype(np.float32),
         )
-
-    def save(self, path: str | Path, card: ModelCard) -> Path:
-        """Write the surface as HDF5 (xarray opens it with engine "h5netcdf")."""
-        from gwm_hazard.distribution.file import write
-
-        return write(self, Path(path), card)
-
-    @classmethod
-    def load(cls, path: str | Path) -> Surface:
-        """Read a surface.
-
-        Raises
-        ------
-        SurfaceError
-            No such file, not a surface, or one of a newer format.
-        """
-        from gwm_hazard.distribution.file import read
-
-        return read(Path(path))

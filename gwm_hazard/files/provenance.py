@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import gwm_hazard
+from gwm_hazard._version import __version__
 
 if TYPE_CHECKING:
-    from gwm_hazard.models.base import ModelCard
+    from gwm_hazard.core.card import ModelCard
 
 _PACKAGES = (
     *("numpy", "scipy", "numba", "torch", "xarray", "h5netcdf", "obspy", "openquake.engine"),
@@ -22,7 +19,7 @@ _PACKAGES = (
 
 def software_versions() -> dict[str, str]:
     """Versions of this package, Python and the packages that decide the numbers."""
-    found = {"gwm_hazard": gwm_hazard.__version__, "python": platform.python_version()}
+    found = {"gwm_hazard": __version__, "python": platform.python_version()}
     for name in _PACKAGES:
         try:
             found[name] = version(name)
@@ -40,16 +37,3 @@ def attributes(card: ModelCard) -> dict[str, str]:
         "licence": card.licence,
         "software": json.dumps(software_versions()),
     }
-
-
-@contextmanager
-def replacing(path: str | Path) -> Iterator[Path]:
-    """Give a temporary name beside ``path``; rename it on success, remove it on failure."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

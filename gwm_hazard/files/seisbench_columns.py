@@ -4,7 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gwm_hazard.catalogue.export.seisbench import NAMES as _CATALOGUE
+#: SeisBench's names (category_parameter_unit) for the conditions and keys.
+NAMES = {
+    "mag": "source_magnitude",
+    "hypo_depth": "source_depth_km",
+    "ztor": "source_ztor_km",
+    "rake": "source_rake_deg",
+    "dip": "source_dip_deg",
+    "event": "source_id",
+    "rhypo": "path_hyp_distance_km",
+    "repi": "path_ep_distance_km",
+    "rrup": "path_rrup_distance_km",
+    "rjb": "path_rjb_distance_km",
+    "azimuthal_gap": "path_azimuthal_gap_deg",
+    "vs30": "station_vs_30_mps",
+    "site": "station_code",
+    "npts": "trace_npts",
+    "record": "trace_record",
+    "name": "trace_name_original",
+}
 
 _SAME = "mag hypo_depth ztor rake dip rhypo repi rrup rjb azimuthal_gap vs30 npts".split()
 
@@ -53,7 +71,7 @@ _ALSO = {
 #: {our name: SeisBench's, the first is the one that is written}.
 COLUMNS: dict[str, tuple[str, ...]] = {
     ours: (theirs, *_ALSO.get(ours, ()))
-    for ours, theirs in ({k: _CATALOGUE[v] for k, v in _SHARED.items()} | _OBSERVED).items()
+    for ours, theirs in ({k: NAMES[v] for k, v in _SHARED.items()} | _OBSERVED).items()
 }
 
 _PREFIXES = ("source_", "path_", "station_", "trace_")

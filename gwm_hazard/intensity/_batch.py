@@ -14,6 +14,8 @@ import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gwm_hazard.errors import InputError
+
 G_M_S2 = 9.80665  # standard gravity, m/s2 per g
 N_ANGLES = 180  # rotation angles 0..179 degrees (Boore, 2010)
 COS = np.cos(np.radians(np.arange(N_ANGLES)))
@@ -39,18 +41,18 @@ def check_records(acc: ArrayLike, dt: float, n_components: int | None = 2) -> ND
     float32 and float64 are kept.
     """
     if not (np.ndim(dt) == 0 and np.isfinite(dt) and dt > 0):
-        raise ValueError(f"dt = {dt!r} s: must be one finite number > 0, the time step")
+        raise InputError(f"dt = {dt!r} s: must be one finite number > 0, the time step")
     records = np.asarray(acc)
     if records.dtype not in (np.float32, np.float64):
         if not (np.issubdtype(records.dtype, np.integer) or records.dtype == np.float16):
-            raise ValueError(f"acc has dtype {records.dtype}: give real numbers, m/s2")
+            raise InputError(f"acc has dtype {records.dtype}: give real numbers, m/s2")
         records = records.astype(np.float64)
     expected = "(n, nt)" if n_components is None else f"(n, {n_components}, nt)"
     n_dims = 2 if n_components is None else 3
     if records.ndim != n_dims or (n_components and records.shape[1] != n_components):
-        raise ValueError(f"acc has shape {records.shape}: must be {expected}, in m/s2")
+        raise InputError(f"acc has shape {records.shape}: must be {expected}, in m/s2")
     if records.shape[-1] < 2:
-        raise ValueError(f"acc has {records.shape[-1]} samples a record: must be at least 2")
+        raise InputError(f"acc has {records.shape[-1]} samples a record: must be at least 2")
     records = np.ascontiguousarray(records)
     single = records.dtype == np.float32
     bits = records.view(np.int32 if single else np.int64).reshape(
@@ -59,7 +61,7 @@ def check_records(acc: ArrayLike, dt: float, n_components: int | None = 2) -> ND
     exponent = np.int32(0x7F800000) if single else np.int64(0x7FF0000000000000)
     bad = _first_not_finite(bits, exponent)
     if bad >= 0:
-        raise ValueError(f"acc has NaN or infinite samples in record {bad}: remove or repair it")
+        raise InputError(f"acc has NaN or infinite samples in record {bad}: remove or repair it")
     return records
 
 
@@ -67,7 +69,7 @@ def check_percentiles(percentiles: ArrayLike) -> NDArray[np.float64]:
     """Return the percentiles over the rotation angles as an array, or say what is wrong."""
     values = np.atleast_1d(np.asarray(percentiles, dtype=np.float64))
     if values.ndim != 1 or values.size == 0 or not np.all((values >= 0) & (values <= 100)):
-        raise ValueError(f"percentiles = {percentiles!r}: must be numbers from 0 to 100")
+        raise InputError(f"percentiles = {percentiles!r}: must be numbers from 0 to 100")
     return values
 
 

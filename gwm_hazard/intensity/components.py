@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gwm_hazard.errors import InputError
 from gwm_hazard.intensity._batch import N_ANGLES
 from gwm_hazard.intensity.oscillator import rotd
 
@@ -47,7 +48,7 @@ def parse_component(component: str) -> Component:
         return Component(match[1], float(match[2]))
     if component in COMPONENTS and not component.endswith("nn"):
         return Component(component)
-    raise ValueError(
+    raise InputError(
         f"unknown component {component!r}: give one of {', '.join(COMPONENTS)} (nn from 00 to 100)"
     )
 

@@ -15,6 +15,7 @@ import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gwm_hazard.errors import InputError
 from gwm_hazard.intensity._batch import (
     COS,
     G_M_S2,
@@ -161,7 +162,7 @@ def husid_measures(
     """
     limits = np.asarray(fractions, dtype=np.float64).reshape(-1, 2)
     if not np.all((limits[:, 0] >= 0) & (limits[:, 0] < limits[:, 1]) & (limits[:, 1] <= 1)):
-        raise ValueError(f"fractions = {fractions!r}: must be pairs with 0 <= start < end <= 1")
+        raise InputError(f"fractions = {fractions!r}: must be pairs with 0 <= start < end <= 1")
     pairs, cos, sin, ranks = _pairs_and_angles(acc, dt, percentiles)
     values = ranks.size or cos.size
     arias = np.empty((len(pairs), values))

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.signal import butter, lfilter
 
+from gwm_hazard.errors import InputError
 from gwm_hazard.intensity._batch import (
     COS,
     N_ANGLES,
@@ -82,9 +83,9 @@ def filtered_incremental_velocity(
     records = check_records(acc, dt, 2)
     times = np.atleast_1d(np.asarray(periods, dtype=np.float64))
     if times.ndim != 1 or not np.all(np.isfinite(times) & (times > 0)):
-        raise ValueError(f"periods = {periods!r} s: must be numbers > 0")
+        raise InputError(f"periods = {periods!r} s: must be numbers > 0")
     if 0.5 / dt <= CORNER_HZ:
-        raise ValueError(f"dt = {dt:g} s: FIV3 filters at {CORNER_HZ:g} Hz, below Nyquist")
+        raise InputError(f"dt = {dt:g} s: FIV3 filters at {CORNER_HZ:g} Hz, below Nyquist")
     n, _, nt = records.shape
     out = np.empty((n, N_ANGLES, times.size))
     if out.size == 0:

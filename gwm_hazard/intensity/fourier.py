@@ -11,6 +11,7 @@ import scipy.fft
 import scipy.sparse
 from numpy.typing import ArrayLike, NDArray
 
+from gwm_hazard.errors import InputError
 from gwm_hazard.intensity._batch import (
     COS,
     G_M_S2,
@@ -32,7 +33,7 @@ def _check_frequencies(frequencies: ArrayLike, dt: float) -> NDArray[np.float64]
     values = np.atleast_1d(np.asarray(frequencies, dtype=np.float64))
     nyquist = 0.5 / dt
     if values.ndim != 1 or not np.all((values > 0) & (values <= nyquist)):
-        raise ValueError(
+        raise InputError(
             f"frequencies = {frequencies!r} Hz: must be numbers > 0, up to the Nyquist frequency "
             f"{nyquist:g} Hz of dt = {dt:g} s"
         )
@@ -130,7 +131,7 @@ def effective_amplitude(
     """
     records = np.asarray(acc)
     if records.ndim != 3 or records.shape[1] < 1:
-        raise ValueError(f"acc has shape {records.shape}: must be (n, n_components, nt), in m/s2")
+        raise InputError(f"acc has shape {records.shape}: must be (n, n_components, nt), in m/s2")
     records = check_records(records, dt, records.shape[1])
     f = _check_frequencies(frequencies, dt)
     n, components, nt = records.shape

@@ -4,6 +4,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import ArrayLike, NDArray
 
+from gwm_hazard.errors import InputError
 from gwm_hazard.intensity._batch import check_records
 
 _EXCEEDED_S = 0.3
@@ -37,7 +38,7 @@ def jma_intensity(acc: ArrayLike, dt: float) -> NDArray[np.float64]:
     n, _, nt = records.shape
     rank = _EXCEEDED_S / dt
     if rank > nt - 1:
-        raise ValueError(f"acc lasts {nt * dt:g} s: JMA needs more than {_EXCEEDED_S} s")
+        raise InputError(f"acc lasts {nt * dt:g} s: JMA needs more than {_EXCEEDED_S} s")
     size = scipy.fft.next_fast_len(2 * nt, real=True)
     gain = jma_filter(scipy.fft.rfftfreq(size, dt))
     out = np.empty(n)

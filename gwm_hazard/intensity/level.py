@@ -6,6 +6,7 @@ import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gwm_hazard.errors import InputError
 from gwm_hazard.intensity._batch import (
     COS,
     G_M_S2,
@@ -69,7 +70,7 @@ def level_durations(
     records = check_records(acc, dt, 2)
     values = np.atleast_1d(np.asarray(levels, dtype=np.float64))
     if values.ndim != 1 or not np.all(np.isfinite(values) & (values > 0)):
-        raise ValueError(f"levels = {levels!r} g: must be numbers > 0")
+        raise InputError(f"levels = {levels!r} g: must be numbers > 0")
     out = np.empty((len(records), 2, N_ANGLES, values.size))
     run_batch(_above, len(records), records, values * G_M_S2, COS, SIN, out)
     out *= dt

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gwm_hazard.errors import InputError
 from gwm_hazard.intensity import duration, fourier, level, motion, oscillator, spectrum
 from gwm_hazard.intensity._batch import check_records
 from gwm_hazard.intensity.components import (
@@ -149,16 +150,16 @@ def _check_asked(component: str, parsed: Sequence[ParsedIMT], n_components: int)
     """Refuse what the component definition or the number of components does not give."""
     for p in parsed:
         if p.name == "JMA" and n_components != 3:
-            raise ValueError(f"JMA is of three components, acc has {n_components}: give three")
+            raise InputError(f"JMA is of three components, acc has {n_components}: give three")
         if component == "V/H" and p.name == "JMA":
-            raise ValueError("JMA is one value of all components: there is no V/H of it")
+            raise InputError("JMA is one value of all components: there is no V/H of it")
         if component == "vector_sum" and p.name not in (*_OF_A_VECTOR, "EAS", "JMA"):
-            raise ValueError(
+            raise InputError(
                 f"component = 'vector_sum' has no {p.measure.imt}: it is of "
                 f"{', '.join(_OF_A_VECTOR)}"
             )
     if component in ("vertical", "V/H") and n_components == 2:
-        raise ValueError(f"component = {component!r}: acc has two components; give three")
+        raise InputError(f"component = {component!r}: acc has two components; give three")
 
 
 def intensity_measures_array(
@@ -196,7 +197,7 @@ def intensity_measures_array(
     asked = parse_component(component)
     array = np.asarray(acc)
     if array.ndim != 3 or array.shape[1] not in (1, 2, 3):
-        raise ValueError(
+        raise InputError(
             f"acc has shape {array.shape}: must be (n, 1 to 3, nt), horizontal components first"
         )
     _check_asked(component, parsed, array.shape[1])
@@ -206,7 +207,7 @@ def intensity_measures_array(
     if npts is not None and array.shape[0]:
         lengths = np.asarray(npts)
         if lengths.shape != (len(array),) or lengths.min() < 2 or lengths.max() > array.shape[2]:
-            raise ValueError(f"npts must be ({len(array)},) integers from 2 to {array.shape[2]}")
+            raise InputError(f"npts must be ({len(array)},) integers from 2 to {array.shape[2]}")
         array = array[:, :, : lengths.max()]
     records = check_records(array, dt, array.shape[1])
     out = np.empty((len(records), len(parsed)))
@@ -240,15 +241,15 @@ def intensity_measures(
     names = list(imts)
     parsed = [parse_imt(imt) for imt in names]
     if "acceleration" not in wf:
-        raise ValueError("the dataset has no variable 'acceleration' (..., component, time)")
+        raise InputError("the dataset has no variable 'acceleration' (..., component, time)")
     acceleration = wf["acceleration"]
     if acceleration.dims[-2:] != ("component", "time"):
-        raise ValueError(
+        raise InputError(
             f"acceleration has dimensions {acceleration.dims}: the last two must be component, time"
         )
     single = acceleration.sizes["component"] == 1
     if single and "component" in wf.coords and str(wf["component"].values[0]) in VERTICALS:
-        raise ValueError(
+        raise InputError(
             f"the only component is {wf['component'].values[0]}, the vertical: select a horizontal"
         )
     dims, shape = acceleration.dims[:-2], acceleration.shape[:-2]
@@ -289,7 +290,7 @@ def time_step(wf: "xarray.Dataset") -> float:
     if "dt_s" in wf.attrs:
         return float(wf.attrs["dt_s"])
     if "time" not in wf.coords or wf.sizes["time"] < 2:
-        raise ValueError("the time step is unknown: give the attribute dt_s or a coordinate time")
+        raise InputError("the time step is unknown: give the attribute dt_s or a coordinate time")
     times = np.asarray(wf["time"].values, dtype=np.float64)
     return float((times[-1] - times[0]) / (len(times) - 1))
 

@@ -23,6 +23,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gwm_hazard.errors import InputError
 from gwm_hazard.intensity.table import parse_imt
 
 #: Boore and Kishida (2017): RotD50 over the geometric mean as recorded, linear in ln T between.
@@ -103,7 +104,7 @@ def component_ratios(component: str, imts: Sequence[str]) -> NDArray[np.float64]
         return np.ones(len(imts))
     if component == "RotD50":
         return np.exp([ln_rotd50_ratio(imt) for imt in imts])
-    raise ValueError(
+    raise InputError(
         f"component = {component!r}: the records have one horizontal component, and the others "
         "are not invented; ask for H1 (as it is) or RotD50 (by published ratios)"
     )
@@ -138,7 +139,7 @@ def _period(imt: str) -> float | None:
     if parsed.name == "SA":
         return parsed.parameter
     if imt not in _OTHERS:
-        raise ValueError(
+        raise InputError(
             f"{imt} of one horizontal component: no relation to RotD50 is known; ask for "
             f"SA(T), {', '.join(_OTHERS)}, or for component H1"
         )

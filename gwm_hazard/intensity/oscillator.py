@@ -9,6 +9,7 @@ import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gwm_hazard.errors import InputError
 from gwm_hazard.intensity._batch import (
     G_M_S2,
     N_ANGLES,
@@ -285,13 +286,13 @@ def rotd(
     ranked = ranks_and_look(percentiles)
     times = np.atleast_1d(np.asarray(periods, dtype=np.float64))
     if times.ndim != 1 or not np.all(np.isfinite(times) & (times >= 0)):
-        raise ValueError(f"periods = {periods!r} s: must be numbers >= 0 (0 is PGA)")
+        raise InputError(f"periods = {periods!r} s: must be numbers >= 0 (0 is PGA)")
     if not 0 <= damping < 1:
-        raise ValueError(f"damping = {damping!r}: must be a fraction of critical in [0, 1)")
+        raise InputError(f"damping = {damping!r}: must be a fraction of critical in [0, 1)")
     if interpolation not in ("bandlimited", "linear"):
-        raise ValueError(f"interpolation = {interpolation!r}: give 'bandlimited' or 'linear'")
+        raise InputError(f"interpolation = {interpolation!r}: give 'bandlimited' or 'linear'")
     if pad_s is not None and not (np.isfinite(pad_s) and pad_s >= 0):
-        raise ValueError(f"pad_s = {pad_s!r} s: must be a number >= 0, or None")
+        raise InputError(f"pad_s = {pad_s!r} s: must be a number >= 0, or None")
     out = np.empty((len(records), ranked[-1].size or N_ANGLES, times.size))
     if out.size == 0:
         return out

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gwm_hazard.errors import InputError
+
 
 @dataclass(frozen=True)
 class Measure:
@@ -224,7 +226,7 @@ def parse_imt(imt: str) -> ParsedIMT:
             return ParsedIMT(measure, np.nan, (start / 100, end / 100))
     elif imt in _BY_NAME and "(" not in imt and imt != "RSDppqq":
         return ParsedIMT(_BY_NAME[imt], np.nan, none)
-    raise ValueError(f"unknown intensity measure {imt!r}: give one of {', '.join(_BY_NAME)}")
+    raise InputError(f"unknown intensity measure {imt!r}: give one of {', '.join(_BY_NAME)}")
 
 
 def canonical(imt: str) -> str:

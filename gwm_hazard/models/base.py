@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gwm_hazard.core.card import ModelCard
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
-from gwm_hazard.core.units import CONDITIONS
+from gwm_hazard.errors import InputError
+from gwm_hazard.models.dataset import waveform_dataset
 
 if TYPE_CHECKING:
     import torch
@@ -28,78 +29,6 @@ if TYPE_CHECKING:
 #: Memory that one batch may use where the device does not tell (CPU): small enough that the
 #: working arrays of a batch stay near the caches, large enough to hide the call overhead.
 CPU_BATCH_BYTES = 96 * 2**20
-
-
-@dataclass(frozen=True)
-class Range:
-    """A condition that a model takes, with its range of validity (inclusive)."""
-
-    name: str
-    low: float
-    high: float
-
-    def __post_init__(self) -> None:
-        if self.name not in CONDITIONS:
-            raise ValueError(f"card condition {self.name!r}: known are {', '.join(CONDITIONS)}")
-        if not self.low < self.high:
-            raise ValueError(f"card range of {self.name}: {self.low} must be below {self.high}")
-
-    @property
-    def unit(self) -> str:
-        """Unit of the condition."""
-        return CONDITIONS[self.name].unit
-
-
-@dataclass(frozen=True)
-class ModelCard:
-    """What a user must know of a model before trusting a number that it makes."""
-
-    name: str
-    family: str
-    version: str
-    summary: str
-    licence: str
-    citation: tuple[str, ...]
-    training_data: str
-    conditions: tuple[Range, ...]
-    components: tuple[str, ...]
-    sampling_rate_hz: float
-    tectonic_region: str
-    between_event: bool
-    limitations: tuple[str, ...] = ()
-    parameters: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def condition_names(self) -> tuple[str, ...]:
-        """Names of the conditions that the model takes."""
-        return tuple(r.name for r in self.conditions)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain types, as card.json holds them."""
-        card = asdict(self)
-        card["conditions"] = {r.name: [r.low, r.high] for r in self.conditions}
-        return card
-
-    def outside(self, scenarios: Scenarios) -> NDArray[np.bool_]:
-        """Mask (n,) of the scenarios outside the ranges of validity."""
-        mask = np.zeros(len(scenarios), dtype=bool)
-        for r in self.conditions:
-            mask |= (scenarios[r.name] < r.low) | (scenarios[r.name] > r.high)
-        return mask
-
-    def check(self, scenarios: Scenarios) -> None:
-        """Raise a ValueError for a missing condition or a scenario outside the ranges."""
-        who = f"model {self.name!r}"
-        scenarios.require(self.condition_names, who)
-        for r in self.conditions:
-            values = scenarios[r.name]
-            bad = (values < r.low) | (values > r.high)
-            if bad.any():
-                row = int(np.argmax(bad))
-                raise ValueError(
-                    f"{r.name} = {values[row]:g} {r.unit} at scenario {row}: {who} is valid "
-                    f"from {r.low:g} to {r.high:g} {r.unit}"
-                )
 
 
 class WaveformModel(ABC):
@@ -161,7 +90,7 @@ class WaveformModel(ABC):
         import torch
 
         if len(scenarios) != len(noise):
-            raise ValueError(f"{len(scenarios)} scenarios but {len(noise)} noise keys")
+            raise InputError(f"{len(scenarios)} scenarios but {len(noise)} noise keys")
         lengths = self.npts(scenarios)
         for npts in np.unique(lengths):
             rows = np.flatnonzero(lengths == npts)
@@ -220,10 +149,8 @@ class WaveformModel(ABC):
         ValueError
             A missing condition, or a scenario outside the ranges on the card.
         """
-        from gwm_hazard.models.dataset import waveform_dataset
-
         if n < 1:
-            raise ValueError(f"n = {n}: give at least 1 realization")
+            raise InputError(f"n = {n}: give at least 1 realization")
         if check:
             self.card.check(scenarios)
         rows = len(scenarios)
@@ -233,5 +160,5 @@ class WaveformModel(ABC):
         for part, acc in self.batches(scenarios.repeat(n), noise, batch_size):
             out[part, :, : acc.shape[2]] = acc
         return waveform_dataset(
-            out.reshape(rows, n, *out.shape[1:]), npts, self, scenarios, seed=seed
+            out.reshape(rows, n, *out.shape[1:]), npts, self.card, self.dt_s, scenarios, seed=seed
         )

@@ -12,14 +12,15 @@ from gwm_hazard.core.units import CONDITIONS
 from gwm_hazard.files.provenance import attributes
 
 if TYPE_CHECKING:
+    from gwm_hazard.core.card import ModelCard
     from gwm_hazard.core.scenario import Scenarios
-    from gwm_hazard.models.base import WaveformModel
 
 
 def waveform_dataset(
     acceleration: NDArray[np.float32],
     npts: NDArray[np.int64],
-    model: WaveformModel,
+    card: ModelCard,
+    dt_s: float,
     scenarios: Scenarios,
     *,
     seed: int,
@@ -43,8 +44,8 @@ def waveform_dataset(
         coords={
             "scenario": np.arange(acceleration.shape[0]),
             "realization": np.arange(acceleration.shape[1]),
-            "component": list(model.card.components),
-            "time": ("time", np.arange(acceleration.shape[3]) * model.dt_s, {"units": "s"}),
+            "component": list(card.components),
+            "time": ("time", np.arange(acceleration.shape[3]) * dt_s, {"units": "s"}),
             "npts": ("scenario", npts, {"long_name": "samples of the record"}),
             **{
                 name: (
@@ -55,9 +56,9 @@ def waveform_dataset(
                 for name in scenarios
             },
         },
-        attrs=attributes(model.card) | {"seed": str(seed), "dt_s": model.dt_s},
+        attrs=attributes(card) | {"seed": str(seed), "dt_s": dt_s},
     )
-    for name in model.card.condition_names:
+    for name in card.condition_names:
         if (source := scenarios.stands_in(name)) is not None:
             dataset.attrs[f"{name}_taken_from"] = source
     return dataset

@@ -11,8 +11,9 @@ import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from gwm_hazard.files.provenance import replacing
-from gwm_hazard.models.weights import ModelError, file_sha256
+from gwm_hazard.errors import ModelError
+from gwm_hazard.files.atomic import replacing
+from gwm_hazard.models.weights import file_sha256
 
 #: Beside the downloads: name -> SHA-256 when first downloaded.
 CHECKSUMS_FILE = "checksums.json"

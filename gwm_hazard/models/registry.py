@@ -24,10 +24,11 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from gwm_hazard.files.provenance import replacing
-from gwm_hazard.models.base import ModelCard, Range, WaveformModel
+from gwm_hazard.core.card import ModelCard, Range
+from gwm_hazard.errors import ModelError
+from gwm_hazard.files.atomic import replacing
+from gwm_hazard.models.base import WaveformModel
 from gwm_hazard.models.weights import WEIGHTS_FILE, Weights
-from gwm_hazard.models.weights import ModelError as ModelError
 
 #: family -> "module:class"; the class takes the ``parameters`` of a card as keyword arguments,
 #: and ``weights`` (:class:`Weights`) where its ``needs_weights`` is true

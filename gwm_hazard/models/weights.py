@@ -8,16 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gwm_hazard.files.provenance import replacing
+from gwm_hazard.errors import ModelError
+from gwm_hazard.files.atomic import replacing
 
 if TYPE_CHECKING:
     import torch
 
 WEIGHTS_FILE = "model.safetensors"
-
-
-class ModelError(ValueError):
-    """A model that cannot be found or read; the message says what to do."""
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from gwm_hazard.core.units import CONDITIONS
-from gwm_hazard.files.provenance import replacing, software_versions
+from gwm_hazard.errors import InputError
+from gwm_hazard.files.atomic import replacing
+from gwm_hazard.files.provenance import software_versions
 from gwm_hazard.openquake.conditions import outside_of
 from gwm_hazard.openquake.curves import Curves, levels_at
 from gwm_hazard.openquake.rates import Branch, Comparison, branches, rates_of
@@ -76,13 +78,13 @@ def range_accounting(dstore: Any, threshold: float = THRESHOLD, plots: bool = Tr
         A threshold that is no share, a job without ``poes`` or without curves by branch.
     """
     if not 0.0 <= threshold <= 1.0:
-        raise ValueError(f"postproc_args: threshold = {threshold}: must be from 0 to 1")
+        raise InputError(f"postproc_args: threshold = {threshold}: must be from 0 to 1")
     source = dstore.parent if dstore.parent else dstore
     oq = dstore["oqparam"]
     if oq.calculation_mode == "disaggregation" and "disagg-rlzs" not in dstore:
         return  # called for the classical half of the job: once is enough
     if not oq.poes:
-        raise ValueError("range accounting needs hazard levels: give poes in the job.ini")
+        raise InputError("range accounting needs hazard levels: give poes in the job.ini")
     curves = Curves(source)
     used = branches(curves)
     if not used:

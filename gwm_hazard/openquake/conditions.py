@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gwm_hazard.core.card import ModelCard
 from gwm_hazard.core.distance import effective_distance_km
 from gwm_hazard.core.units import CONDITIONS
-from gwm_hazard.models.base import ModelCard
+from gwm_hazard.errors import InputError
 
 log = logging.getLogger(__name__)
 
@@ -91,19 +92,19 @@ def sources_of(
     for part in filter(None, (p.strip() for p in fixed.split(","))):
         name, _, text = (t.strip() for t in part.partition("="))
         if name not in ranges:
-            raise ValueError(
+            raise InputError(
                 f"fixed = {fixed!r}: model {card.name!r} has no condition {name!r}, it takes "
                 f"{', '.join(ranges)}"
             )
         try:
             values[name] = float(text)
         except ValueError:
-            raise ValueError(
+            raise InputError(
                 f'fixed = {fixed!r}: write "NAME=VALUE", several separated by commas'
             ) from None
         low, high = ranges[name]
         if not low <= values[name] <= high:
-            raise ValueError(
+            raise InputError(
                 f"fixed = {fixed!r}: model {card.name!r} is valid for {name} from {low:g} to "
                 f"{high:g} {CONDITIONS[name].unit}"
             )
@@ -118,7 +119,7 @@ def _distance(card: ModelCard, ranges: dict[str, Any], distance: str) -> str:
     if not distance:
         return choices[0] if choices else ""
     if distance not in choices:
-        raise ValueError(
+        raise InputError(
             f"distance = {distance!r}: model {card.name!r} takes {taken or 'no such distance'}"
             + (f", which can be {', '.join(choices)}" if choices else "")
         )
@@ -144,7 +145,7 @@ def values_of(sources: Sources, ctx: np.recarray) -> dict[str, NDArray[np.float6
         spec = CONDITIONS[name]
         if len(values) and not (values.min() >= spec.low and values.max() <= spec.high):
             wrong = ~((values >= spec.low) & (values <= spec.high))
-            raise ValueError(
+            raise InputError(
                 f"{name} = {values[wrong][0]:g} {spec.unit} {_where(ctx, wrong)}: must be from "
                 f"{spec.low:g} to {spec.high:g} {spec.unit} ({spec.description})"
             )
@@ -205,7 +206,7 @@ def _inside(
         f"the range of model {card.name!r}, {low:g} to {high:g} {unit}"
     )
     if policy == "error":
-        raise ValueError(f'{message}; out_of_range = "clip" moves it to the bound')
+        raise InputError(f'{message}; out_of_range = "clip" moves it to the bound')
     _warn_once(sources, name, message)
     return np.clip(values, low, high)
 

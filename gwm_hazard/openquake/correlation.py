@@ -29,6 +29,7 @@ import numpy as np
 from openquake.hazardlib import cross_correlation
 from openquake.hazardlib.imt import from_string
 
+from gwm_hazard.errors import InputError
 from gwm_hazard.intensity import parse_imt
 from gwm_hazard.suite.target import Correlation
 
@@ -108,7 +109,7 @@ def published(name: str) -> Correlation:
         An unknown name.
     """
     if name not in NAMES:
-        raise ValueError(
+        raise InputError(
             f"correlation = {name!r}: must be one of {', '.join(NAMES)}, or 'measured' for that "
             "of the model's own waveforms"
         )
@@ -138,7 +139,7 @@ def _bradley(first: str, second: str) -> float:
     names = [parse_imt(imt).name if imt.startswith("SA(") else imt for imt in (first, second)]
     for imt, name in zip((first, second), names, strict=True):
         if name != "SA" and name not in _TANH and name not in _POINTS:
-            raise ValueError(_uncovered(imt, "Bradley"))
+            raise InputError(_uncovered(imt, "Bradley"))
     if first == second:
         return 1.0
     if names == ["SA", "SA"]:
@@ -157,10 +158,10 @@ def _bradley(first: str, second: str) -> float:
 def _period(imt: str, model: str, low: float, high: float) -> float:
     """Period of a spectral acceleration."""
     if not imt.startswith("SA("):
-        raise ValueError(_uncovered(imt, model))
+        raise InputError(_uncovered(imt, model))
     period = parse_imt(imt).period
     if not low <= period <= high:
-        raise ValueError(
+        raise InputError(
             f"imt = {imt!r}: correlation {model!r} covers periods from {low:g} to {high:g} s; "
             "leave the period out, or take 'measured', the correlation of the model's own waveforms"
         )

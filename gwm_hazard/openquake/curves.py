@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from openquake.calculators.getters import map_getters
 from openquake.hazardlib.contexts import read_cmakers
 
+from gwm_hazard.errors import InputError
+
 Array = NDArray[np.float64]
 
 #: Bits that OpenQuake keeps beside the number of a realization: the tectonic region.
@@ -74,17 +76,17 @@ class Curves:
     def _refuse(self) -> None:
         name = f"calculation {self.dstore.calc_id}"
         if "_rates" not in self.dstore:
-            raise ValueError(
+            raise InputError(
                 f"{name} ({self.oq.calculation_mode}) holds no rates of exceedance: run a "
                 "classical job, or one that starts from its sources"
             )
         if "amplification" in self.oq.inputs:
-            raise ValueError(
+            raise InputError(
                 f"{name}: amplification_csv changes curves after the ruptures are summed, and the "
                 "hazard is no longer a sum over them; take it out and give the vs30 of the sites"
             )
         if getattr(self.oq, "site_labels", None):
-            raise ValueError(
+            raise InputError(
                 f"{name}: site_labels give each group of sites a ground-motion logic tree of its "
                 "own, which is not supported; run a job for each"
             )
@@ -168,7 +170,7 @@ class Curves:
         """Row of a site by its id."""
         found = np.flatnonzero(self.sites.sids == site)
         if not len(found):
-            raise ValueError(f"site = {site}: the calculation has sites {_range(self.sites.sids)}")
+            raise InputError(f"site = {site}: the calculation has sites {_range(self.sites.sids)}")
         return int(found[0])
 
 

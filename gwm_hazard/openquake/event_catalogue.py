@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from openquake.baselib import InvalidFile, config
 from openquake.commonlib import datastore
 
-from gwm_hazard.catalogue.store import CatalogueError
 from gwm_hazard.catalogue.stream import Block, Plan, write_catalogue
+from gwm_hazard.core.card import ModelCard
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
+from gwm_hazard.errors import CatalogueError, GwmHazardError, InputError
 from gwm_hazard.intensity import intensity_measures_array, parse_imt
-from gwm_hazard.models.base import ModelCard
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.openquake import releases
 from gwm_hazard.openquake.fields import (
@@ -37,7 +37,7 @@ from gwm_hazard.openquake.fields import (
 log = logging.getLogger(__name__)
 
 
-class NothingLeftError(ValueError):
+class NothingLeftError(GwmHazardError):
     """No record of a calculation passes the filters."""
 
 
@@ -98,7 +98,7 @@ def run(job_ini: Path) -> Any:
         jobs = engine.create_jobs([str(job_ini)])
         engine.run_jobs(jobs)
     except InvalidFile as exc:
-        raise ValueError(f"OpenQuake refuses the job: {exc}") from exc
+        raise InputError(f"OpenQuake refuses the job: {exc}") from exc
     return read(jobs[-1].calc_id)
 
 
@@ -172,7 +172,7 @@ class Calculation:
                 keep &= np.isin(column, list(ids))
         for imt, least in (minimum or {}).items():
             if imt not in self.imts:
-                raise ValueError(
+                raise InputError(
                     f"minimum of {imt}: not a measure of the job; it has {', '.join(self.imts)}"
                 )
             keep &= dstore[f"gmf_data/{imt}"][:] >= least
@@ -190,7 +190,7 @@ class Calculation:
         self._gsims = gsims
         used = [gsims[i] for i in np.unique(self._gsim)]
         if any(g.card != used[0].card for g in used):
-            raise ValueError(
+            raise InputError(
                 f"{self._name}: its branches draw with different models "
                 f"({', '.join(sorted({g.model for g in used}))}); a catalogue holds one: choose a "
                 "model"
@@ -212,28 +212,28 @@ class Calculation:
         if "avg_gmf" not in self.dstore:
             status = _status(self.dstore)
             if status not in (None, "complete", "shared"):
-                raise ValueError(
+                raise InputError(
                     f"{self._name} did not finish (OpenQuake's status: {status}): wait where it "
                     "still runs, else run the job again"
                 )
         if "gmf_data/eid" not in self.dstore.hdf5 or "ruptures" not in self.dstore:
-            raise ValueError(
+            raise InputError(
                 f"{self._name} ({self.oq.calculation_mode}) holds no ruptures with ground-motion "
                 "fields: run an event_based or scenario job with ground_motion_fields = true"
             )
         if not len(self.dstore["gmf_data/eid"]):
-            raise ValueError(
+            raise InputError(
                 f"{self._name} holds no ground-motion fields: it did not finish, or all are below "
                 "minimum_intensity"
             )
         if releases.conditioned(self.dstore):
-            raise ValueError(
+            raise InputError(
                 f"{self._name}: its fields are conditioned on station data; no waveforms stand "
                 "behind them"
             )
         truncation = releases.truncation_of(self.oq)
         if max(truncation.values()) <= releases.NO_SIGMA:
-            raise ValueError(
+            raise InputError(
                 f"{self._name}: its fields are medians ({' = '.join(truncation)} = 0); no "
                 "waveforms stand behind them"
             )
@@ -241,7 +241,7 @@ class Calculation:
     def _branches(self, eid: NDArray[Any]) -> tuple[list[Any], NDArray[np.int64]]:
         """The generative GSIMs, and of each stored row the index of its own, or -1."""
         if len(trees := logic_trees(self.dstore)) > 1:
-            raise ValueError("calculations of several hazard models are not supported")
+            raise InputError("calculations of several hazard models are not supported")
         gsims: list[Any] = []
         by_group: dict[tuple[int, int], int] = {}
         for trt_smr, branches in trees[0].init().get_rlzs_by_gsim_dic().items():
@@ -250,7 +250,7 @@ class Calculation:
                     by_group |= {(int(trt_smr), int(r)): len(gsims) for r in rlzs}
                     gsims.append(gsim)
         if not gsims:
-            raise ValueError(
+            raise InputError(
                 f"{self._name}: no branch with GenerativeWaveformGMM whose fields are waveforms"
             )
         events = self.dstore["events"][:]

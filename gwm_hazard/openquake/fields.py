@@ -49,6 +49,7 @@ from scipy.special import ndtr
 
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
+from gwm_hazard.errors import InputError
 from gwm_hazard.intensity import intensity_measures_array
 from gwm_hazard.intensity.one_component import component_sigma
 from gwm_hazard.openquake import releases
@@ -301,7 +302,7 @@ def check_job(oq: Any, gsims: list[Any]) -> bool:
     if not drawing:
         return False
     if "amplification" in oq.inputs:
-        raise ValueError(
+        raise InputError(
             "amplification_csv = ...: measures of waveforms cannot be amplified afterwards; take "
             "it out and give the vs30 of the sites, or take GenerativeWaveformGMM out"
         )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from openquake.hazardlib.imt import from_string
 
 from gwm_hazard.catalogue.store import open_catalogue
-from gwm_hazard.files.provenance import replacing
+from gwm_hazard.files.atomic import replacing
 from gwm_hazard.intensity import intensity_measures_array, parse_imt
 from gwm_hazard.openquake.branch_names import branch_names
 from gwm_hazard.openquake.curves import Curves, levels_at

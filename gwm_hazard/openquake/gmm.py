@@ -19,6 +19,7 @@ from openquake.hazardlib import const, imt, valid
 from openquake.hazardlib.contexts import ContextMaker
 from openquake.hazardlib.cross_correlation import BakerJayaram2008
 
+from gwm_hazard.errors import InputError
 from gwm_hazard.intensity.one_component import ln_rotd50_ratio
 
 
@@ -100,7 +101,7 @@ def _gsim(text: str) -> Any:
     try:
         return valid.gsim(source if source.startswith("[") else f"[{source}]")
     except Exception as exc:  # OpenQuake raises many kinds
-        raise ValueError(
+        raise InputError(
             f"GMM {text!r}: not one that OpenQuake can make ({exc}); `oq info gsims` lists them"
         ) from None
 
@@ -127,7 +128,7 @@ def moments(text: str, table: pd.DataFrame, imts: Sequence[str]) -> GmmMoments:
     notes: list[str] = []
     for column in columns:
         if column not in table:
-            raise ValueError(f"GMM {name} needs {column!r}, which the records do not tell")
+            raise InputError(f"GMM {name} needs {column!r}, which the records do not tell")
     values = {c: table[c].to_numpy(np.float64) for c in columns}
     missing = np.zeros(n, dtype=bool)
     for column, x in values.items():
@@ -246,7 +247,7 @@ def ln_to_rotd50(component: Any, name: str) -> float:
         return -_interpolated(_LARGER, period)
     if component in _AS_GEOMETRIC and (kind.string == "PGV" or kind.string[:2] in ("PG", "SA")):
         return ln_rotd50_ratio(name)
-    raise ValueError(
+    raise InputError(
         f"component {component.value!r} of {name} has no published ratio to RotD50: take another "
         "GMM"
     )

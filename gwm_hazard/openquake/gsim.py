@@ -15,15 +15,20 @@ from numpy.typing import ArrayLike, NDArray
 from openquake.hazardlib import const, imt
 from openquake.hazardlib.gsim.base import GMPE
 
+from gwm_hazard.core.card import ModelCard
+from gwm_hazard.core.ensemble_noise import Ensemble
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
-from gwm_hazard.distribution.build import bundled_file, find_or_build, load_for
-from gwm_hazard.distribution.ensemble import Ensemble, Moments, draw_ln_measures, moments_of
+from gwm_hazard.distribution.file import read_surface
+from gwm_hazard.distribution.find import bundled_file, find_or_build, load_for
 from gwm_hazard.distribution.mixing import mix, uniform_points
+from gwm_hazard.distribution.moments import Moments, moments_of
 from gwm_hazard.distribution.shape import Shape, exceedance, sample_shape
 from gwm_hazard.distribution.surface import Surface
+from gwm_hazard.errors import InputError
 from gwm_hazard.intensity.one_component import rotd50_phi
-from gwm_hazard.models.base import ModelCard, WaveformModel
+from gwm_hazard.models.base import WaveformModel
+from gwm_hazard.models.measuring import draw_ln_measures
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.openquake.conditions import Sources, conditions, sources_of
 from gwm_hazard.openquake.model_paths import located
@@ -188,7 +193,7 @@ class GenerativeWaveformGMM(GMPE):
         """
         for measure in imts:
             if measure.damping != 5.0:
-                raise ValueError(f"{measure.string}: damping {measure.damping} %, only 5 % is held")
+                raise InputError(f"{measure.string}: damping {measure.damping} %, only 5 % is held")
         names = tuple(measure.string for measure in imts)
         component = vars(self).get("_component")
         moments, shape = estimated(self, ctx, names, component is not None)
@@ -212,18 +217,18 @@ def _component(gsim: GenerativeWaveformGMM, k: int) -> GenerativeWaveformGMM:
 
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
-        raise ValueError(f"{name} = {value!r}: must be one of {', '.join(choices)}")
+        raise InputError(f"{name} = {value!r}: must be one of {', '.join(choices)}")
 
 
 def _check_shape(held: Surface | None, realizations: int) -> None:
     """Refuse ``distribution = "empirical"`` where nothing tells the shape."""
     if held is None and realizations < LEAST_FOR_SHAPE:
-        raise ValueError(
+        raise InputError(
             f'distribution = "empirical": realizations = {realizations} do not tell the shape '
             f'of a distribution; give at least {LEAST_FOR_SHAPE}, or estimator = "surface"'
         )
     if held is not None and held.skewness is None:
-        raise ValueError(
+        raise InputError(
             'distribution = "empirical": the surface holds moments only; build it again with '
             "`gwm-hazard surface build`"
         )
@@ -259,7 +264,7 @@ def _found_surface(model: str) -> tuple[Surface, ModelCard]:
     path = bundled_file(model)
     if path is not None:
         # The card of the file, so that the processes of a job need not import torch.
-        surface = Surface.load(path)
+        surface = read_surface(path)
         if surface.card is not None:
             return surface, surface.card
     loaded = load_model(model, "cpu")

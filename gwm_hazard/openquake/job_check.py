@@ -7,6 +7,7 @@ from typing import Any
 from openquake.commonlib.oqvalidation import OqParam
 from openquake.hazardlib.imt import from_string
 
+from gwm_hazard.errors import InputError
 from gwm_hazard.intensity import parse_imt
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM, surface_of
 
@@ -32,7 +33,7 @@ def check_measures(imts: Iterable[str], gsims: Iterable[Any]) -> None:
                 else:
                     parse_imt(name)
             except ValueError as exc:
-                raise ValueError(
+                raise InputError(
                     f"intensity measure {name!r}: GenerativeWaveformGMM, model "
                     f"{gsim.card.name!r}, does not give it: {exc}"
                 ) from exc

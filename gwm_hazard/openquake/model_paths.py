@@ -20,7 +20,8 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-from gwm_hazard.models.registry import CARD_FILE, ModelError, families, model_folders
+from gwm_hazard.errors import ModelError
+from gwm_hazard.models.registry import CARD_FILE, families, model_folders
 
 log = logging.getLogger(__name__)
 

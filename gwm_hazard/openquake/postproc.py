@@ -25,6 +25,7 @@ from openquake.calculators.export import export
 from gwm_hazard.catalogue.store import CatalogueWriter
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
+from gwm_hazard.errors import InputError
 from gwm_hazard.intensity import intensity_measures_array, parse_imt
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.openquake import figures
@@ -112,7 +113,7 @@ def waveforms(
     if waveforms > 0:
         imt = imt or next(iter(oq.imtls))
         if imt not in oq.imtls:
-            raise ValueError(
+            raise InputError(
                 f"postproc_args: imt = {imt!r} is not in intensity_measure_types_and_levels: "
                 f"take one of {', '.join(oq.imtls)}"
             )
@@ -276,7 +277,7 @@ def controlling(
     levels, below, _ = levels_at(curve, curves.levels[m], np.array(poes))
     for poe, level in zip(poes, levels, strict=True):
         if level <= 0:
-            raise ValueError(
+            raise InputError(
                 f"no hazard level of {imt} at poe {poe} in {curves.years:g} years for site {site}: "
                 "the curve does not reach it; take a larger poe or lower levels"
             )

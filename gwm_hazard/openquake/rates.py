@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gwm_hazard.errors import GwmHazardError
 from gwm_hazard.openquake.branch_names import branch_names
 from gwm_hazard.openquake.component import ln_component_ratio
 from gwm_hazard.openquake.curves import Curves, Gid
@@ -160,7 +161,7 @@ class Comparison:
         return worst
 
 
-class RatesDifferError(ValueError):
+class RatesDifferError(GwmHazardError):
     """Rates summed over ruptures are not those of OpenQuake's curves."""
 
     def __init__(

@@ -13,6 +13,7 @@ from openquake.hazardlib.calc.filters import SourceFilter
 from openquake.hazardlib.contexts import read_ctx_by_grp
 from openquake.hazardlib.source_group import read_src_group
 
+from gwm_hazard.errors import InputError
 from gwm_hazard.openquake.curves import Curves
 from gwm_hazard.openquake.occurrence import Occurrence
 
@@ -65,7 +66,7 @@ def pairs(curves: Curves, site: int | None = None, gsims: Any = None) -> Iterato
     """
     dstore = curves.dstore
     if "_csm" not in dstore:
-        raise ValueError(
+        raise InputError(
             f"calculation {dstore.calc_id}: its sources are not stored, as in a calculation that "
             "starts from hazard curves; run the classical job itself"
         )

@@ -12,6 +12,7 @@ from openquake.hazardlib.imt import from_string
 from scipy.special import ndtr
 
 from gwm_hazard.core.units import CONDITIONS
+from gwm_hazard.errors import InputError
 from gwm_hazard.openquake.branch_names import branch_names
 from gwm_hazard.openquake.component import component_of
 from gwm_hazard.openquake.curves import Curves
@@ -94,14 +95,14 @@ def site_hazard(dstore: Any, imts: tuple[str, ...], site: int = 0) -> SiteHazard
     source = dstore.parent if dstore.parent else dstore
     oq = dstore["oqparam"]
     if oq.calculation_mode not in ("classical", "disaggregation"):
-        raise ValueError(
+        raise InputError(
             f"calculation_mode = {oq.calculation_mode}: a suite needs a classical or "
             "disaggregation calculation"
         )
     curves = Curves(source)
     row = curves.row(site)
     if curves.weights_differ:
-        raise ValueError(
+        raise InputError(
             f"calculation {source.calc_id}: its logic tree has weights by measure, and a rupture "
             "would have another rate for each; give each branch one weight"
         )
@@ -142,7 +143,7 @@ def site_hazard(dstore: Any, imts: tuple[str, ...], site: int = 0) -> SiteHazard
             start += len(ctx)
         ruptures += len(ctx)
     if not rates:
-        raise ValueError(f"site {site}: no rupture of the calculation reaches it")
+        raise InputError(f"site {site}: no rupture of the calculation reaches it")
     if checked is not None:
         checked.check(_significant(curves, checked, weights))
     contributions = Contributions(
@@ -249,13 +250,13 @@ def mean_level(dstore: Any, imt: str, poe: float, site: int = 0) -> float:
     """
     oq = dstore["oqparam"]
     if imt not in oq.imtls:
-        raise ValueError(f"imt = {imt!r}: the job has curves of {', '.join(oq.imtls)}")
+        raise InputError(f"imt = {imt!r}: the job has curves of {', '.join(oq.imtls)}")
     curves = _mean_curves(dstore)
     if curves is None:
-        raise ValueError("the calculation has no mean hazard curves: set mean = true in the job")
+        raise InputError("the calculation has no mean hazard curves: set mean = true in the job")
     curve = curves(site)[list(oq.imtls).index(imt)]
     if not curve[-1] < poe < curve[0]:
-        raise ValueError(
+        raise InputError(
             f"poe = {poe:g}: the curve of {imt} goes from {curve[0]:.3g} to {curve[-1]:.3g} in "
             f"{oq.investigation_time:g} years; take a poe inside it or more levels in the job"
         )
@@ -338,7 +339,7 @@ class _Asked:
                 continue
             if imt.startswith("SA(") or not weights[gives[:, m]].sum() > 0:
                 gsim = without[0]
-                raise ValueError(
+                raise InputError(
                     f"imt = {imt!r}: branch {self.names[trt, gsim]!r} ({type(gsim).__name__}) "
                     "does not give it; leave it out (--imts, --periods, --first-mode), or take "
                     "the branch out of the logic tree"

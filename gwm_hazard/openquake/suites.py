@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gwm_hazard.core.scenario import Scenarios
+from gwm_hazard.errors import InputError
 from gwm_hazard.files.provenance import software_versions
 from gwm_hazard.intensity import canonical, parse_imt
 from gwm_hazard.models.registry import load_model
@@ -192,7 +193,7 @@ def _rate(request: Request, years: float) -> float:
     if request.settings.target == "scenario":
         return 0.0
     if request.poe is None or not 0 < request.poe < 1:
-        raise ValueError(f"poe = {request.poe}: must be between 0 and 1")
+        raise InputError(f"poe = {request.poe}: must be between 0 and 1")
     return float(-np.log1p(-request.poe) / years)
 
 
@@ -239,11 +240,11 @@ def _site(dstore: Any, asked: int | tuple[float, float]) -> int:
 
     lon, lat = asked
     if not (-180 <= lon <= 180 and -90 <= lat <= 90):
-        raise ValueError(f"site = {lon:g},{lat:g}: write LON,LAT in degrees")
+        raise InputError(f"site = {lon:g},{lat:g}: write LON,LAT in degrees")
     away = geodetic_distance(lon, lat, sites.lons, sites.lats)
     nearest = int(np.argmin(away))
     if away[nearest] > 1.0:
-        raise ValueError(
+        raise InputError(
             f"site = {lon:g},{lat:g}: the nearest site of the job, {sites.lons[nearest]:g},"
             f"{sites.lats[nearest]:g} (id {sites.sids[nearest]}), is {away[nearest]:.1f} km away; "
             "run the job for this site"
@@ -258,17 +259,17 @@ def _source(dstore: Any, hazard: SiteHazard, request: Request) -> Source:
     """
     found = _by_name(hazard)
     if not found:
-        raise ValueError(
+        raise InputError(
             "the calculation has no branch with GenerativeWaveformGMM: add one to its ground-"
             "motion logic tree; a small weight does"
         )
     for name in request.branches:
         if name not in found:
-            raise ValueError(f"branch = {name!r}: the GWM branches are {', '.join(found)}")
+            raise InputError(f"branch = {name!r}: the GWM branches are {', '.join(found)}")
     if not request.branches:
         for region, names in _by_region(dstore, found).items():
             if len(names) > 1:
-                raise ValueError(
+                raise InputError(
                     f"several GWM branches in region {region}, {', '.join(names)}: name the one "
                     "that draws (--branch; once for each region)"
                 )
@@ -276,7 +277,7 @@ def _source(dstore: Any, hazard: SiteHazard, request: Request) -> Source:
     models = {branch.gsim.model: branch.name for branch in chosen}
     if len(models) > 1:
         told = ", ".join(f"{Path(model).name} ({name})" for model, name in models.items())
-        raise ValueError(
+        raise InputError(
             f"the GWM branches have different models, {told}, and a suite is drawn by one: name "
             "the branches of one (--branch); the target stays that of all"
         )

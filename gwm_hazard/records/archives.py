@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from gwm_hazard.errors import InputError
+
 _BLOCK = 1 << 20
 
 
@@ -60,7 +62,7 @@ class _Count:
     def add(self, n: int) -> None:
         self.bytes += n
         if self.bytes > self.limits.total_bytes:
-            raise ValueError(f"unpacks to more than {self.limits.total_bytes:,} bytes")
+            raise InputError(f"unpacks to more than {self.limits.total_bytes:,} bytes")
 
 
 def _expand(path: Path, folder: Path, limits: Limits, count: _Count, depth: int) -> None:
@@ -68,23 +70,23 @@ def _expand(path: Path, folder: Path, limits: Limits, count: _Count, depth: int)
         for name, stream in _members(path):
             count.files += 1
             if count.files > limits.files:
-                raise ValueError(f"holds more than {limits.files:,} files")
+                raise InputError(f"holds more than {limits.files:,} files")
             target = folder / _safe(name)
             target.parent.mkdir(parents=True, exist_ok=True)
             _copy(stream, target, limits, count, name)
             if is_archive(target) and not target.name.lower().endswith(".ps.gz"):
                 if depth >= limits.depth:
-                    raise ValueError(f"holds archives in archives, {depth + 1} deep")
+                    raise InputError(f"holds archives in archives, {depth + 1} deep")
                 inner = target.with_name(target.name + ".d")
                 inner.mkdir()
                 _expand(target, inner, limits, count, depth + 1)
                 target.unlink()
     except (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError,
             gzip.BadGzipFile, NotImplementedError, RuntimeError, OSError) as exc:  # fmt: skip
-        raise ValueError(f"{path.name}: damaged or not readable archive ({exc})") from exc
+        raise InputError(f"{path.name}: damaged or not readable archive ({exc})") from exc
     except ValueError as exc:
         text = str(exc)
-        raise ValueError(text if text.startswith(path.name) else f"{path.name}: {text}") from exc
+        raise InputError(text if text.startswith(path.name) else f"{path.name}: {text}") from exc
 
 
 def _members(path: Path) -> Iterator[tuple[str, IO[bytes] | gzip.GzipFile]]:
@@ -112,7 +114,7 @@ def _members(path: Path) -> Iterator[tuple[str, IO[bytes] | gzip.GzipFile]]:
 def _safe(name: str) -> Path:
     parts = [p for p in PurePosixPath(name.replace("\\", "/")).parts if p != "."]
     if not parts or name.startswith("/") or ".." in parts or "\0" in name or ":" in parts[0]:
-        raise ValueError(f"member {name!r} leads out of the archive")
+        raise InputError(f"member {name!r} leads out of the archive")
     return Path(*parts)
 
 
@@ -124,7 +126,7 @@ def _copy(
         while block := stream.read(_BLOCK):
             size += len(block)
             if size > limits.file_bytes:
-                raise ValueError(
+                raise InputError(
                     f"member {name!r} unpacks to more than {limits.file_bytes:,} bytes"
                 )
             count.add(len(block))

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gwm_hazard.core.units import GRAVITY_M_S2
-from gwm_hazard.files.provenance import replacing
+from gwm_hazard.files.atomic import replacing
 from gwm_hazard.intensity import intensity_measures_array
-from gwm_hazard.records.read import Record
+from gwm_hazard.records.record import Record
 
 #: Okabe and Ito (2008): told apart by readers with any colour vision.
 COLOURS = ("#D55E00", "#0072B2", "#009E73")

@@ -19,6 +19,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from gwm_hazard.core.units import CONDITIONS
+from gwm_hazard.errors import InputError
 from gwm_hazard.intensity import canonical
 from gwm_hazard.records.training_set import TrainingSet
 from gwm_hazard.records.usable_band import longest_period_s, period_of
@@ -62,9 +63,9 @@ class Observations:
 
     def __post_init__(self) -> None:
         if len(self.table) != len(self.ims):
-            raise ValueError(f"{len(self.table)} rows of conditions, {len(self.ims)} of measures")
+            raise InputError(f"{len(self.table)} rows of conditions, {len(self.ims)} of measures")
         if not len(self.table):
-            raise ValueError(
+            raise InputError(
                 f"{self.name}: no record with a magnitude, a distance and a measure or waveform"
             )
         self.table = self.table.reset_index(drop=True)
@@ -138,11 +139,11 @@ class Observations:
         have = self.components[wanted]
         steps = self.dt_s[wanted]
         if (have == 0).any():
-            raise ValueError(f"record {wanted[have == 0][0]} of {self.name} has no waveform")
+            raise InputError(f"record {wanted[have == 0][0]} of {self.name} has no waveform")
         if len(np.unique(have)) > 1:
-            raise ValueError("records of two and of three components: ask for them apart")
+            raise InputError("records of two and of three components: ask for them apart")
         if dt_s is None and len(np.unique(steps)) > 1:
-            raise ValueError("records of different time steps: give dt_s to resample them")
+            raise InputError("records of different time steps: give dt_s to resample them")
         parts: list[NDArray[np.float32]] = [np.empty((0, 0), np.float32)] * len(wanted)
         for source, row in self.traces:
             places = np.flatnonzero(row[wanted] >= 0)
@@ -181,7 +182,7 @@ def read_observations(
     names = [canonical(i) for i in imts]
     parts = [_read(Path(p), names) for p in paths]
     if not parts:
-        raise ValueError("no data: give at least one flatfile or set of records")
+        raise InputError("no data: give at least one flatfile or set of records")
     return parts[0] if len(parts) == 1 else join(parts)
 
 
@@ -219,7 +220,7 @@ def _read(path: Path, imts: Sequence[str]) -> Observations:
             return _training_set(path, imts)
         if (path / "metadata.csv").is_file():
             return _folder(path, imts)
-        raise ValueError(f"{path}: holds no metadata.csv; give a flatfile or a folder with one")
+        raise InputError(f"{path}: holds no metadata.csv; give a flatfile or a folder with one")
     return flatfile(path, imts)
 
 
@@ -242,7 +243,7 @@ def flatfile(path: Path, imts: Sequence[str] = DEFAULT_IMTS) -> Observations:
             notes.append(f"{imt} is the geometric mean of two horizontals, not RotD50.")
     ims = pd.DataFrame({i: pd.to_numeric(frame[i], errors="coerce") for i in imts if i in frame})
     if ims.shape[1] == 0:
-        raise ValueError(
+        raise InputError(
             f"{path}: holds none of {', '.join(imts)}; columns are named as OpenQuake's measures"
         )
     ims = ims.where(ims > 0)
@@ -296,14 +297,14 @@ def _frame(path: Path) -> pd.DataFrame:
     try:
         return pd.read_csv(path, dtype=text, low_memory=False)
     except (ValueError, UnicodeDecodeError) as exc:
-        raise ValueError(f"{path}: not a readable table ({exc})") from exc
+        raise InputError(f"{path}: not a readable table ({exc})") from exc
 
 
 def _table(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
     """Conditions and identity of each row; ValueError without magnitudes or events."""
     for needed in ("mag", "event_id"):
         if needed not in frame:
-            raise ValueError(f"{path}: has no column {needed!r}; names are OpenQuake's")
+            raise InputError(f"{path}: has no column {needed!r}; names are OpenQuake's")
     n = len(frame)
     table = pd.DataFrame(index=range(n))
     for name in (*CONDITIONS, *EXTRA):
@@ -325,7 +326,7 @@ def _table(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
     else:
         code = next((frame[k] for k in ("station", "station_code") if k in frame), None)
         if code is None:
-            raise ValueError(f"{path}: has no column 'station_id' or 'station'")
+            raise InputError(f"{path}: has no column 'station_id' or 'station'")
         station = _text(code)
         for name in ("network", "station_network_code"):
             if name in frame:

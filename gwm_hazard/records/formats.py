@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from functools import lru_cache
-from importlib.metadata import entry_points
 from pathlib import Path
+
+from gwm_hazard.errors import InputError
+from gwm_hazard.records.obspy_formats import obspy_format
 
 #: Formats, and the module that reads each.
 FORMATS = {
@@ -34,13 +34,13 @@ def detect(path: Path) -> str:
     if path.is_dir():
         if any(path.glob("metadata*.csv")):
             return "seisbench"
-        raise ValueError(
+        raise InputError(
             f"{path}: a folder without metadata.csv, so no SeisBench data set; give its files"
         )
     with path.open("rb") as file:
         head = file.read(16384)
     if not head.strip():
-        raise ValueError(f"{path}: the file is empty")
+        raise InputError(f"{path}: the file is empty")
     if head.startswith(_HDF5):
         from gwm_hazard.records.readers.asdf import is_asdf
 
@@ -67,7 +67,7 @@ def detect(path: Path) -> str:
         return "csv"
     if obspy_format(path) is not None:
         return "obspy"
-    raise ValueError(
+    raise InputError(
         f"{path}: no format that is known ({', '.join(FORMATS)}); if it is one of them, name it "
         "with --format"
     )
@@ -84,30 +84,3 @@ def _header(text: str) -> str | None:
         "csmip": csmip.is_csmip,
     }
     return next((name for name, check in checks.items() if check(text)), None)
-
-
-def obspy_format(path: Path) -> str | None:
-    """obspy's name of the format; None for what it does not read.
-
-    As obspy finds it, but never PICKLE: obspy tells a pickle by loading it, and a pickle may run
-    any program.
-    """
-    for name, is_format in _obspy_checks():
-        try:
-            if is_format(str(path)):
-                return name
-        except Exception:  # obspy's checks raise whatever they meet
-            continue
-    return None
-
-
-@lru_cache(maxsize=1)
-def _obspy_checks() -> tuple[tuple[str, Callable[[str], bool]], ...]:
-    from obspy.core.util.base import ENTRY_POINTS
-
-    checks: list[tuple[str, Callable[[str], bool]]] = []
-    for name in ENTRY_POINTS["waveform"]:
-        group = entry_points(group=f"obspy.plugin.waveform.{name}", name="isFormat")
-        if name != "PICKLE":
-            checks.extend((name, entry.load()) for entry in group)
-    return tuple(checks)

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gwm_hazard.files.provenance import replacing, software_versions
+from gwm_hazard.errors import InputError
+from gwm_hazard.files.atomic import replacing
+from gwm_hazard.files.provenance import software_versions
 from gwm_hazard.intensity import intensity_measures_array, parse_imt
 from gwm_hazard.intensity.one_component import INFERRED, component_ratios
 from gwm_hazard.records.processing import correct
-from gwm_hazard.records.read import Failure, Record, Value
+from gwm_hazard.records.record import Failure, Record, Value
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +44,7 @@ class Request:
     def __post_init__(self) -> None:
         for name, values in (("imts", self.imts), ("component", self.components)):
             if not values or len(set(values)) != len(values):
-                raise ValueError(f"{name} = {','.join(values)!r}: give each at least and most once")
+                raise InputError(f"{name} = {','.join(values)!r}: give each at least and most once")
         for imt in self.imts:
             parse_imt(imt)
         noise = np.random.default_rng(0).normal(size=(1, 3, 64))
@@ -144,7 +146,7 @@ def _check_components(record: Record, request: Request) -> None:
     names = ", ".join(record.components)
     whole = record.n_horizontal == 2 and record.has_vertical
     if "JMA" in request.imts and not whole:
-        raise ValueError(f"JMA needs three components, the record has {names} only")
+        raise InputError(f"JMA needs three components, the record has {names} only")
     for component in request.components:
         if _one_horizontal(record):
             component_ratios(component, request.imts)  # which says what one does not give
@@ -162,7 +164,7 @@ def _check_components(record: Record, request: Request) -> None:
                 *(["H1"] if record.n_horizontal else []),
                 *(["vertical"] if record.has_vertical else []),
             ]
-            raise ValueError(
+            raise InputError(
                 f"{component} needs {needed}, the record has {names} only: give the files of all "
                 f"its components, or --component {' or '.join(remedy)}"
             )
@@ -231,7 +233,7 @@ def write_table(table: pd.DataFrame, path: Path, request: Request) -> None:
 def check_suffix(path: Path) -> None:
     """ValueError for a name whose suffix tells no format of a table."""
     if path.suffix not in SUFFIXES:
-        raise ValueError(f"{path}: the suffix tells the format; give one of {', '.join(SUFFIXES)}")
+        raise InputError(f"{path}: the suffix tells the format; give one of {', '.join(SUFFIXES)}")
 
 
 def _attributes(imt: str, component: str, request: Request) -> dict[str, str | float]:

@@ -7,7 +7,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from gwm_hazard.records.read import Record
+from gwm_hazard.errors import InputError
+from gwm_hazard.records.record import Record
 
 BASELINES = ("none", "mean", "linear")
 ORDER = 4  # of the Butterworth filter in each direction
@@ -25,7 +26,7 @@ def correct(record: Record, baseline: str = "none", highpass_hz: float | None = 
     Raises ValueError for an unknown baseline or a corner not between 0 and Nyquist.
     """
     if baseline not in BASELINES:
-        raise ValueError(f"baseline = {baseline!r}: give one of {', '.join(BASELINES)}")
+        raise InputError(f"baseline = {baseline!r}: give one of {', '.join(BASELINES)}")
     if baseline != "none":
         from scipy.signal import detrend
 
@@ -54,7 +55,7 @@ def highpass(acc: NDArray[np.floating], dt: float, corner_hz: float) -> NDArray[
 
     nyquist = 0.5 / dt
     if not 0 < corner_hz < nyquist:
-        raise ValueError(f"highpass = {corner_hz:g} Hz: must lie between 0 and {nyquist:g} Hz")
+        raise InputError(f"highpass = {corner_hz:g} Hz: must lie between 0 and {nyquist:g} Hz")
     n = acc.shape[1]
     width = max(1, round(TAPER * n))
     ramp = 0.5 * (1 - np.cos(math.pi * (np.arange(width) + 0.5) / width))

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gwm_hazard.core.units import GRAVITY_M_S2
+from gwm_hazard.errors import InputError
 
 if TYPE_CHECKING:
-    from gwm_hazard.records.read import Record, Value
+    from gwm_hazard.records.record import Record, Value
 
 #: m/s2 in one unit of acceleration.
 UNITS = {
@@ -45,7 +46,7 @@ class Trace:
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.dt_s) and self.dt_s > 0):
-            raise ValueError(f"component {self.name}: time step = {self.dt_s:g} s: must be > 0")
+            raise InputError(f"component {self.name}: time step = {self.dt_s:g} s: must be > 0")
 
 
 def unit_factor(unit: str) -> float:
@@ -56,7 +57,7 @@ def unit_factor(unit: str) -> float:
         r"(?<=m)(/(s|sec)(\*\*|\^)?2|/(s|sec)/(s|sec)|_?s-2|ps2|_s2|s\^-2)$", "/s2", plain
     )
     if plain not in UNITS:
-        raise ValueError(f"unit {unit!r} is not one of acceleration: give {', '.join(UNITS)}")
+        raise InputError(f"unit {unit!r} is not one of acceleration: give {', '.join(UNITS)}")
     return UNITS[plain]
 
 
@@ -97,31 +98,31 @@ def assemble(traces: Sequence[Trace], metadata: Mapping[str, Value]) -> Record:
     Raises ValueError for components that are not at most two horizontals and a vertical, unequal
     time steps, traces that do not overlap, and a channel that does not move while another does.
     """
-    from gwm_hazard.records.read import Record
+    from gwm_hazard.records.record import Record
 
     names = ", ".join(t.name for t in traces)
     ordered = sorted(traces, key=_rank)
     horizontals = [t for t in ordered if not t.vertical]
     if not ordered or len(horizontals) > 2 or len(ordered) - len(horizontals) > 1:
-        raise ValueError(
+        raise InputError(
             f"{len(ordered)} components ({names}), {len(horizontals)} of them horizontal: a record "
             "has at most two horizontals and one vertical; give the files of each record apart"
         )
     dt = ordered[0].dt_s
     if any(abs(t.dt_s - dt) > 1e-6 * dt for t in ordered):
         steps = ", ".join(f"{t.name} {t.dt_s:g} s" for t in ordered)
-        raise ValueError(f"components of different time steps ({steps}): resample them first")
+        raise InputError(f"components of different time steps ({steps}): resample them first")
     begin = max(t.start_s for t in ordered)
     offsets = [round((begin - t.start_s) / dt) for t in ordered]
     length = min(t.data.size - o for t, o in zip(ordered, offsets, strict=True))
     if length < 2:
-        raise ValueError(f"components {names} share {max(length, 0)} samples: at least 2 needed")
+        raise InputError(f"components {names} share {max(length, 0)} samples: at least 2 needed")
     acceleration = np.stack(
         [t.data[o : o + length] for t, o in zip(ordered, offsets, strict=True)]
     ).astype(np.float64, copy=False)
     still = np.ptp(acceleration, axis=1) == 0
     if still.any() and not still.all():
-        raise ValueError(
+        raise InputError(
             f"component {ordered[int(np.argmax(still))].name} is constant: dead channel"
         )
     record = Record(

@@ -24,7 +24,9 @@ import pandas as pd
 from filelock import FileLock, Timeout
 from numpy.typing import ArrayLike, NDArray
 
-from gwm_hazard.files.provenance import replacing, software_versions
+from gwm_hazard.errors import InputError
+from gwm_hazard.files.atomic import replacing
+from gwm_hazard.files.provenance import software_versions
 from gwm_hazard.files.seisbench_columns import from_seisbench, to_seisbench
 
 FORMAT = "gwm_hazard training set"
@@ -54,7 +56,7 @@ def split_by_event(
     Raises ValueError for shares that are not three, negative, or do not add up to 1.
     """
     if len(shares) != 3 or min(shares) < 0 or abs(sum(shares) - 1) > 1e-9:
-        raise ValueError(
+        raise InputError(
             f"shares = {tuple(shares)}: give three (train, dev, test) that add up to 1"
         )
     ids = np.asarray(event_id)
@@ -98,13 +100,13 @@ class TrainingSet:
                 layout = {k: v[()] for k, v in file["data_format"].items()}
                 sizes = {int(k.removeprefix("bucket")): v.shape for k, v in file["data"].items()}
         except (OSError, KeyError) as exc:
-            raise ValueError(f"{path}: not a readable training file ({exc})") from exc
+            raise InputError(f"{path}: not a readable training file ({exc})") from exc
         self.components = tuple(layout["component_order"].decode())
         self.dt_s = 1.0 / float(layout["sampling_rate"])
         self.npts = int(self.attributes["npts"])
         self._sizes = [sizes[i] for i in range(len(sizes))]
         if any(shape[1:] != (len(self.components), self.npts) for shape in self._sizes):
-            raise ValueError(f"{path}: buckets of other shapes than "
+            raise InputError(f"{path}: buckets of other shapes than "
                              f"({len(self.components)}, {self.npts}): it is damaged")  # fmt: skip
         self._starts = np.cumsum([0] + [shape[0] for shape in self._sizes])
         self._opened: tuple[int, h5py.File] | None = None
@@ -116,10 +118,10 @@ class TrainingSet:
 
     def _check_format(self, path: Path) -> None:
         if self.attributes.get("format") != FORMAT:
-            raise ValueError(f"{path}: not a training file of this package; make one of a "
+            raise InputError(f"{path}: not a training file of this package; make one of a "
                              "SeisBench data set with `gwm-hazard data prepare`")  # fmt: skip
         if int(self.attributes.get("format_version", 0)) > VERSION:
-            raise ValueError(f"{path}: format version {self.attributes['format_version']}, this "
+            raise InputError(f"{path}: format version {self.attributes['format_version']}, this "
                              f"package reads up to {VERSION}: update it")  # fmt: skip
 
     @cached_property
@@ -128,7 +130,7 @@ class TrainingSet:
         path = self.folder / "metadata.csv"
         table = _read_table(path)
         if len(table) != len(self):
-            raise ValueError(f"{path}: {len(table)} rows, but waveforms.hdf5 holds {len(self)}")
+            raise InputError(f"{path}: {len(table)} rows, but waveforms.hdf5 holds {len(self)}")
         return table.drop(columns=list(_LAYOUT)).rename(columns=from_seisbench(table.columns))
 
     def __len__(self) -> int:
@@ -137,7 +139,7 @@ class TrainingSet:
     def rows(self, split: str) -> NDArray[np.int64]:
         """Row numbers of a split, "train", "dev" or "test"."""
         if split not in SPLITS:
-            raise ValueError(f"split = {split!r}: give one of {', '.join(SPLITS)}")
+            raise InputError(f"split = {split!r}: give one of {', '.join(SPLITS)}")
         return np.flatnonzero((self.table["split"] == split).to_numpy())
 
     def waveforms(self, rows: ArrayLike) -> NDArray[np.float32]:
@@ -203,7 +205,7 @@ class TrainingSetWriter:
         self.components, self.dt_s, self.npts = tuple(components), float(dt_s), int(npts)
         self.path = self.folder.with_name(self.folder.name + ".partial")
         if self.folder.exists():
-            raise ValueError(f"{self.folder}: exists already; give another name or remove it")
+            raise InputError(f"{self.folder}: exists already; give another name or remove it")
         self._settings = {
             "components": list(self.components), "dt_s": self.dt_s, "npts": self.npts,
             "attributes": json.loads(json.dumps(dict(attributes or {}))),
@@ -230,7 +232,7 @@ class TrainingSetWriter:
                 temporary.write_text(json.dumps(self._settings, indent=1))
         elif (before := json.loads(settings.read_text())) != self._settings:
             changed = _difference(before, self._settings)
-            raise ValueError(
+            raise InputError(
                 f"{self.path}: left by a run with other settings ({changed}); repeat those, or "
                 "start anew without resuming"
             )
@@ -262,16 +264,16 @@ class TrainingSetWriter:
         """
         shape = (len(table), len(self.components), self.npts)
         if acceleration.shape != shape:
-            raise ValueError(f"acceleration has shape {acceleration.shape}: must be {shape}, as "
+            raise InputError(f"acceleration has shape {acceleration.shape}: must be {shape}, as "
                              "the table has rows, the set components and samples")  # fmt: skip
         missing = {"record_id", "event_id", "split"} - set(table.columns)
         if missing:
-            raise ValueError(f"the table has no column {', '.join(sorted(missing))}")
+            raise InputError(f"the table has no column {', '.join(sorted(missing))}")
         wrong = set(table["split"]) - set(SPLITS)
         if wrong:
-            raise ValueError(f"split = {wrong.pop()!r}: give one of {', '.join(SPLITS)}")
+            raise InputError(f"split = {wrong.pop()!r}: give one of {', '.join(SPLITS)}")
         if not np.isfinite(acceleration).all():
-            raise ValueError("acceleration holds NaN or infinite values")
+            raise InputError("acceleration holds NaN or infinite values")
         self._waiting.append(np.array(acceleration, dtype=np.float32))
         self._rows.append(table.reset_index(drop=True))
         if sum(map(len, self._rows)) >= BUCKET:
@@ -283,7 +285,7 @@ class TrainingSetWriter:
         They replace those of the same name. Raises ValueError for another number of rows.
         """
         if len(columns) != len(self):
-            raise ValueError(f"{len(columns)} rows for {len(self)} records")
+            raise InputError(f"{len(columns)} rows for {len(self)} records")
         self._late = columns.rename(columns=to_seisbench(columns.columns)).reset_index(drop=True)
 
     def _flush(self) -> None:
@@ -316,7 +318,7 @@ class TrainingSetWriter:
     def _finish(self) -> None:
         """Put the parts together and move the folder into place."""
         if not self._parts:
-            raise ValueError(f"{self.folder}: no records, nothing is written")
+            raise InputError(f"{self.folder}: no records, nothing is written")
         path = self.path / "waveforms.hdf5"
         order = "".join(self.components)
         with h5py.File(path, "w") as file:

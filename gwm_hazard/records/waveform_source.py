@@ -11,9 +11,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from gwm_hazard.errors import InputError
 from gwm_hazard.intensity import intensity_measures_array
 from gwm_hazard.records.processing import correct
-from gwm_hazard.records.read import Record, read_records
+from gwm_hazard.records.read import read_records
+from gwm_hazard.records.record import Record
 from gwm_hazard.records.training_set import TrainingSet
 
 #: Corner of the high-pass filter that records get which come without one: below it noise and
@@ -73,7 +75,7 @@ def open_traces(folder: Path, table: pd.DataFrame) -> tuple[TraceSource, NDArray
     Raises ValueError where the table names no files.
     """
     if "file" not in table:
-        raise ValueError(f"{folder}: metadata.csv has no column 'file' that names the waveforms")
+        raise InputError(f"{folder}: metadata.csv has no column 'file' that names the waveforms")
     rough = np.zeros(len(table), dtype=bool)
     if "processing" in table:
         words = table["processing"].astype(str).str.lower()

@@ -15,6 +15,7 @@ from collections.abc import Callable
 import torch
 
 from gwm_hazard.core.noise import Noise
+from gwm_hazard.errors import InputError
 from gwm_hazard.representation.stft import STFT
 
 #: Records that the CPU works on at once: their arrays stay in the cache.
@@ -49,7 +50,7 @@ def griffin_lim(
     Tensor (n, hop (n_frames - 1))
     """
     if momentum < 0.0:
-        raise ValueError(f"momentum = {momentum}: must be 0 or more")
+        raise InputError(f"momentum = {momentum}: must be 0 or more")
     # Projecting X + m (X - X') is projecting X - m / (1 + m) X': only the phase counts.
     back = momentum / (1.0 + momentum)
 
@@ -80,7 +81,7 @@ def admm(
     al. 2023, BSSA 113(1): 453-467). Arguments and result as of :func:`griffin_lim`.
     """
     if rho <= 0.0:
-        raise ValueError(f"rho = {rho}: must be above 0")
+        raise InputError(f"rho = {rho}: must be above 0")
 
     def retrieve(s: torch.Tensor, spectra: torch.Tensor) -> torch.Tensor:
         record = transform.synthesise(spectra)
@@ -118,16 +119,16 @@ def _by_record(
 ) -> torch.Tensor:
     """Check the arguments, bring the frequency last, and go through the records in portions."""
     if magnitude.ndim != 3 or magnitude.shape != phase.shape:
-        raise ValueError(
+        raise InputError(
             f"magnitude {tuple(magnitude.shape)} and phase {tuple(phase.shape)}: must both be "
             "(n, n_freq, n_frames)"
         )
     if magnitude.shape[1] != transform.n_freq:
-        raise ValueError(
+        raise InputError(
             f"magnitude has {magnitude.shape[1]} rows, the transform {transform.n_freq}"
         )
     if iterations < 0:
-        raise ValueError(f"iterations = {iterations}: must be 0 or more")
+        raise InputError(f"iterations = {iterations}: must be 0 or more")
     portion = CPU_RECORDS if magnitude.device.type == "cpu" else max(1, len(magnitude))
     out = magnitude.new_empty(len(magnitude), transform.samples(magnitude.shape[2]))
     for start in range(0, len(magnitude), portion):

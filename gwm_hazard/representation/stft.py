@@ -7,6 +7,8 @@ from functools import lru_cache
 
 import torch
 
+from gwm_hazard.errors import InputError
+
 
 @dataclass(frozen=True)
 class STFT:
@@ -31,14 +33,14 @@ class STFT:
 
     def __post_init__(self) -> None:
         if self.n_fft % 2 or self.n_fft % self.hop or self.win_length % 2:
-            raise ValueError(
+            raise InputError(
                 f"n_fft = {self.n_fft}, win_length = {self.win_length}, hop = {self.hop}: "
                 "n_fft and win_length must be even, and n_fft a multiple of hop"
             )
         if not 2 * self.hop <= self.win_length <= self.n_fft:
-            raise ValueError(f"win_length = {self.win_length}: must be from 2 hops to n_fft")
+            raise InputError(f"win_length = {self.win_length}: must be from 2 hops to n_fft")
         if self.n_freq not in (self.n_fft // 2, self.n_fft // 2 + 1):
-            raise ValueError(f"n_freq = {self.n_freq}: must be n_fft / 2, or that and 1")
+            raise InputError(f"n_freq = {self.n_freq}: must be n_fft / 2, or that and 1")
 
     def samples(self, n_frames: int) -> int:
         """Samples of the record that ``n_frames`` frames describe."""

@@ -10,6 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gwm_hazard.errors import InputError
+
 
 def frechet_gaussian(
     mean1: ArrayLike, covariance1: ArrayLike, mean2: ArrayLike, covariance2: ArrayLike
@@ -33,7 +35,7 @@ def _root(c: NDArray[np.float64]) -> NDArray[np.float64]:
     values, vectors = np.linalg.eigh(c)
     largest = max(abs(values[0]), abs(values[-1]))
     if not np.allclose(c, c.T, atol=1e-8 * largest) or values[0] < -1e-6 * largest:
-        raise ValueError(
+        raise InputError(
             f"covariance: must be symmetric and positive semidefinite; its least eigenvalue is "
             f"{values[0]:g} of {values[-1]:g}"
         )
@@ -48,9 +50,9 @@ def frechet_samples(x: ArrayLike, y: ArrayLike) -> float:
     """
     a, b = (np.asarray(v, dtype=np.float64) for v in (x, y))
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1] or min(len(a), len(b)) < 2:
-        raise ValueError(f"samples have shapes {a.shape} and {b.shape}: must be (n, d) and (m, d)")
+        raise InputError(f"samples have shapes {a.shape} and {b.shape}: must be (n, d) and (m, d)")
     if not (np.isfinite(a).all() and np.isfinite(b).all()):
-        raise ValueError("samples hold NaN or infinite values")
+        raise InputError("samples hold NaN or infinite values")
     return frechet_gaussian(
         a.mean(axis=0), np.cov(a, rowvar=False), b.mean(axis=0), np.cov(b, rowvar=False)
     )

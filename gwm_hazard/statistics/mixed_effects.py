@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from gwm_hazard.errors import InputError
+
 #: Groups with two records or more that must be there for a term to be told apart.
 LEAST_GROUPS = 10
 #: Part of a column of the fixed terms, at least, that the columns before it do not explain.
@@ -64,7 +66,7 @@ def split(
     """
     n, p = x.shape
     if n < 2 * p + 2:
-        raise ValueError(f"{n} records do not tell {p} coefficients and their variability")
+        raise InputError(f"{n} records do not tell {p} coefficients and their variability")
     kept = _independent(x)
     beta = np.zeros(p)
     x = x[:, kept]

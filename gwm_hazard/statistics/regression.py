@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from gwm_hazard.errors import InputError
+
 
 def design(
     mag: NDArray[np.float64],
@@ -25,5 +27,5 @@ def fit(y: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.float64]:
     """Least-squares coefficients (n_columns,) of y (n,) on x (n, n_columns); NaN rows left out."""
     use = np.isfinite(y) & np.isfinite(x).all(axis=1)
     if use.sum() < 2 * x.shape[1]:
-        raise ValueError(f"{int(use.sum())} records do not tell {x.shape[1]} coefficients")
+        raise InputError(f"{int(use.sum())} records do not tell {x.shape[1]} coefficients")
     return np.asarray(np.linalg.lstsq(x[use], y[use], rcond=None)[0])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gwm_hazard.errors import InputError
+
 
 def halves_by_event(event_id: ArrayLike, repetitions: int, seed: int) -> NDArray[np.bool_]:
     """Random halves, (repetitions, n): True for the records of the first half.
@@ -16,7 +18,7 @@ def halves_by_event(event_id: ArrayLike, repetitions: int, seed: int) -> NDArray
     """
     names, event = np.unique(np.asarray(event_id).astype(str), return_inverse=True)
     if len(names) < 2:
-        raise ValueError(f"{len(names)} event: two halves by event need at least 2")
+        raise InputError(f"{len(names)} event: two halves by event need at least 2")
     sizes = np.bincount(event)
     rng = np.random.default_rng(seed)
     out = np.empty((repetitions, len(event)), dtype=bool)

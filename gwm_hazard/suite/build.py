@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import norm
 
+from gwm_hazard.errors import InputError
 from gwm_hazard.models.base import WaveformModel
 from gwm_hazard.suite import candidates, consistency
 from gwm_hazard.suite.contributions import Contributions
@@ -89,17 +90,17 @@ class Settings:
 
     def __post_init__(self) -> None:
         if self.target not in TARGETS:
-            raise ValueError(f"target = {self.target!r}: must be one of {', '.join(TARGETS)}")
+            raise InputError(f"target = {self.target!r}: must be one of {', '.join(TARGETS)}")
         if self.target in ("cs", "gcim") and not self.imt:
-            raise ValueError(f"target = {self.target}: name the conditioning measure (--imt)")
+            raise InputError(f"target = {self.target}: name the conditioning measure (--imt)")
         if self.n < 2:
-            raise ValueError(f"n = {self.n}: a suite has at least 2 motions")
+            raise InputError(f"n = {self.n}: a suite has at least 2 motions")
         if self.pool < 2 * self.n:
-            raise ValueError(f"pool = {self.pool}: must be at least twice n = {self.n}")
+            raise InputError(f"pool = {self.pool}: must be at least twice n = {self.n}")
         if not self.max_scale >= 1:
-            raise ValueError(f"max_scale = {self.max_scale:g}: must be 1 (no scaling) or more")
+            raise InputError(f"max_scale = {self.max_scale:g}: must be 1 (no scaling) or more")
         if not 0 < self.tolerance < 1:
-            raise ValueError(f"tolerance = {self.tolerance:g}: must be between 0 and 1, ln units")
+            raise InputError(f"tolerance = {self.tolerance:g}: must be between 0 and 1, ln units")
 
 
 def make_target(
@@ -131,7 +132,7 @@ def make_suite(
 
     Raises
     ------
-    candidates.Budget
+    candidates.BudgetExceededError
         Too few candidates within the budget.
     """
     given = _given(target)
@@ -220,12 +221,12 @@ def stripe_targets(
         A target that is not conditional, fewer than 2 stripes.
     """
     if settings.target not in ("cs", "gcim"):
-        raise ValueError(
+        raise InputError(
             f"stripes of target {settings.target}: suites at several levels of a measure need "
             "target cs or gcim"
         )
     if count < 2:
-        raise ValueError(f"stripes = {count}: must be at least 2")
+        raise InputError(f"stripes = {count}: must be at least 2")
     ends = FIRST * contributions.rate.sum(), LAST * rarest
     by_rate = np.array(
         [contributions.level(settings.imt, r) for r in np.geomspace(*ends, num=count)]

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from gwm_hazard.core.noise import MixedNoise, Noise
 from gwm_hazard.core.scenario import Scenarios
+from gwm_hazard.errors import BudgetExceededError, InputError
 from gwm_hazard.intensity import intensity_measures_array
 from gwm_hazard.models.base import WaveformModel
 from gwm_hazard.suite.search import Found, Reach, walk
@@ -33,10 +34,6 @@ Array = NDArray[np.float64]
 BLOCK = 2_000
 
 METHODS = ("direct", "walk")
-
-
-class Budget(ValueError):
-    """Too few candidates after all the draws that were allowed."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +145,7 @@ def draw(
 
     Raises
     ------
-    Budget
+    BudgetExceededError
         Fewer than ``wanted`` after ``budget`` draws, the message says how near it came; or a level
         that no rupture of the proposal reaches.
     ValueError
@@ -156,18 +153,18 @@ def draw(
         that has no mean and sigma.
     """
     if method not in METHODS:
-        raise ValueError(f"method = {method!r}: must be one of {', '.join(METHODS)}")
+        raise InputError(f"method = {method!r}: must be one of {', '.join(METHODS)}")
     if wanted < 1:
-        raise ValueError(f"wanted = {wanted}: must be at least 1")
+        raise InputError(f"wanted = {wanted}: must be at least 1")
     given = (conditioning,) if isinstance(conditioning, str) else tuple(conditioning)
     given = tuple(imt for imt in given if imt)
     if not given:
         found = _all(proposal, wanted, seed, site)
     else:
         if unknown := [imt for imt in given if imt not in imts]:
-            raise ValueError(f"conditioning = {unknown[0]!r}: must be one of {', '.join(imts)}")
+            raise InputError(f"conditioning = {unknown[0]!r}: must be one of {', '.join(imts)}")
         if proposal.density is not None and not (proposal.density > 0).any():
-            raise Budget(
+            raise BudgetExceededError(
                 f"no rupture of the branch reaches {_name(given)} = {level:.4g}; take a larger "
                 "poe, another GWM branch, or a larger truncation_level in the job"
             )
@@ -184,7 +181,7 @@ def draw(
         else:
             found = _direct(reach, proposal, wanted, seed, tolerance, site, budget, progress)
     if len(found.rupture) < wanted:
-        raise Budget(_message(found, wanted, _name(given), level))
+        raise BudgetExceededError(_message(found, wanted, _name(given), level))
     ln = measured(model, proposal, found.rupture, found.noise, imts, component)
     return Candidates(
         found.rupture, ln, found.draws, found.kept, seed, site, found.noise, found.family
@@ -268,7 +265,7 @@ def _walk(
 ) -> Found:
     p = proposal
     if p.density is None or p.mean is None or p.sigma is None:
-        raise ValueError(
+        raise InputError(
             "method = 'walk': the proposal must have density, mean and sigma of the conditioning "
             "measure; give them, or use method = 'direct'"
         )

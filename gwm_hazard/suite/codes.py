@@ -25,6 +25,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gwm_hazard.errors import InputError
+
 Array = NDArray[np.float64]
 
 #: Names of the codes.
@@ -99,9 +101,9 @@ def period_range(code: str, t_lower: float, t_upper: float) -> tuple[float, floa
     _known(code)
     for name, value in (("t_lower", t_lower), ("t_upper", t_upper)):
         if not (np.isfinite(value) and value > 0):
-            raise ValueError(f"{name} = {value:g} s: must be above 0")
+            raise InputError(f"{name} = {value:g} s: must be above 0")
     if t_lower > t_upper:
-        raise ValueError(
+        raise InputError(
             f"t_lower = {t_lower:g} s, t_upper = {t_upper:g} s: give the smaller first-mode period "
             "first"
         )
@@ -271,7 +273,7 @@ def _least(clause: str, kind: str, ratio: Array, periods: Array, span: str) -> C
 
 def _known(code: str) -> str:
     if code not in CODES:
-        raise ValueError(f"code = {code!r}: must be one of {', '.join(CODES)}")
+        raise InputError(f"code = {code!r}: must be one of {', '.join(CODES)}")
     return code
 
 
@@ -282,12 +284,12 @@ def _arrays(
     suite = np.asarray(spectra, dtype=np.float64)
     at, goal = np.asarray(periods, dtype=np.float64), np.asarray(target, dtype=np.float64)
     if suite.ndim != 2 or at.ndim != 1 or suite.shape[1:] != at.shape or at.shape != goal.shape:
-        raise ValueError(
+        raise InputError(
             f"spectra {suite.shape}, periods {at.shape}, target {goal.shape}: must be "
             "(n, n_periods), (n_periods,), (n_periods,)"
         )
     if not len(suite):
-        raise ValueError("spectra: the suite holds no motion")
+        raise InputError("spectra: the suite holds no motion")
     valid: dict[str, Callable[[Array], bool]] = {
         "spectra": lambda x: bool((np.isfinite(x) & (x > 0)).all()),
         "target": lambda x: bool((np.isfinite(x) & (x > 0)).all()),
@@ -296,7 +298,7 @@ def _arrays(
     for name, values in (("spectra", suite), ("target", goal), ("periods", at)):
         if not valid[name](values):
             rule = "each once, at least 0 s" if name == "periods" else "above 0 g"
-            raise ValueError(f"{name}: all values must be numbers, {rule}")
+            raise InputError(f"{name}: all values must be numbers, {rule}")
     order = np.argsort(at)
     return suite[:, order], at[order], goal[order]
 
@@ -305,18 +307,18 @@ def _inside(code: str, periods: Array, low: float, high: float) -> NDArray[np.bo
     """Mask of the periods in the range; they must fill it."""
     how = f"give spectra at required_periods({code!r}, ...)"
     if code == "ec8" and periods[0] != 0.0:
-        raise ValueError(f"periods: ec8 needs PGA as period 0; {how}")
+        raise InputError(f"periods: ec8 needs PGA as period 0; {how}")
     slack = 1e-3  # of rounded periods
     inside = (periods >= low * (1 - slack)) & (periods <= high * (1 + slack))
     found = periods[inside]
     if not len(found) or found[0] > low * (1 + slack) or found[-1] < high * (1 - slack):
         have = f"from {found[0]:.3g} to {found[-1]:.3g} s" if len(found) else "none"
-        raise ValueError(
+        raise InputError(
             f"periods: those in the range of {code}, {low:.3g} to {high:.3g} s, are {have}; {how}"
         )
     if len(found) > 1 and (found[1:] / found[:-1]).max() > WIDEST_STEP:
         k = int(np.argmax(found[1:] / found[:-1]))
-        raise ValueError(
+        raise InputError(
             f"periods: none between {found[k]:.3g} and {found[k + 1]:.3g} s, a step wider than "
             f"a factor of {WIDEST_STEP}; {how}"
         )

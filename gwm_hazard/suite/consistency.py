@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from gwm_hazard.errors import InputError
+
 Array = NDArray[np.float64]
 
 
@@ -33,7 +35,7 @@ def stripe_rates(levels: Array, rate_at: Array, rate_between: Array) -> Array:
         Levels that do not ascend.
     """
     if len(levels) < 2 or not (np.diff(levels) > 0).all():
-        raise ValueError(f"levels = {levels}: at least 2, ascending")
+        raise InputError(f"levels = {levels}: at least 2, ascending")
     edges = np.concatenate([[rate_at[0]], rate_between, [rate_at[1]]])
     return -np.diff(edges)
 

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import ndtr
 
+from gwm_hazard.errors import InputError
+
 Array = NDArray[np.float64]
 
 
@@ -47,15 +49,15 @@ class Contributions:
         for name in ("mean", "sigma"):
             found = getattr(self, name).shape
             if found != shape:
-                raise ValueError(f"{name} has shape {found}: must be {shape}")
+                raise InputError(f"{name} has shape {found}: must be {shape}")
         if not self.truncation > 0:
-            raise ValueError(
+            raise InputError(
                 f"truncation_level = {self.truncation:g}: without scatter a level is exceeded "
                 "surely or never, and no target can be conditioned on it; give the job a "
                 "truncation_level above 0 (3, or 99 for none) and run it again"
             )
         if not (self.rate > 0).any():
-            raise ValueError("no rupture has a rate above 0: the site sees no hazard")
+            raise InputError("no rupture has a rate above 0: the site sees no hazard")
 
     def column(self, imt: str) -> int:
         """Position of a measure.
@@ -68,14 +70,14 @@ class Contributions:
         try:
             return self.imts.index(imt)
         except ValueError:
-            raise ValueError(
+            raise InputError(
                 f"imt = {imt!r}: the branches were asked for {', '.join(self.imts)}"
             ) from None
 
     def epsilon(self, imt: str, level: float) -> Array:
         """Standard deviations by which a level lies above each row's median, (n,)."""
         if not level > 0:
-            raise ValueError(f"level = {level:g} of {imt}: must be above 0")
+            raise InputError(f"level = {level:g} of {imt}: must be above 0")
         m = self.column(imt)
         return (np.log(level) - self.mean[:, m]) / self.sigma[:, m]
 
@@ -110,7 +112,7 @@ class Contributions:
         low, high = (self.mean[:, m] - reach).min(), (self.mean[:, m] + reach).max()
         largest = self.exceedance(imt, float(np.exp(low))).sum()
         if not 0 < rate < largest:
-            raise ValueError(
+            raise InputError(
                 f"rate = {rate:g} a year of {imt}: the ruptures of the site give rates up to "
                 f"{largest:.3g}; take a longer return period"
             )

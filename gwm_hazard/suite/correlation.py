@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
-from gwm_hazard.distribution.ensemble import draw_ln_measures
+from gwm_hazard.errors import InputError
 from gwm_hazard.models.base import WaveformModel
+from gwm_hazard.models.measuring import draw_ln_measures
 
 Array = NDArray[np.float64]
 
@@ -57,7 +58,7 @@ class Measured:
         """
         for imt in (first, second):
             if imt not in self.imts:
-                raise ValueError(
+                raise InputError(
                     f"imt = {imt!r}: the correlation of model {self.model!r} was measured for "
                     f"{', '.join(self.imts)}; measure it for {imt} too"
                 )
@@ -102,9 +103,9 @@ def measured(
         Fewer than 2 draws, a measure without scatter or twice the same one.
     """
     if draws < 2:
-        raise ValueError(f"draws = {draws}: at least 2 for each scenario")
+        raise InputError(f"draws = {draws}: at least 2 for each scenario")
     if len(set(imts)) < len(imts):
-        raise ValueError(f"imts = {', '.join(imts)}: each measure once")
+        raise InputError(f"imts = {', '.join(imts)}: each measure once")
     n = len(scenarios)
     noise = Noise(seed, np.repeat(np.arange(n), draws), 0, np.tile(np.arange(draws), n))
     ln = draw_ln_measures(model, scenarios.repeat(draws), noise, list(imts), component, batch_size)
@@ -114,7 +115,7 @@ def measured(
     flat = np.argwhere(~(sigma[:, 0] > LEAST_SIGMA))
     if len(flat):
         row, column = flat[0]
-        raise ValueError(
+        raise InputError(
             f"imt = {imts[column]!r}: all {draws} draws of model {model.card.name!r} have the same "
             f"value at scenario {row}, so that it has no correlation; leave it out"
         )
@@ -141,7 +142,7 @@ def controlling(weight: Array, n: int) -> NDArray[np.int64]:
     """
     weight = np.asarray(weight, dtype=np.float64)
     if not (weight >= 0).all() or not weight.sum() > 0:
-        raise ValueError("weight: must not be negative, and at least one above 0")
+        raise InputError("weight: must not be negative, and at least one above 0")
     total = np.cumsum(weight)
     at = (np.arange(n) + 0.5) / n * total[-1]
     return np.searchsorted(total, at, side="right").astype(np.int64)

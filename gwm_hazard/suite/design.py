@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from gwm_hazard.errors import InputError
 from gwm_hazard.suite import codes
 from gwm_hazard.suite.motions import Motions, spectra
 from gwm_hazard.suite.study import Suite
@@ -45,7 +46,7 @@ def code_checks(
     imts = measures(code, t_lower, t_upper)
     for imt in imts:
         if imt not in suite.target.imts:
-            raise ValueError(f"{code}: the target has no {imt}; add it to its measures")
+            raise InputError(f"{code}: the target has no {imt}; add it to its measures")
     at = np.array([suite.target.imts.index(imt) for imt in imts])
     sa = np.empty((len(suite), len(periods)))
     spectral = periods > 0

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gwm_hazard.errors import InputError
 from gwm_hazard.intensity import intensity_measures_array
 from gwm_hazard.suite.study import Study, Suite
 
@@ -66,7 +67,7 @@ def draw_again(study: Study, suite: Suite) -> Motions:
         difference = np.abs(np.log(values[:, : len(target.imts)]) - suite.ln)
     if not (difference <= TOLERANCE).all():
         row, column = np.argwhere(~(difference <= TOLERANCE))[0]
-        raise ValueError(
+        raise InputError(
             f"motion {row} drawn again has {imts[column]} = {values[row, column]:.7g}, it was "
             f"chosen with {np.exp(suite.ln[row, column]):.7g}: the model "
             f"{model.card.name!r}, its device or the software changed meanwhile; make the suite "

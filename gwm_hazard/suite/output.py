@@ -14,7 +14,8 @@ from gwm_hazard.catalogue.export.records import open_records
 from gwm_hazard.catalogue.store import CatalogueWriter
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.units import CONDITIONS
-from gwm_hazard.files.provenance import replacing
+from gwm_hazard.errors import InputError
+from gwm_hazard.files.atomic import replacing
 from gwm_hazard.intensity import parse_imt
 from gwm_hazard.suite import tables
 from gwm_hazard.suite.folder import RESULTS, Folder
@@ -82,7 +83,7 @@ def write(
     formats = tuple(dict.fromkeys(formats))
     for name in formats:
         if name not in ACCELEROGRAMS:
-            raise ValueError(f"format = {name!r}: must be one of {', '.join(ACCELEROGRAMS)}")
+            raise InputError(f"format = {name!r}: must be one of {', '.join(ACCELEROGRAMS)}")
     tell = progress or (lambda share: None)
     out = Folder(Path(folder))
     out.path.mkdir(parents=True, exist_ok=True)

@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from gwm_hazard.core.noise import Noise, noise_from_text
-from gwm_hazard.files.provenance import replacing, software_versions
+from gwm_hazard.files.atomic import replacing
+from gwm_hazard.files.provenance import software_versions
 from gwm_hazard.suite.build import Settings, Source
 from gwm_hazard.suite.candidates import Candidates, Proposal, measured
 from gwm_hazard.suite.contributions import Contributions

@@ -14,6 +14,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from gwm_hazard.errors import InputError
 from gwm_hazard.suite.target import Target
 
 Array = NDArray[np.float64]
@@ -91,13 +92,13 @@ def select(
         group = np.arange(len(pool))
     names, group = np.unique(group, return_inverse=True)
     if n < 1 or len(names) < n:
-        raise ValueError(
+        raise InputError(
             f"n = {n}: the pool holds {len(names)} different candidates; draw more (--pool, "
             "--budget) or ask for fewer motions"
         )
     if not np.isfinite(pool).all():
         row, column = np.argwhere(~np.isfinite(pool))[0]
-        raise ValueError(f"candidate {row}: ln {target.imts[column]} = {pool[row, column]}")
+        raise InputError(f"candidate {row}: ln {target.imts[column]} = {pool[row, column]}")
     chosen = _first(pool, group, target, n, np.random.default_rng([seed, n]))
     weight = np.stack([np.ones(len(target.imts)), np.full(len(target.imts), sigma_weight)])
     weight *= measure_weights(target.imts)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gwm_hazard.errors import InputError
 from gwm_hazard.suite.contributions import Contributions
 
 Array = NDArray[np.float64]
@@ -76,7 +77,7 @@ def correlation_matrix(imts: tuple[str, ...], correlation: Correlation) -> Array
         for j in range(i):
             rho = float(correlation(imts[i], imts[j]))
             if not -1.0 <= rho <= 1.0:
-                raise ValueError(f"correlation of {imts[i]} and {imts[j]} = {rho:g}")
+                raise InputError(f"correlation of {imts[i]} and {imts[j]} = {rho:g}")
             matrix[i, j] = matrix[j, i] = rho
     values, vectors = np.linalg.eigh(matrix)
     if values[0] >= 0:
@@ -111,13 +112,13 @@ def conditional(
         A measure that the branches do not give, a rate out of reach, unknown weights.
     """
     if weights not in WEIGHTS:
-        raise ValueError(f"weights = {weights!r}: must be one of {', '.join(WEIGHTS)}")
+        raise InputError(f"weights = {weights!r}: must be one of {', '.join(WEIGHTS)}")
     c = contributions
     level = c.level(conditioning, rate)
     rates = c.density if weights == "occurrence" else c.exceedance
     weight = rates(conditioning, level)
     if not weight.sum() > 0:
-        raise ValueError(f"no rupture reaches {conditioning} = {level:g}: take a larger poe")
+        raise InputError(f"no rupture reaches {conditioning} = {level:g}: take a larger poe")
     weight = weight / weight.sum()
     matrix = correlation_matrix(c.imts, correlation)
     rho = matrix[c.column(conditioning)]

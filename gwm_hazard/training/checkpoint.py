@@ -15,7 +15,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from gwm_hazard.files.provenance import replacing
+from gwm_hazard.errors import InputError
+from gwm_hazard.files.atomic import replacing
 
 
 def save_state(path: Path, tensors: Mapping[str, torch.Tensor], notes: Mapping[str, Any]) -> None:
@@ -38,7 +39,7 @@ def load_state(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
             notes = json.loads(file.metadata()["notes"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except Exception as exc:  # safetensors raises its own error class
-        raise ValueError(f"{path}: not a checkpoint of a training ({exc})") from exc
+        raise InputError(f"{path}: not a checkpoint of a training ({exc})") from exc
     return tensors, notes
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from gwm_hazard.core.units import CONDITIONS
+from gwm_hazard.errors import InputError
 
 T = TypeVar("T")
 
@@ -44,9 +45,9 @@ class Data:
     def __post_init__(self) -> None:
         for name in (*self.conditions, *self.log):
             if name not in CONDITIONS:
-                raise ValueError(f"data: condition {name!r}: known are {', '.join(CONDITIONS)}")
+                raise InputError(f"data: condition {name!r}: known are {', '.join(CONDITIONS)}")
         if self.distance not in ("rhypo", "effective"):
-            raise ValueError(f"data: distance = {self.distance!r}: give 'rhypo' or 'effective'")
+            raise InputError(f"data: distance = {self.distance!r}: give 'rhypo' or 'effective'")
 
 
 @dataclass(frozen=True)
@@ -173,9 +174,9 @@ class Tuning:
     def __post_init__(self) -> None:
         for part in self.parts:
             if part not in ("baseline", "denoiser"):
-                raise ValueError(f"tuning: parts = {part!r}: give 'baseline' and 'denoiser'")
+                raise InputError(f"tuning: parts = {part!r}: give 'baseline' and 'denoiser'")
         if not 0 <= self.replay_share < 1:
-            raise ValueError(f"tuning: replay_share = {self.replay_share}: give 0 to below 1")
+            raise InputError(f"tuning: replay_share = {self.replay_share}: give 0 to below 1")
 
 
 @dataclass(frozen=True)
@@ -235,7 +236,7 @@ class TrainingConfig:
         try:
             values = tomllib.loads(path.read_text(encoding="utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
-            raise ValueError(f"{path}: not TOML ({exc})") from exc
+            raise InputError(f"{path}: not TOML ({exc})") from exc
         for table, name in (("data", "folder"), ("tuning", "replay")):
             found = values.get(table)
             if isinstance(found, dict) and found.get(name) and isinstance(found[name], str):
@@ -243,7 +244,7 @@ class TrainingConfig:
         try:
             return _build(cls, values, "")
         except ValueError as exc:
-            raise ValueError(f"{path}: {exc}") from exc
+            raise InputError(f"{path}: {exc}") from exc
 
     def to_dict(self) -> dict[str, Any]:
         """Plain types."""
@@ -255,19 +256,19 @@ def _build(cls: type[T], values: Mapping[str, Any], where: str) -> T:
     known = {f.name for f in fields(cls)}  # type: ignore[arg-type]
     for name in values:
         if name not in known:
-            raise ValueError(f"{where}unknown setting {name!r}; known: {', '.join(sorted(known))}")
+            raise InputError(f"{where}unknown setting {name!r}; known: {', '.join(sorted(known))}")
     made = {k: _value(kinds[k], v, f"{where}{k}") for k, v in values.items()}
     try:
         return cls(**made)
     except TypeError:
         needed = [f.name for f in fields(cls) if f.name not in made]  # type: ignore[arg-type]
-        raise ValueError(f"{where or 'file '}needs {needed[0]!r}") from None
+        raise InputError(f"{where or 'file '}needs {needed[0]!r}") from None
 
 
 def _value(kind: Any, value: Any, where: str) -> Any:
     if is_dataclass(kind):
         if not isinstance(value, dict):
-            raise ValueError(f"{where} = {value!r}: must be a table")
+            raise InputError(f"{where} = {value!r}: must be a table")
         return _build(typing.cast(type, kind), value, f"{where}.")
     origin = typing.get_origin(kind)
     if origin is tuple:
@@ -281,9 +282,9 @@ def _value(kind: Any, value: Any, where: str) -> Any:
         if isinstance(value, int | float) and not isinstance(value, bool) and value < 0:
             if where.endswith("ln_sigma_mean"):
                 return value
-            raise ValueError(f"{where} = {value!r}: must not be negative")
+            raise InputError(f"{where} = {value!r}: must not be negative")
         return float(value) if kind is float else value
-    raise ValueError(f"{where} = {value!r}: must be {getattr(kind, '__name__', kind)}")
+    raise InputError(f"{where} = {value!r}: must be {getattr(kind, '__name__', kind)}")
 
 
 def _is(kind: Any, value: Any) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from gwm_hazard.files.provenance import replacing
+from gwm_hazard.files.atomic import replacing
 
 
 class Curves:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import DISTANCE_FALLBACK, Scenarios
+from gwm_hazard.errors import InputError
 from gwm_hazard.intensity import intensity_measures_array
 from gwm_hazard.models.base import WaveformModel
 
@@ -64,7 +65,7 @@ def _column(table: pd.DataFrame, name: str) -> NDArray[np.float64]:
     """Values of a condition; one distance stands in where the other is not known."""
     other = DISTANCE_FALLBACK.get(name, name)
     if name not in table and other not in table:
-        raise ValueError(f"the records do not tell {name!r}, which the model takes")
+        raise InputError(f"the records do not tell {name!r}, which the model takes")
     values = table[name if name in table else other].to_numpy(dtype=float)
     if other in table:
         values = np.where(np.isfinite(values), values, table[other].to_numpy(dtype=float))

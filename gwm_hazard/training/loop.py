@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from gwm_hazard.core.noise import Noise
+from gwm_hazard.errors import InputError
 from gwm_hazard.training.checkpoint import (
     load_state,
     optimizer_tensors,
@@ -127,7 +128,7 @@ def fit(
         An empty split, a loss that is not finite, or a checkpoint of other settings.
     """
     if not len(source.train):
-        raise ValueError(f"{stream}: no records in the training split")
+        raise InputError(f"{stream}: no records in the training split")
     objective = objective.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(
         trained(objective).values(),
@@ -140,7 +141,7 @@ def fit(
     run.resume()
     share = settings.batch // fabric.world_size
     if share * fabric.world_size != settings.batch:
-        raise ValueError(f"batch = {settings.batch}: must be a multiple of the number of devices")
+        raise InputError(f"batch = {settings.batch}: must be a multiple of the number of devices")
     mine = slice(fabric.global_rank * share, (fabric.global_rank + 1) * share)
 
     def batch_of(step: int) -> Batch:
@@ -159,7 +160,7 @@ def fit(
             wrapped.train()
             loss, parts = wrapped(*batch)
             if not math.isfinite(float(loss.detach())):
-                raise ValueError(
+                raise InputError(
                     f"{stream}: loss {float(loss.detach())} at step {run.step}: lower the learning "
                     f"rate ({settings.rate}) and start again from the checkpoint"
                 )
@@ -276,7 +277,7 @@ class _Run:
             ("batch", self.settings.batch),
         ):
             if notes.get(name) != value:
-                raise ValueError(
+                raise InputError(
                     f"{path}: of a fit with {name} = {notes.get(name)!r}, asked for is {value!r}; "
                     "train into another folder"
                 )
@@ -288,7 +289,7 @@ class _Run:
         if {k: tuple(p.shape) for k, p in parameters.items()} != {
             k: tuple(t.shape) for k, t in parts["weights"].items()
         }:
-            raise ValueError(f"{path}: of a network of other sizes; train into another folder")
+            raise InputError(f"{path}: of a network of other sizes; train into another folder")
         assign(parameters, parts["weights"])
         device = self.fabric.device
         self.average.weights = {k: t.to(device) for k, t in parts["average"].items()}

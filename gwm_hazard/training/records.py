@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from gwm_hazard.core.distance import effective_distance_km
 from gwm_hazard.core.noise import Noise
+from gwm_hazard.errors import InputError
 from gwm_hazard.models.highfem.autoencoder import Autoencoder
 from gwm_hazard.models.highfem.baseline import IMAGE
 from gwm_hazard.models.highfem.card import Condition
@@ -43,17 +44,17 @@ class Records:
         self.representation = LogSpectrogram(clip=data.clip, ln_top=data.ln_top)
         self.samples = self.representation.transform.samples(IMAGE)
         if len(self.set.components) != 3 or abs(self.set.dt_s - 0.01) > 1e-9:
-            raise ValueError(
+            raise InputError(
                 f"{data.folder}: {len(self.set.components)} components at "
                 f"{1 / self.set.dt_s:g} Hz; expected three at 100 Hz"
             )
         if self.set.npts < self.samples:
-            raise ValueError(
+            raise InputError(
                 f"{data.folder}: records of {self.set.npts} samples; need {self.samples}"
             )
         absent = [name for name in data.conditions if name not in self.set.table]
         if absent:
-            raise ValueError(f"{data.folder}: its table has no column of {absent[0]!r}")
+            raise InputError(f"{data.folder}: its table has no column of {absent[0]!r}")
         self.table = conditions_of(self.set.table, data)
         known = self.table[list(data.conditions)].notna().all(axis=1).to_numpy()
         self.missing = int((~known).sum())
@@ -79,12 +80,12 @@ class Records:
             values = self.table[name].to_numpy(dtype=float)[self.train]
             log = name in data.log
             if log and not values.min() > 0:
-                raise ValueError(f"{name} = {values.min():g}: no logarithm; take it out of log")
+                raise InputError(f"{name} = {values.min():g}: no logarithm; take it out of log")
             entering = np.log(values) if log else values
             sd = float(entering.std()) or 1.0
             low, high = float(values.min()), float(values.max())
             if not low < high:
-                raise ValueError(f"{name} is {low:g} in all records: take it out of conditions")
+                raise InputError(f"{name} is {low:g} in all records: take it out of conditions")
             made[name] = Condition(float(entering.mean()), sd, low, high, log)
         return made
 

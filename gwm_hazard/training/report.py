@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gwm_hazard.files.provenance import replacing
+from gwm_hazard.files.atomic import replacing
 from gwm_hazard.models.highfem.model import HighFEMModel
 from gwm_hazard.training.heldout import (
     drawn_measures,

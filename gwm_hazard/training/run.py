@@ -12,7 +12,8 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from gwm_hazard.files.provenance import replacing
+from gwm_hazard.errors import InputError
+from gwm_hazard.files.atomic import replacing
 from gwm_hazard.models.highfem.card import Condition, described
 from gwm_hazard.models.highfem.config import AutoencoderConfig, BaselineConfig, UNetConfig
 from gwm_hazard.models.highfem.denoiser import LatentDiffusion
@@ -222,7 +223,7 @@ def claim(folder: Path, settings: Mapping[str, Any], fabric: Fabric) -> None:
     before = json.loads(path.read_text(encoding="utf-8"))
     for table, value in plain.items():
         if table not in ("machine", "model") and before.get(table) != value:
-            raise ValueError(
+            raise InputError(
                 f"{folder}: holds a run with other settings in [{table}]; give another folder"
             )
 

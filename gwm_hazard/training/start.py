@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from gwm_hazard.errors import InputError
 from gwm_hazard.models.highfem.autoencoder import Autoencoder
 from gwm_hazard.models.highfem.config import AutoencoderConfig
 from gwm_hazard.models.highfem.denoiser import UNet
@@ -49,7 +50,7 @@ def principal_components(
         Examples.
     """
     if len(config.channel_mult) != 1:
-        raise ValueError("principal components need an autoencoder with channel_mult = [1]")
+        raise InputError("principal components need an autoencoder with channel_mult = [1]")
     patches = functional.pixel_unshuffle(images.double(), config.patch)
     flat = patches.movedim(1, 3).reshape(-1, patches.shape[1])
     mean = flat.mean(dim=0)

@@ -10,12 +10,13 @@ import pandas as pd
 from lightning_fabric import Fabric
 from torch import nn
 
-from gwm_hazard.files.provenance import replacing
+from gwm_hazard.errors import ModelError
+from gwm_hazard.files.atomic import replacing
 from gwm_hazard.models.highfem.card import described
 from gwm_hazard.models.highfem.denoiser import LatentDiffusion
 from gwm_hazard.models.highfem.model import HighFEMModel
 from gwm_hazard.models.registry import WEIGHTS_KEY, load_model, save_model
-from gwm_hazard.models.weights import ModelError, Weights
+from gwm_hazard.models.weights import Weights
 from gwm_hazard.training import lowrank
 from gwm_hazard.training.config import Data, TrainingConfig
 from gwm_hazard.training.curves import plot_curves

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from gwm_hazard.benchmark import run
 from gwm_hazard.benchmark.data import Settings
 from gwm_hazard.cli.benchmark import benchmark
-from gwm_hazard.models.registry import ModelError
+from gwm_hazard.errors import ModelError
 from gwm_hazard.records.flatfile import read_observations
 from gwm_hazard.records.training_set import TrainingSetWriter
 from tests.benchmark.world import conditions

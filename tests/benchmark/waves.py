@@ -9,7 +9,8 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 
-from gwm_hazard.benchmark.data import BenchmarkData, Drawn, Settings
+from gwm_hazard.benchmark.data import BenchmarkData, Settings
+from gwm_hazard.benchmark.kept import Drawn
 from gwm_hazard.benchmark.predictions import Prediction
 from gwm_hazard.records.completion import complete
 from gwm_hazard.records.flatfile import Observations

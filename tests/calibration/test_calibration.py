@@ -31,7 +31,7 @@ from gwm_hazard.calibration.mixed import Groups, Spread, fit_spread, with_interv
 from gwm_hazard.cli.data.calibrate import calibrate as command
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
-from gwm_hazard.distribution.ensemble import draw_ln_measures
+from gwm_hazard.models.measuring import draw_ln_measures
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.models.stochastic import StochasticModel, StochasticParameters
 

@@ -13,8 +13,8 @@ import pytest
 from gwm_hazard import Scenarios
 from gwm_hazard.catalogue.export import export_catalogue
 from gwm_hazard.catalogue.export.at2 import at2_text
-from gwm_hazard.records.read import Options
 from gwm_hazard.records.readers import at2, text
+from gwm_hazard.records.record import Options
 
 SC = Scenarios(mag=[5.0, 7.0], rrup=[20.0, 10.0], vs30=400.0)
 UNITS = {"m/s2": 1.0, "cm/s2": 0.01, "g": 9.80665}

@@ -12,8 +12,9 @@ import xarray as xr
 import gwm_hazard as gwm
 from gwm_hazard import Noise, Scenarios, open_catalogue
 from gwm_hazard.catalogue.redraw import DrawnArray
-from gwm_hazard.catalogue.store import CatalogueError, CatalogueWriter
+from gwm_hazard.catalogue.store import CatalogueWriter
 from gwm_hazard.catalogue.stream import Block, Plan, write_catalogue
+from gwm_hazard.errors import CatalogueError
 from gwm_hazard.models.stochastic import StochasticModel
 
 IMTS = ("PGA", "SA(1.0)", "RSD595")

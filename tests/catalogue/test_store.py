@@ -8,7 +8,8 @@ import pytest
 import xarray as xr
 
 from gwm_hazard import Noise, Scenarios, open_catalogue
-from gwm_hazard.catalogue.store import CatalogueError, CatalogueWriter
+from gwm_hazard.catalogue.store import CatalogueWriter
+from gwm_hazard.errors import CatalogueError
 
 SC = Scenarios(mag=[5.0, 7.0, 5.5], rrup=[20.0, 10.0, 30.0], vs30=[760.0, 300.0, 400.0])
 NOISE = Noise(7, np.array([2**64 - 1, 12, 5], np.uint64), [0, 3, 1], [4, 0, 2])

@@ -22,7 +22,9 @@ from click.testing import CliRunner
 import gwm_hazard as gwm
 from gwm_hazard import cli
 from gwm_hazard.cli import _options
-from gwm_hazard.distribution.build import build_surface, find_or_build
+from gwm_hazard.distribution.build import build_surface
+from gwm_hazard.distribution.file import read_surface
+from gwm_hazard.distribution.find import find_or_build
 from gwm_hazard.distribution.surface import Axis, Surface
 from gwm_hazard.models.registry import load_model
 
@@ -141,7 +143,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_surface_info(tiny: Path) -> None:
     text = run("surface", "info", tiny)
     assert "4 draws at each of 16 nodes" in text and "20, 40" in text
-    errors = Surface.load(tiny).errors
+    errors = read_surface(tiny).errors
     assert f"{errors['sampling_mean'][0]:.4f}" in text and "SA(0.5)" in text
 
 
@@ -150,7 +152,7 @@ def test_surface_build_is_build_surface(tiny: Path, tmp_path: Path) -> None:
     options = [x for a in axes for x in ("--axis", a)]
     out = tmp_path / "s.h5"
     run("surface", "build", *options, "--imts", "PGA,SA(0.5)", "--realizations", 4, "-o", out)
-    made, expected = Surface.load(out), Surface.load(tiny)
+    made, expected = read_surface(out), read_surface(tiny)
     assert made.ranges == expected.ranges and made.imts == expected.imts
     np.testing.assert_allclose(made.mean, expected.mean, rtol=1e-5)
     assert [p.name for p in tmp_path.iterdir()] == ["s.h5"]

@@ -14,11 +14,11 @@ from gwm_hazard.datasets.preparation import Settings, prepare
 from gwm_hazard.datasets.preparation.geometry import azimuthal_gap
 from gwm_hazard.datasets.preparation.record import prepare_record
 from gwm_hazard.datasets.preparation.rotation import to_radial_transverse
-from gwm_hazard.datasets.preparation.settings import Rejected
+from gwm_hazard.datasets.preparation.settings import RejectedRecordError
 from gwm_hazard.datasets.preparation.tables import MetadataTable
 from gwm_hazard.datasets.preparation.work import CRASHED, Task, find_tasks, run_tasks
 from gwm_hazard.records import training_set
-from gwm_hazard.records.read import Failure, Record
+from gwm_hazard.records.record import Failure, Record
 from gwm_hazard.records.training_set import TrainingSet, split_by_event
 from tests.records.agency import shaking, write_dyna
 
@@ -44,7 +44,7 @@ def record(name="r0", event="e0", azimuth=40.0, seed=0, **changes):
 
 
 def reason(code, item, settings=Settings()):  # noqa: B008
-    with pytest.raises(Rejected) as caught:
+    with pytest.raises(RejectedRecordError) as caught:
         prepare_record(item, settings)
     assert caught.value.code == code, str(caught.value)
     return str(caught.value)
@@ -149,7 +149,7 @@ def test_late_starts_may_be_aligned():
     """A record that begins 0.5 s after P: S follows 31.6 / 8.3 s after P."""
     acc = shaking(p_s=11.0, s_minus_p_s=31.6 / 8.3)[:, 1150:]
     item = record(acc=acc, event_time=None)
-    with pytest.raises(Rejected):
+    with pytest.raises(RejectedRecordError):
         prepare_record(item, Settings())
     done = prepare_record(item, Settings(late_start="align"))
     assert done.row["p_status"] == "from S" and np.isnan(done.row["snr_1"])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from gwm_hazard.datasets.preparation import pick, quality
 from gwm_hazard.datasets.preparation.geometry import azimuthal_gap, complete
 from gwm_hazard.datasets.preparation.rotation import azimuths, to_radial_transverse
-from gwm_hazard.datasets.preparation.settings import Rejected, Settings
+from gwm_hazard.datasets.preparation.settings import RejectedRecordError, Settings
 from gwm_hazard.datasets.preparation.signal import causal_highpass, detrended, resampled
 from gwm_hazard.datasets.preparation.window import cut
 from tests.records.agency import shaking
@@ -192,10 +192,10 @@ def test_damage_is_found():
         (flat, "flat", "Z"),
         (spike, "spike", "N"),
     ):
-        with pytest.raises(Rejected, match=f"component {name}") as caught:
+        with pytest.raises(RejectedRecordError, match=f"component {name}") as caught:
             check_raw(record)
         assert caught.value.code == code
-    with pytest.raises(Rejected, match="times stronger"):
+    with pytest.raises(RejectedRecordError, match="times stronger"):
         quality.check_components(acc * [[1], [1], [1e-3]], NAMES)
 
 
@@ -204,14 +204,14 @@ def test_damage_is_found():
 def test_a_spike_far_above_the_peak_is_found_anywhere(at, component, sign):
     acc = shaking(seed=5)
     acc[component, at] += 6.0 * sign * np.abs(acc[component]).max()
-    with pytest.raises(Rejected, match="spikes"):
+    with pytest.raises(RejectedRecordError, match="spikes"):
         quality.check_spikes(acc, 0.01, NAMES)
 
 
 def test_padding_is_taken_off():
     acc = np.pad(shaking(nt=1000) + 0.2, [(0, 0), (70, 130)])
     assert quality.without_padding(acc) == slice(69, 1071)
-    with pytest.raises(Rejected, match="no component moves"):
+    with pytest.raises(RejectedRecordError, match="no component moves"):
         quality.without_padding(np.ones((3, 50)))
 
 
@@ -224,7 +224,7 @@ def test_signal_to_noise_of_white_noise():
     # 450 and 2,400 values of the spectrum each: standard errors of 0.033 and 0.014
     assert ratios[0] == pytest.approx(7, rel=0.1) and ratios[1] == pytest.approx(7, rel=0.05)
     assert math.isnan(ratios[2])
-    with pytest.raises(Rejected, match=r"0.5-2 Hz, below 8"):
+    with pytest.raises(RejectedRecordError, match=r"0.5-2 Hz, below 8"):
         quality.check_noise(ratios[:1], ((0.5, 2),), 8.5)
 
 
@@ -247,9 +247,9 @@ def test_peaks_of_a_wrong_unit_are_refused():
     expected = quality.kanno2006_pga(6.5, 30, 10)
     quality.check_peak(expected, 50, expected)
     for factor in (981.0, 1 / 981.0, 120.0):
-        with pytest.raises(Rejected, match="unit"):
+        with pytest.raises(RejectedRecordError, match="unit"):
             quality.check_peak(expected * factor, 1e9, expected)
-    with pytest.raises(Rejected, match="above 50"):
+    with pytest.raises(RejectedRecordError, match="above 50"):
         quality.check_peak(60.0, 50, math.nan)
 
 
@@ -276,7 +276,7 @@ def test_errors_of_many_picks_are_small():
 def test_noise_alone_has_no_onset():
     for seed in range(20):
         noise = np.random.default_rng(seed).normal(size=(3, 6000))
-        with pytest.raises(Rejected) as caught:
+        with pytest.raises(RejectedRecordError) as caught:
             pick.find(noise, True, 0.01)
         assert caught.value.code == "no onset"
 
@@ -290,7 +290,9 @@ def test_a_given_pick_wins_and_plausible_times_bound_the_search():
     assert pick.find(early, True, 0.01, between=between).time_s == pytest.approx(12.0, abs=0.2)
     assert pick.find(early, True, 0.01, given_s=5.5) == pick.Pick(5.5, "given")
     for between in ((90.0, 99.0), (-20.0, -1.0)):
-        with pytest.raises(Rejected, match="clock, origin time or coordinates") as caught:
+        with pytest.raises(
+            RejectedRecordError, match="clock, origin time or coordinates"
+        ) as caught:
             pick.find(acc, True, 0.01, between=between)
         assert caught.value.code == "time"
 

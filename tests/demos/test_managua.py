@@ -17,7 +17,8 @@ import pytest
 from scipy.stats import truncnorm
 
 from gwm_hazard.core.distance import effective_distance_km
-from gwm_hazard.distribution.build import build_surface, cached_file
+from gwm_hazard.distribution.build import build_surface
+from gwm_hazard.distribution.find import cached_file
 from gwm_hazard.distribution.surface import Axis
 from gwm_hazard.models.registry import CARD_FILE, import_model
 from gwm_hazard.openquake import hooks

@@ -9,13 +9,16 @@ import numpy as np
 import pytest
 import torch
 
+from gwm_hazard.core.ensemble_noise import Ensemble
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.distribution import build
 from gwm_hazard.distribution.build import build_surface
-from gwm_hazard.distribution.ensemble import Ensemble, estimate
+from gwm_hazard.distribution.estimate import estimate
+from gwm_hazard.distribution.file import read_surface
 from gwm_hazard.distribution.refine import Estimates, Tolerance
-from gwm_hazard.distribution.surface import Axis, Surface, SurfaceError
+from gwm_hazard.distribution.surface import Axis
+from gwm_hazard.errors import SurfaceError
 from tests.toy import ToyModel
 
 IMTS = ("PGV", "IA")
@@ -39,7 +42,7 @@ def test_refinement_puts_nodes_where_the_model_bends(tmp_path: Path) -> None:
     assert (surface.errors["interpolation_mean"] <= 0.4).all()
     assert (surface.errors["largest_mean"] >= surface.errors["interpolation_mean"]).all()
     assert surface.attrs["rounds"] > 2 and surface.attrs["tolerance_mean"] == 0.4
-    assert Surface.load(tmp_path / "s.h5").attrs == surface.attrs
+    assert read_surface(tmp_path / "s.h5").attrs == surface.attrs
     assert [p.name for p in tmp_path.iterdir()] == ["s.h5"]
 
 

@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 from gwm_hazard import Noise, Scenarios
-from gwm_hazard.distribution.ensemble import Ensemble, Moments, draw_ln_measures, estimate
+from gwm_hazard.core.ensemble_noise import Ensemble
+from gwm_hazard.distribution.estimate import estimate
+from gwm_hazard.distribution.moments import Moments
+from gwm_hazard.models.measuring import draw_ln_measures
 from tests.toy import ToyModel
 
 IMTS = ["PGV", "CAV", "IA"]

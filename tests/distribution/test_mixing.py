@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gwm_hazard.distribution.ensemble import Moments
+from gwm_hazard.distribution.file import read_surface, write_surface
 from gwm_hazard.distribution.mixing import mix, uniform_points
+from gwm_hazard.distribution.moments import Moments
 from gwm_hazard.distribution.shape import Shape
-from gwm_hazard.distribution.surface import Axis, Surface, SurfaceError
+from gwm_hazard.distribution.surface import Axis
+from gwm_hazard.errors import SurfaceError
 from tests.distribution.test_surface import GRID, IMTS, make, scenarios
 
 
@@ -87,7 +89,7 @@ def test_shape_travels_with_the_surface(tmp_path) -> None:
     surface.kurtosis = np.full_like(surface.mean, -0.5)
     from tests.toy import ToyModel
 
-    loaded = Surface.load(surface.save(tmp_path / "s.h5", ToyModel().card))
+    loaded = read_surface(write_surface(surface, tmp_path / "s.h5", ToyModel().card))
     got = loaded.shape(scenarios(7), ("PGA", "SA(0.2)"))
     np.testing.assert_allclose(got.skewness, 0.25, rtol=1e-6)
     np.testing.assert_allclose(got.kurtosis, -0.5, rtol=1e-6)

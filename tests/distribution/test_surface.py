@@ -5,13 +5,14 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from gwm_hazard.distribution.file import read_surface, write_surface
 from gwm_hazard.distribution.surface import (
     Axis,
     Surface,
-    SurfaceError,
     fingerprint,
     spectral_period,
 )
+from gwm_hazard.errors import SurfaceError
 from tests.toy import ToyModel
 
 AXES = (
@@ -171,9 +172,9 @@ def test_axis_is_checked(values):
 
 def test_round_trip(tmp_path):
     surface = make()
-    path = surface.save(tmp_path / "new" / "toy.h5", ToyModel().card)
+    path = write_surface(surface, tmp_path / "new" / "toy.h5", ToyModel().card)
     assert [p.name for p in path.parent.iterdir()] == ["toy.h5"]
-    loaded = Surface.load(path)
+    loaded = read_surface(path)
     assert loaded.axes == surface.axes
     assert loaded.imts == surface.imts
     assert loaded.model == surface.model
@@ -188,12 +189,12 @@ def test_round_trip(tmp_path):
 
 
 def test_round_trip_without_attributes(tmp_path):
-    path = make(attrs={}).save(tmp_path / "toy.h5", ToyModel().card)
-    assert Surface.load(path).attrs == {}
+    path = write_surface(make(attrs={}), tmp_path / "toy.h5", ToyModel().card)
+    assert read_surface(path).attrs == {}
 
 
 def test_the_file_describes_itself(tmp_path):
-    path = make().save(tmp_path / "toy.h5", ToyModel().card)
+    path = write_surface(make(), tmp_path / "toy.h5", ToyModel().card)
     with xr.open_dataset(path, engine="h5netcdf") as data:
         assert data["mean"].dims == ("mag", "rrup", "vs30", "imt")
         assert data["imt"].values.tolist() == list(IMTS)
@@ -207,16 +208,16 @@ def test_the_file_describes_itself(tmp_path):
 
 def test_missing_file(tmp_path):
     with pytest.raises(SurfaceError, match=r"none\.h5: no such file; make it with `gwm-hazard"):
-        Surface.load(tmp_path / "none.h5")
+        read_surface(tmp_path / "none.h5")
 
 
 @pytest.mark.parametrize("kind", ["text", "empty", "truncated"])
 def test_corrupt_file(tmp_path, kind):
-    path = make().save(tmp_path / "toy.h5", ToyModel().card)
+    path = write_surface(make(), tmp_path / "toy.h5", ToyModel().card)
     content = path.read_bytes()
     path.write_bytes({"text": b"not HDF5\n" * 90, "empty": b"", "truncated": content[:3000]}[kind])
     with pytest.raises(SurfaceError, match=r"toy\.h5: not a readable HDF5 file") as error:
-        Surface.load(path)
+        read_surface(path)
     assert "\n" not in str(error.value)
 
 
@@ -225,21 +226,21 @@ def test_foreign_files(tmp_path):
     path = tmp_path / "other.h5"
     xr.Dataset({"mean": ("x", [1.0])}).to_netcdf(path, engine="h5netcdf")
     with pytest.raises(SurfaceError, match=r"other\.h5: this file is not a surface"):
-        Surface.load(path)
+        read_surface(path)
     with h5py.File(path, "w") as plain:
         plain["mean"] = np.ones(3)
     with pytest.raises(SurfaceError, match=r"other.h5"):
-        Surface.load(path)
+        read_surface(path)
 
 
 def test_newer_file(tmp_path):
-    path = make().save(tmp_path / "toy.h5", ToyModel().card)
+    path = write_surface(make(), tmp_path / "toy.h5", ToyModel().card)
     with h5py.File(path, "r+") as file:
         file.attrs["format_version"] = 3
     with pytest.raises(
         SurfaceError, match=r"toy\.h5: format 3, this version reads up to 2; update"
     ):
-        Surface.load(path)
+        read_surface(path)
 
 
 def test_fingerprint_follows_what_decides_the_numbers():

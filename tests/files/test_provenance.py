@@ -10,7 +10,8 @@ from importlib.metadata import version
 import pytest
 
 import gwm_hazard
-from gwm_hazard.files.provenance import attributes, replacing, software_versions
+from gwm_hazard.files.atomic import replacing
+from gwm_hazard.files.provenance import attributes, software_versions
 from tests.conftest import ROOT
 
 
@@ -39,7 +40,7 @@ def test_modules_outside_their_world_load_neither_torch_nor_openquake():
 import sys
 import gwm_hazard
 import gwm_hazard.models.dataset, gwm_hazard.catalogue.store, gwm_hazard.intensity
-import gwm_hazard.core.noise, gwm_hazard.files.provenance, gwm_hazard.distribution.ensemble
+import gwm_hazard.core.noise, gwm_hazard.files.provenance, gwm_hazard.distribution.estimate
 import gwm_hazard.distribution.surface
 from gwm_hazard.models import base, registry
 registry.families()

@@ -13,12 +13,14 @@ from openquake.hazardlib.gsim.campbell_bozorgnia_2008 import CampbellBozorgnia20
 from gwm_hazard.catalogue.store import open_catalogue
 from gwm_hazard.catalogue.stream import Block, Plan, write_catalogue
 from gwm_hazard.cli import cli
+from gwm_hazard.core.ensemble_noise import Ensemble
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.distribution.build import IMTS
-from gwm_hazard.distribution.ensemble import Ensemble, draw_ln_measures, estimate
+from gwm_hazard.distribution.estimate import estimate
 from gwm_hazard.intensity import intensity_measures, intensity_measures_array
 from gwm_hazard.intensity.one_component import component_sigma, ln_rotd50_ratio, rotd50_phi
+from gwm_hazard.models.measuring import draw_ln_measures
 from tests.toy import OneHorizontal, ToyModel
 from tests.validation.test_claims import command
 

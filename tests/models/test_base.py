@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gwm_hazard import Noise, Scenarios
-from gwm_hazard.models.base import CPU_BATCH_BYTES, Range
+from gwm_hazard.core.card import Range
+from gwm_hazard.models.base import CPU_BATCH_BYTES
 from gwm_hazard.models.stochastic import StochasticModel
 from tests.toy import ToyModel, pulse
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gwm_hazard.errors import ModelError
 from gwm_hazard.models.tfcgan import bundle
 from gwm_hazard.models.tfcgan.bundle import VariableBundle, crc32c
-from gwm_hazard.models.weights import ModelError
 from tests.models import bundles
 
 RNG = np.random.default_rng(1)

@@ -13,9 +13,9 @@ import pytest
 from click.testing import CliRunner
 
 from gwm_hazard.cli.models import models
+from gwm_hazard.errors import ModelError
 from gwm_hazard.models.fetch import download, extract
 from gwm_hazard.models.highfem.fetch import MD5, RECORD, fetch
-from gwm_hazard.models.weights import ModelError
 
 CONTENT = bytes(range(256)) * 20000  # 5 MB
 

@@ -13,13 +13,13 @@ from click.testing import CliRunner
 from gwm_hazard import Scenarios
 from gwm_hazard.cli.models import models
 from gwm_hazard.core.noise import Noise
+from gwm_hazard.errors import ModelError
 from gwm_hazard.models import registry
 from gwm_hazard.models.highfem import HighFEMModel, sampling
 from gwm_hazard.models.highfem.config import AutoencoderConfig, UNetConfig
 from gwm_hazard.models.highfem.importer import import_model
 from gwm_hazard.models.highfem.layers import Upsample, fold_upsampling
 from gwm_hazard.models.highfem.model import expected_shapes, standardised
-from gwm_hazard.models.weights import ModelError
 from gwm_hazard.representation.log_spectrogram import published_phase
 
 

@@ -11,11 +11,11 @@ import zipfile
 import pytest
 import torch
 
+from gwm_hazard.errors import ModelError
 from gwm_hazard.models import registry
 from gwm_hazard.models.highfem.config import AutoencoderConfig, UNetConfig
 from gwm_hazard.models.highfem.denoiser import LatentDiffusion
 from gwm_hazard.models.highfem.importer import import_model
-from gwm_hazard.models.weights import ModelError
 
 UNET = UNetConfig(
     in_channels=4, out_channels=4, model_channels=32, channel_mult=(1,), num_res_blocks=1

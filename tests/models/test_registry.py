@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from gwm_hazard import Scenarios, load_model
+from gwm_hazard.errors import ModelError
 from gwm_hazard.models import registry
-from gwm_hazard.models.registry import ModelError, families, save_model
+from gwm_hazard.models.registry import families, save_model
 from gwm_hazard.models.stochastic import StochasticModel
 from tests.toy import ToyModel
 

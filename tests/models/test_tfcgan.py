@@ -14,7 +14,8 @@ import pytest
 import torch
 
 from gwm_hazard import Noise, Scenarios, load_model
-from gwm_hazard.models.registry import ModelError, import_model, model_from_card, verify_model
+from gwm_hazard.errors import ModelError
+from gwm_hazard.models.registry import import_model, model_from_card, verify_model
 from gwm_hazard.models.tfcgan import TFCGANModel
 from gwm_hazard.models.tfcgan.generator import (
     WEIGHTS,

@@ -10,10 +10,10 @@ import pytest
 from openquake.hazardlib import const
 from openquake.hazardlib.contexts import simple_cmaker
 
+from gwm_hazard.core.card import Range
 from gwm_hazard.core.distance import effective_distance_km
 from gwm_hazard.distribution.build import build_surface
 from gwm_hazard.distribution.surface import Axis
-from gwm_hazard.models.base import Range
 from gwm_hazard.openquake import gsim as module
 from gwm_hazard.openquake.conditions import outside_of
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM, conditions_of

@@ -13,8 +13,8 @@ from openquake.hazardlib.contexts import simple_cmaker
 
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
-from gwm_hazard.distribution.ensemble import draw_ln_measures
-from gwm_hazard.distribution.surface import Surface
+from gwm_hazard.distribution.file import read_surface, write_surface
+from gwm_hazard.models.measuring import draw_ln_measures
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.openquake.curves import Curves
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM, distribution, exceedance_of
@@ -28,10 +28,12 @@ N = 150  # over 100: OpenQuake works in slices
 
 def shaped(path: Path, skewness: float, kurtosis: float, tiny: Path) -> str:
     """The tiny surface with one shape everywhere."""
-    surface = Surface.load(tiny)
+    surface = read_surface(tiny)
     surface.skewness = np.full_like(surface.mean, skewness)
     surface.kurtosis = np.full_like(surface.mean, kurtosis)
-    return str(surface.save(path / f"s{skewness}{kurtosis}.h5", load_model("stochastic").card))
+    return str(
+        write_surface(surface, path / f"s{skewness}{kurtosis}.h5", load_model("stochastic").card)
+    )
 
 
 def context(cmaker: Any) -> Any:
@@ -115,16 +117,16 @@ def test_bad_argument(arguments: dict[str, str], words: str) -> None:
 
 
 def test_a_surface_of_moments_only_is_refused(tiny_surface: Path, tmp_path: Path) -> None:
-    surface = Surface.load(tiny_surface)
+    surface = read_surface(tiny_surface)
     surface.skewness = surface.kurtosis = None
-    path = surface.save(tmp_path / "m.h5", load_model("stochastic").card)
+    path = write_surface(surface, tmp_path / "m.h5", load_model("stochastic").card)
     with pytest.raises(ValueError, match="the surface holds moments only; build it again"):
         GenerativeWaveformGMM(surface_file=str(path), distribution="empirical")
 
 
 def test_classical_job(oq: OpenQuake, tmp_path: Path) -> None:
     """A stock job: its curve is that of its ruptures with our exceedance, not the lognormal's."""
-    surface = Surface.load(oq.surface)
+    surface = read_surface(oq.surface)
     surface.skewness = np.full_like(surface.mean, 0.8)
     surface.kurtosis = np.full_like(surface.mean, 0.5)
     shared = {"surface_file": "skewed.h5"}
@@ -133,7 +135,7 @@ def test_classical_job(oq: OpenQuake, tmp_path: Path) -> None:
         "lognormal": toml(**GWM | shared),
     }
     ini = oq.job(tmp_path, gmms)
-    surface.save(tmp_path / "skewed.h5", load_model("stochastic").card)
+    write_surface(surface, tmp_path / "skewed.h5", load_model("stochastic").card)
     run = oq.run(ini, distribute="processpool")
     assert run.code == 0, run.text
     with oq.datastore(run) as dstore:

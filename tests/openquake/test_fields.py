@@ -29,11 +29,11 @@ from scipy.stats import kstest
 from toml import dumps as toml_dumps
 
 from gwm_hazard import open_catalogue
+from gwm_hazard.core.card import Range
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.intensity import intensity_measures, intensity_measures_array
 from gwm_hazard.intensity.one_component import ln_rotd50_ratio
-from gwm_hazard.models.base import Range
 from gwm_hazard.models.registry import load_model, save_model
 from gwm_hazard.models.stochastic import StochasticModel
 from gwm_hazard.openquake import event_catalogue as calculation

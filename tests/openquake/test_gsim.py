@@ -15,8 +15,10 @@ from openquake.hazardlib.contexts import simple_cmaker
 from openquake.hazardlib.gsim.base import registry
 from openquake.hazardlib.gsim_lt import GsimLogicTree
 
+from gwm_hazard.core.ensemble_noise import Ensemble
 from gwm_hazard.core.scenario import Scenarios
-from gwm_hazard.distribution.ensemble import Ensemble, estimate
+from gwm_hazard.distribution.estimate import estimate
+from gwm_hazard.distribution.file import read_surface
 from gwm_hazard.distribution.surface import Surface
 from gwm_hazard.models.registry import load_model, save_model
 from gwm_hazard.models.stochastic import StochasticModel
@@ -36,7 +38,7 @@ PAIRS = {
 
 @pytest.fixture(scope="module")
 def surface(tiny_surface: Path) -> Surface:
-    return Surface.load(tiny_surface)
+    return read_surface(tiny_surface)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gwm_hazard.distribution.surface import Surface
+from gwm_hazard.distribution.file import read_surface
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM
 from tests.openquake.conftest import GWM, OpenQuake, Run, toml
 
@@ -53,7 +53,7 @@ def test_hazard_curve_is_the_sum_over_the_stored_ruptures(
     with oq.datastore(classical[1]) as dstore:
         ctx = np.concatenate(list(read_ctx_by_grp(dstore).values()))
         imtls = dict(dstore["oqparam"].imtls)
-    surface = Surface.load(tiny_surface)
+    surface = read_surface(tiny_surface)
     m = surface({k: ctx[k] for k in ("mag", "rrup", "vs30", "hypo_depth")}, tuple(imtls))
     for i, levels in enumerate(imtls.values()):
         z = (np.log(levels) - m.mean[:, i, None]) / m.sigma[:, i, None]
@@ -70,7 +70,7 @@ def test_datastore_rebuilds_the_gsim_without_the_file(
     with oq.datastore(run) as dstore:
         gsims = [b.gsim for b in dstore["full_lt"].init().gsim_lt.branches]
     (gsim,) = [g for g in gsims if isinstance(g, GenerativeWaveformGMM)]
-    np.testing.assert_array_equal(gsim._surface.mean, Surface.load(tiny_surface).mean)
+    np.testing.assert_array_equal(gsim._surface.mean, read_surface(tiny_surface).mean)
 
 
 def test_results_do_not_depend_on_the_workers(

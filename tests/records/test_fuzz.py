@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from gwm_hazard.records import read_records
 from gwm_hazard.records.formats import detect
-from gwm_hazard.records.read import Failure, Record, scan
+from gwm_hazard.records.read import scan
+from gwm_hazard.records.record import Failure, Record
 from tests.records import corpus as damage
 from tests.records.corpus import NUMBERS, corpus
 
@@ -176,7 +177,7 @@ def test_both_byte_orders_are_the_same_record(tmp_path, order):
 def test_samples_of_the_wrong_byte_order_do_not_pass_the_preparation(tmp_path):
     from gwm_hazard.datasets.preparation import Settings
     from gwm_hazard.datasets.preparation.record import prepare_record
-    from gwm_hazard.datasets.preparation.settings import Rejected
+    from gwm_hazard.datasets.preparation.settings import RejectedRecordError
     from tests.records.agency import shaking
     from tests.records.files import stream
 
@@ -192,7 +193,7 @@ def test_samples_of_the_wrong_byte_order_do_not_pass_the_preparation(tmp_path):
     for record in read_records(paths, unit="m/s2", on_failure=failures.append):
         whole = Record(record.acceleration, record.dt_s, record.components, 2,
                        {**record.metadata, **known})  # fmt: skip
-        with pytest.raises(Rejected):
+        with pytest.raises(RejectedRecordError):
             prepare_record(whole, Settings(components="12Z"))
         failures.append(Failure("", "rejected"))
     assert failures

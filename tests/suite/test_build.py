@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from gwm_hazard.errors import BudgetExceededError
 from gwm_hazard.suite.build import (
     Settings,
     Source,
@@ -13,7 +14,6 @@ from gwm_hazard.suite.build import (
     make_target,
     stripe_targets,
 )
-from gwm_hazard.suite.candidates import Budget
 from gwm_hazard.suite.contributions import Contributions
 from gwm_hazard.suite.study import Suite, scaling_power
 from tests.toy import ToyModel
@@ -136,7 +136,7 @@ def test_what_cannot_be_made_says_what_to_do(site: tuple[Contributions, Source])
         stripe_targets(c, ones, 1e-3, 1e-3, 8, asked(target="uhs"))
     with pytest.raises(ValueError, match="stripes = 1"):
         stripe_targets(c, ones, 1e-3, 1e-3, 1, asked())
-    with pytest.raises(Budget, match=r"raise --budget, widen --tolerance"):
+    with pytest.raises(BudgetExceededError, match=r"raise --budget, widen --tolerance"):
         make(site, 1e-3, asked(budget=200, method="direct"))
     with pytest.raises(ValueError, match="longer return period"):
         make(site, 1.0, asked())

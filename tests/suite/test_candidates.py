@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from gwm_hazard.core.noise import noise_from_text
+from gwm_hazard.errors import BudgetExceededError
 from gwm_hazard.suite import candidates
-from gwm_hazard.suite.candidates import Budget, Proposal, draw, measured
+from gwm_hazard.suite.candidates import Proposal, draw, measured
 from tests.toy import ToyModel
 
 IMTS = ("PGA", "SA(0.5)")
@@ -52,9 +53,9 @@ def test_without_conditioning_every_draw_is_kept() -> None:
 
 @pytest.mark.parametrize("method", candidates.METHODS)
 def test_a_budget_that_does_not_do_says_what_to_do(method: str) -> None:
-    with pytest.raises(Budget, match=r"no motion reached PGA = 1e\+04.*larger poe"):
+    with pytest.raises(BudgetExceededError, match=r"no motion reached PGA = 1e\+04.*larger poe"):
         draw(ToyModel(), proposal(), IMTS, 5, 1, method=method, **asked(1e4) | {"budget": 2000})
-    with pytest.raises(Budget, match=r"candidates after \d+ draws: raise --budget"):
+    with pytest.raises(BudgetExceededError, match=r"candidates after \d+ draws: raise --budget"):
         draw(ToyModel(), proposal(), IMTS, 5000, 1, method=method, **asked() | {"budget": 2500})
 
 
@@ -62,7 +63,9 @@ def test_a_budget_that_does_not_do_says_what_to_do(method: str) -> None:
 def test_a_level_that_no_rupture_reaches_is_named(method: str) -> None:
     p = proposal()
     nowhere = Proposal(p.conditions, p.rate, np.zeros(3), p.mean, p.sigma)
-    with pytest.raises(Budget, match=r"no rupture of the branch reaches PGA = 0\.05; take"):
+    with pytest.raises(
+        BudgetExceededError, match=r"no rupture of the branch reaches PGA = 0\.05; take"
+    ):
         draw(ToyModel(), nowhere, IMTS, 5, 1, method=method, **asked())
 
 

@@ -7,9 +7,12 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from gwm_hazard.distribution.build import IMTS, bundled_surface
-from gwm_hazard.distribution.ensemble import Ensemble, estimate
-from gwm_hazard.distribution.surface import Surface, fingerprint
+from gwm_hazard.core.ensemble_noise import Ensemble
+from gwm_hazard.distribution.build import IMTS
+from gwm_hazard.distribution.estimate import estimate
+from gwm_hazard.distribution.file import read_surface
+from gwm_hazard.distribution.find import bundled_surface
+from gwm_hazard.distribution.surface import fingerprint
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM
 
@@ -42,7 +45,7 @@ def test_the_bundled_surface_is_that_of_the_bundled_model() -> None:
     model = load_model("stochastic", "cpu")
     path = bundled_surface(model)
     assert path is not None
-    surface = Surface.load(path)
+    surface = read_surface(path)
     assert surface.model == fingerprint(model.card)
     assert surface.imts == IMTS
     offered = {i.__name__ for i in GenerativeWaveformGMM.DEFINED_FOR_INTENSITY_MEASURE_TYPES}

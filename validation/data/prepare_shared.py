@@ -16,7 +16,7 @@ import pandas as pd
 from gwm_hazard.datasets.preparation import Settings, prepare
 from gwm_hazard.datasets.preparation.run import summary_table
 from gwm_hazard.datasets.preparation.work import BATCH, Task
-from gwm_hazard.records.read import Failure, Record
+from gwm_hazard.records.record import Failure, Record
 from gwm_hazard.records.training_set import TrainingSet
 
 LEFT_OUT = ("file", "row", "dt", "npts", "comp_1", "comp_2", "comp_3", "pga_1", "pga_2", "pga_3")

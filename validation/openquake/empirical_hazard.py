@@ -23,10 +23,10 @@ from openquake.commonlib import datastore
 
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
-from gwm_hazard.distribution.ensemble import draw_ln_measures
 from gwm_hazard.distribution.shape import Shape, exceedance
-from gwm_hazard.files.provenance import replacing
+from gwm_hazard.files.atomic import replacing
 from gwm_hazard.intensity import parse_imt
+from gwm_hazard.models.measuring import draw_ln_measures
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.openquake.gsim import conditions_of, estimated
 from gwm_hazard.openquake.postproc import controlling

@@ -20,8 +20,9 @@ from openquake.hazardlib.scalerel import WC1994
 from openquake.hazardlib.source.rupture import BaseRupture
 
 from gwm_hazard.core.distance import effective_distance_km
+from gwm_hazard.core.ensemble_noise import Ensemble
 from gwm_hazard.core.scenario import Scenarios
-from gwm_hazard.distribution.ensemble import Ensemble, estimate
+from gwm_hazard.distribution.estimate import estimate
 from gwm_hazard.models.stochastic import StochasticModel
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM
 

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from openquake.hazardlib.contexts import simple_cmaker
 from openquake.hazardlib.gsim.boore_2014 import BooreEtAl2014
 
+from gwm_hazard.core.ensemble_noise import Ensemble
 from gwm_hazard.core.scenario import Scenarios
-from gwm_hazard.distribution.ensemble import Ensemble, estimate
+from gwm_hazard.distribution.estimate import estimate
 from gwm_hazard.models.registry import load_model
 
 IMTS = ["PGA", "PGV", "SA(0.1)", "SA(0.3)", "SA(1.0)", "SA(3.0)"]

@@ -18,7 +18,7 @@ from openquake.hazardlib.contexts import simple_cmaker
 
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
-from gwm_hazard.distribution.ensemble import draw_ln_measures
+from gwm_hazard.models.measuring import draw_ln_measures
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM, surface_of
 

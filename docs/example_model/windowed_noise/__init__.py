@@ -13,10 +13,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from gwm_hazard.core.card import ModelCard, Range
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.core.units import GRAVITY_M_S2
-from gwm_hazard.models.base import ModelCard, Range, WaveformModel
+from gwm_hazard.models.base import WaveformModel
 
 RATE_HZ = 100.0
 BETA_KM_S = 3.5  # shear waves at the source

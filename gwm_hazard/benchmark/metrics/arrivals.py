@@ -17,6 +17,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from gwm_hazard.errors import InputError
+
 #: Share of the energy after which P, and of the horizontal energy after which S, is not sought.
 P_SHARE, S_SHARE = 0.05, 0.25
 
@@ -137,7 +139,7 @@ def onsets_s(
     """
     acc = np.asarray(acceleration)
     if acc.ndim != 3 or len(npts) != len(acc) or not 1 <= n_horizontal <= acc.shape[1]:
-        raise ValueError(
+        raise InputError(
             f"acceleration has shape {acc.shape}, npts {np.shape(npts)}, {n_horizontal} "
             "horizontals: must be (n, n_components, nt), (n,), at most n_components"
         )

@@ -22,6 +22,7 @@ from scipy.signal import butter, sosfiltfilt
 from scipy.special import erfc
 
 from gwm_hazard.benchmark.metrics.inelastic import inelastic_ratios, spectral_durations
+from gwm_hazard.errors import InputError
 from gwm_hazard.intensity import effective_amplitude, rotd
 
 #: Pass-bands, Hz, as the SCEC Broadband Platform scores them; those below Nyquist are used, and
@@ -63,9 +64,9 @@ def kristekova(
 
     a, b = (np.atleast_2d(np.asarray(v, dtype=np.float64)) for v in (signal, reference))
     if a.shape != b.shape:
-        raise ValueError(f"signal {a.shape} and reference {b.shape}: the shapes must agree")
+        raise InputError(f"signal {a.shape} and reference {b.shape}: the shapes must agree")
     if not np.abs(b).max(axis=1).all():
-        raise ValueError("a reference is silent: there is nothing to compare with")
+        raise InputError("a reference is silent: there is nothing to compare with")
     settings = {"dt": dt_s, "fmin": fmin_hz, "fmax": fmax_hz, "nf": n_frequencies}
     with np.errstate(divide="ignore", invalid="ignore"):
         scores = [(eg(x, y, **settings), pg(x, y, **settings)) for x, y in zip(a, b, strict=True)]
@@ -105,7 +106,7 @@ def anderson(
     top = 0.45 / dt_s if highest_hz is None else highest_hz
     bands = [band for band in BANDS_HZ if band[0] >= lowest_hz * 0.999 and band[1] <= top]
     if not bands:
-        raise ValueError(f"no band of {BANDS_HZ} lies between {lowest_hz:g} and {top:g} Hz")
+        raise InputError(f"no band of {BANDS_HZ} lies between {lowest_hz:g} and {top:g} Hz")
     bands.append((bands[0][0], bands[-1][1]))
     frequency = scipy.fft.rfftfreq(a.shape[1], dt_s)
     spectra = [np.abs(scipy.fft.rfft(x, axis=1)) for x in (a, b)]
@@ -164,7 +165,7 @@ def olsen_mayhew(
 def _pairs(x: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     a, b = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     if a.ndim != 2 or a.shape != b.shape:
-        raise ValueError(f"signals {a.shape} and references {b.shape}: must both be (n, nt)")
+        raise InputError(f"signals {a.shape} and references {b.shape}: must both be (n, nt)")
     return a, b
 
 

@@ -17,6 +17,8 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import ArrayLike, NDArray
 
+from gwm_hazard.errors import InputError
+
 #: Steps within one period, at least: shorter periods divide the time step of the record.
 STEPS_A_PERIOD = 40
 
@@ -93,9 +95,9 @@ def _checked(acceleration: ArrayLike, periods_s: ArrayLike) -> tuple[NDArray[np.
     acc = np.ascontiguousarray(acceleration, dtype=np.float64)
     periods = np.atleast_1d(np.asarray(periods_s, dtype=np.float64))
     if acc.ndim != 2 or acc.shape[1] < 2:
-        raise ValueError(f"acceleration has shape {acc.shape}: must be (n, nt)")
+        raise InputError(f"acceleration has shape {acc.shape}: must be (n, nt)")
     if not (periods > 0).all():
-        raise ValueError(f"periods {periods}: must be above 0 s")
+        raise InputError(f"periods {periods}: must be above 0 s")
     return acc, periods
 
 
@@ -113,7 +115,7 @@ def inelastic_ratios(
     acc, periods = _checked(acceleration, periods_s)
     factors = np.atleast_1d(np.asarray(reductions, dtype=np.float64))
     if not (factors >= 1.0).all() or not 0.0 <= hardening < 1.0:
-        raise ValueError(f"reductions {factors}, hardening {hardening}: must be >= 1, 0 to 1")
+        raise InputError(f"reductions {factors}, hardening {hardening}: must be >= 1, 0 to 1")
     out = np.empty((len(acc), len(periods), len(factors)))
     for k, period in enumerate(periods):
         steps, (a, p0, p1) = _oscillator(float(period), damping, dt_s)

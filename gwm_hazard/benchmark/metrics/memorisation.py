@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.stats import mannwhitneyu, norm
 
 from gwm_hazard.benchmark.metrics.envelope import moving_average
+from gwm_hazard.errors import InputError
 
 BANDS, TIMES = 24, 32
 CANDIDATES = 20
@@ -119,7 +120,7 @@ def _candidates(
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """The references of least distance of features, and that distance, (n, candidates) each."""
     if cut.shape[1:] != references.shape[1:]:
-        raise ValueError(f"records {cut.shape[1:]} and references {references.shape[1:]}: the "
+        raise InputError(f"records {cut.shape[1:]} and references {references.shape[1:]}: the "
                          "components and samples must agree")  # fmt: skip
     own, theirs = features(cut, dt_s), features(references, dt_s)
     most = min(candidates, len(theirs))
@@ -132,7 +133,7 @@ def _candidates(
         if excluded is not None:
             square[excluded[rows]] = np.inf
         if not np.isfinite(square).any(axis=1).all():
-            raise ValueError("a record has no reference that it may be compared with")
+            raise InputError("a record has no reference that it may be compared with")
         chosen[rows] = np.argpartition(square, most - 1, axis=1)[:, :most]
         apart[rows] = np.take_along_axis(square, chosen[rows], axis=1)
     return chosen, np.sqrt(np.maximum(apart, 0.0) / own.shape[1])

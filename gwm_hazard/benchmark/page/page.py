@@ -12,7 +12,7 @@ import pandas as pd
 from gwm_hazard.benchmark.page.ranking import AVERAGE, best, common_scores, ranked
 from gwm_hazard.benchmark.page.tables import shown
 from gwm_hazard.benchmark.section import Skipped, StoredSection, file_name, load
-from gwm_hazard.files.provenance import replacing
+from gwm_hazard.files.atomic import replacing
 from gwm_hazard.report.picture import picture
 from gwm_hazard.report.style import DPI
 from gwm_hazard.report.text import number, prose, templates

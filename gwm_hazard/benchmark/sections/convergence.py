@@ -13,9 +13,9 @@ from gwm_hazard.benchmark.predictions import Prediction
 from gwm_hazard.benchmark.section import Section, Skipped
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
-from gwm_hazard.distribution.ensemble import draw_ln_measures
 from gwm_hazard.distribution.surface import fingerprint
-from gwm_hazard.files.provenance import replacing
+from gwm_hazard.files.atomic import replacing
+from gwm_hazard.models.measuring import draw_ln_measures
 from gwm_hazard.report.style import grid_of_axes, legend_above
 from gwm_hazard.statistics.sampling import (
     TAIL,

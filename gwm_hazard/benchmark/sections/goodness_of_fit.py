@@ -21,6 +21,7 @@ from gwm_hazard.benchmark.metrics.goodness_of_fit import (
     olsen_mayhew,
 )
 from gwm_hazard.benchmark.section import Section, Skipped
+from gwm_hazard.errors import InputError
 from gwm_hazard.report.style import OBSERVED, grid_of_axes
 
 if TYPE_CHECKING:
@@ -179,7 +180,7 @@ def _given_back(
 ) -> _Pair:
     back = np.asarray(function(given, DT_S))
     if back.shape != given.shape:
-        raise ValueError(
+        raise InputError(
             f"reconstruct gave shape {back.shape} of records {given.shape}: they must agree"
         )
     return back[:, 0], given[:, 0]

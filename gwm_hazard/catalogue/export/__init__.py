@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gwm_hazard.errors import InputError
+
 if TYPE_CHECKING:
     import xarray as xr
 
@@ -125,16 +127,16 @@ def export_catalogue(
     from gwm_hazard.catalogue.export.records import open_records, select
 
     if format not in FORMATS:
-        raise ValueError(f"unknown format {format!r}: known are {', '.join(FORMATS)}")
+        raise InputError(f"unknown format {format!r}: known are {', '.join(FORMATS)}")
     known = FORMATS[format]
     if unit is not None and unit not in known.units:
-        raise ValueError(
+        raise InputError(
             f"unit = {unit!r}: format {format} has {' or '.join(known.units) or 'none'}"
         )
     imts = tuple(imts)
     for name, value in {"imts": imts, "sites": sites}.items():
         if value and name not in known.options:
-            raise ValueError(
+            raise InputError(
                 f"{name} = {value!r}: format {format} has no such option; leave it out"
             )
     module = importlib.import_module(f"gwm_hazard.catalogue.export.{known.module}")

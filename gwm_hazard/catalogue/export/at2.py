@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-import gwm_hazard
+from gwm_hazard._version import __version__
 from gwm_hazard.catalogue.export import Options
 from gwm_hazard.catalogue.export.folder import write_table
 from gwm_hazard.catalogue.export.records import Records
@@ -32,7 +32,7 @@ def write(records: Records, folder: Path, options: Options) -> list[str]:
     (folder / "waveforms").mkdir()
     table, components = records.table, records.components
     attributes = records.dataset.attrs
-    made = f"{attributes.get('model', 'unknown model')}, gwm_hazard {gwm_hazard.__version__}"
+    made = f"{attributes.get('model', 'unknown model')}, gwm_hazard {__version__}"
     for row, name, acceleration in records.each(M_S2["g"]):
         mag = f"M {table['mag'][row]:.2f}" if "mag" in table else "magnitude not given"
         for component, values in zip(components, acceleration, strict=True):

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-import gwm_hazard
+from gwm_hazard._version import __version__
 from gwm_hazard.catalogue.export.records import Records
 from gwm_hazard.files.provenance import software_versions
 
@@ -103,7 +103,7 @@ def write_notes(
     attributes = {str(k): _plain(v) for k, v in records.dataset.attrs.items()}
     card = attributes.get("model_card") or {}
     notes = {
-        _KEY: gwm_hazard.__version__,
+        _KEY: __version__,
         "format": format,
         "source": records.source,
         "records": len(records),
@@ -136,7 +136,7 @@ def _readme(notes: Mapping[str, Any], records: Records, layout: str) -> str:
         f"Components {', '.join(records.components)}; {written}time step {records.dt_s:.10g} s; "
         f"{npts.min()} to {npts.max()} samples.",
         f"Model {notes['model']} {notes['model_version']}, seed {notes['seed']}, licence "
-        f"{notes['licence']}; exported by gwm_hazard {gwm_hazard.__version__}.",
+        f"{notes['licence']}; exported by gwm_hazard {__version__}.",
         "provenance.json holds the model card, the filters, units and software versions.",
         *(f"Note: {remark}" for remark in notes["remarks"]),
         "",

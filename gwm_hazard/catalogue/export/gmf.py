@@ -18,6 +18,7 @@ from gwm_hazard.catalogue.export import Options
 from gwm_hazard.catalogue.export.folder import write_table
 from gwm_hazard.catalogue.export.gmf_hdf5 import write_hdf5
 from gwm_hazard.catalogue.export.records import Records
+from gwm_hazard.errors import InputError
 from gwm_hazard.intensity import intensity_measures_array, parse_imt
 
 README = """
@@ -83,10 +84,10 @@ def write(records: Records, folder: Path, options: Options) -> list[str]:
 def _check(table: pd.DataFrame) -> None:
     for key in _KEYS:
         if key not in table:
-            raise ValueError(f"the file has no coordinate {key!r}, so its records are no fields")
+            raise InputError(f"the file has no coordinate {key!r}, so its records are no fields")
     for name in ("branch", "rlz", "weight"):
         if name in table and len(found := table[name].unique()) > 1:
-            raise ValueError(
+            raise InputError(
                 f"records with {len(found)} values of {name} ({', '.join(map(str, found[:3]))}): "
                 "OpenQuake gives all events of a gmfs_file the same weight; export one value at "
                 "a time (where)"
@@ -94,7 +95,7 @@ def _check(table: pd.DataFrame) -> None:
     twice = table.duplicated(list(_KEYS))
     if twice.any():
         row = table[twice].iloc[0]
-        raise ValueError(
+        raise InputError(
             f"two records of event {row['event']}, site {row['site']}, realization "
             f"{row['realization']}: a field has one value; filter them (where)"
         )
@@ -106,19 +107,19 @@ def _sites(table: pd.DataFrame, path: Path | None) -> pd.DataFrame:
         try:
             sites = pd.read_csv(path, comment="#")
         except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-            raise ValueError(f"{path}: not a CSV file with site_id, lon, lat ({error})") from None
+            raise InputError(f"{path}: not a CSV file with site_id, lon, lat ({error})") from None
         if lacking := {"site_id", "lon", "lat"} - set(sites.columns):
-            raise ValueError(f"{path}: no column {sorted(lacking)[0]}; needs site_id, lon, lat")
+            raise InputError(f"{path}: no column {sorted(lacking)[0]}; needs site_id, lon, lat")
         if sites["site_id"].duplicated().any():
-            raise ValueError(f"{path}: a site_id stands twice")
+            raise InputError(f"{path}: a site_id stands twice")
         sites = sites.rename(columns={"site_id": "key"})
         if unknown := set(table["site"]) - set(sites["key"]):
-            raise ValueError(f"{path}: no site_id {min(unknown)}, which records have as site")
+            raise InputError(f"{path}: no site_id {min(unknown)}, which records have as site")
     elif {"lon", "lat"} <= set(table.columns):
         sites = table.groupby("site", as_index=False)[["lon", "lat"]].first()
         sites = sites.rename(columns={"site": "key"})
     else:
-        raise ValueError(
+        raise InputError(
             "the file has no coordinates lon and lat: give sites, a CSV file with site_id, lon, "
             f"lat of the sites {', '.join(map(str, sorted(set(table['site']))[:5]))} ..."
         )
@@ -127,7 +128,7 @@ def _sites(table: pd.DataFrame, path: Path | None) -> pd.DataFrame:
     together = sites.duplicated(["lon", "lat"], keep=False)
     if together.any():
         keys = ", ".join(map(str, sites.loc[together, "key"].iloc[:2]))
-        raise ValueError(f"sites {keys} are at the same place to 5 decimals: OpenQuake refuses it")
+        raise InputError(f"sites {keys} are at the same place to 5 decimals: OpenQuake refuses it")
     return sites.assign(site_id=np.arange(len(sites)))
 
 
@@ -135,7 +136,7 @@ def imts_of(records: Records, options: Options) -> list[str]:
     """Measures of the fields: those asked for, else those of the file that OpenQuake knows."""
     for imt in options.imts:
         if imt.partition("(")[0] not in OPENQUAKE_IMTS:
-            raise ValueError(
+            raise InputError(
                 f"imts: OpenQuake does not know {imt!r}; take some of {', '.join(OPENQUAKE_IMTS)}"
             )
         parse_imt(imt)

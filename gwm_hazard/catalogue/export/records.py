@@ -14,6 +14,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from gwm_hazard.catalogue.store import open_catalogue
+from gwm_hazard.errors import InputError
 
 #: Waveforms read at once, bytes.
 BLOCK_BYTES = 32 * 2**20
@@ -107,10 +108,10 @@ def open_records(source: str | Path | xr.Dataset) -> Iterator[Records]:
 
 def _records(dataset: xr.Dataset, source: str) -> Records:
     if "acceleration" not in dataset or dataset["acceleration"].dims[-2:] != _WAVEFORM:
-        raise ValueError(f"{source}: no variable acceleration (..., component, time); is it a file "
+        raise InputError(f"{source}: no variable acceleration (..., component, time); is it a file "
                          "of gwm-hazard?")  # fmt: skip
     if "dt_s" not in dataset.attrs:
-        raise ValueError(f"{source}: no attribute dt_s (time step); is it a file of gwm-hazard?")
+        raise InputError(f"{source}: no attribute dt_s (time step); is it a file of gwm-hazard?")
     dims = dataset["acceleration"].dims[:-2]
     shape = tuple(dataset.sizes[d] for d in dims)
     total = int(np.prod(shape))
@@ -172,7 +173,7 @@ def select(every: Records, records: str = "", where: str = "", limit: int | None
         A filter that cannot be read, a record that is not there, or no record left.
     """
     if limit is not None and limit < 1:
-        raise ValueError(f"max = {limit}: give at least 1 record")
+        raise InputError(f"max = {limit}: give at least 1 record")
     table = every.table
     if records:
         table = table.iloc[_numbers(records, every.total)]
@@ -181,7 +182,7 @@ def select(every: Records, records: str = "", where: str = "", limit: int | None
     if limit is not None:
         table = table.iloc[:limit]
     if table.empty:
-        raise ValueError(
+        raise InputError(
             f"no record is left of {every.total}: records = {records!r}, where = {where!r}"
         )
     return replace(every, table=table.reset_index(drop=True))
@@ -195,11 +196,11 @@ def _numbers(text: str, total: int) -> NDArray[np.int64]:
             start = int(first) if first or not colon else 0
             stop = (int(last) if last else total) if colon else start + 1
         except ValueError:
-            raise ValueError(
+            raise InputError(
                 f"records = {text!r}: write numbers and ranges, such as 3,10:20"
             ) from None
         if not 0 <= start < stop <= total:
-            raise ValueError(
+            raise InputError(
                 f"records = {text!r}: {part.strip()!r} is not within the records 0 to {total - 1}"
             )
         picked[start:stop] = True
@@ -210,10 +211,10 @@ def _query(table: pd.DataFrame, where: str) -> pd.DataFrame:
     try:
         found = table.eval(where, engine="python")
     except Exception as error:
-        raise ValueError(
+        raise InputError(
             f"where = {where!r}: {error}; columns are {', '.join(table.columns)} (names with "
             "brackets in backticks)"
         ) from None
     if not isinstance(found, pd.Series) or found.dtype != bool:
-        raise ValueError(f"where = {where!r}: must be a condition, such as mag > 6.5")
+        raise InputError(f"where = {where!r}: must be a condition, such as mag > 6.5")
     return table[found.to_numpy()]

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from gwm_hazard.errors import InputError
+
 NETWORK = "XX"
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #: SEED 2.4, appendix A: letters of the orientation; horizontal pairs 1-2, N-E, R-T.
@@ -26,7 +28,7 @@ def station(record: int) -> str:
         rest, digit = divmod(rest, 36)
         code = _DIGITS[digit] + code
     if rest >= 26:
-        raise ValueError(f"record {record}: five characters name {26 * 36**4} records; export less")
+        raise InputError(f"record {record}: five characters name {26 * 36**4} records; export less")
     return _DIGITS[10 + rest] + code
 
 

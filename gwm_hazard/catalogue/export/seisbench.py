@@ -11,6 +11,7 @@ import pandas as pd
 
 from gwm_hazard.catalogue.export import Options, seed
 from gwm_hazard.catalogue.export.records import Records
+from gwm_hazard.files.seisbench_columns import NAMES
 
 README = """
 Files
@@ -20,26 +21,6 @@ Files
   In Python: seisbench.data.WaveformDataset(FOLDER, component_order=LETTERS), with the letters of
   the column trace_component_order
 """
-
-#: SeisBench's names (category_parameter_unit) for the conditions and keys.
-NAMES = {
-    "mag": "source_magnitude",
-    "hypo_depth": "source_depth_km",
-    "ztor": "source_ztor_km",
-    "rake": "source_rake_deg",
-    "dip": "source_dip_deg",
-    "event": "source_id",
-    "rhypo": "path_hyp_distance_km",
-    "repi": "path_ep_distance_km",
-    "rrup": "path_rrup_distance_km",
-    "rjb": "path_rjb_distance_km",
-    "azimuthal_gap": "path_azimuthal_gap_deg",
-    "vs30": "station_vs_30_mps",
-    "site": "station_code",
-    "npts": "trace_npts",
-    "record": "trace_record",
-    "name": "trace_name_original",
-}
 
 
 def write(records: Records, folder: Path, options: Options) -> list[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gwm_hazard.cli._options import device_option, progress_bar
+from gwm_hazard.errors import InputError
 
 if TYPE_CHECKING:
     from gwm_hazard.calibration import Calibration
@@ -104,7 +105,7 @@ def calibrate(
     if start is not None:
         origin = load_model(start, device)
     if not isinstance(origin, StochasticModel):
-        raise ValueError(f"{start}: a model of the family {origin.card.family!r}, not 'stochastic'")
+        raise InputError(f"{start}: a model of the family {origin.card.family!r}, not 'stochastic'")
     settings = calibration.Settings(
         imts=_names(imts),
         free=_names(free),

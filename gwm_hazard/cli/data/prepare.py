@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gwm_hazard.cli._options import sample_options
+from gwm_hazard.errors import InputError
 from gwm_hazard.records.formats import FORMATS
 
 if TYPE_CHECKING:
@@ -181,10 +182,10 @@ def prepare(
     from gwm_hazard.datasets.preparation import Settings, prepare
     from gwm_hazard.datasets.preparation.tables import MetadataTable
     from gwm_hazard.datasets.preparation.work import find_tasks
-    from gwm_hazard.records.read import Options
+    from gwm_hazard.records.record import Options
 
     if plot is not None and plot.suffix not in (".png", ".pdf", ".svg"):
-        raise ValueError(f"{plot}: the suffix tells the format; give one of .png, .pdf, .svg")
+        raise InputError(f"{plot}: the suffix tells the format; give one of .png, .pdf, .svg")
     chosen = Settings(**settings)
     tables = [MetadataTable.read(path) for path in metadata]
     options = Options(unit, dt, inventory)

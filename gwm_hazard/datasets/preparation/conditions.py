@@ -8,11 +8,20 @@ from typing import Any
 
 from gwm_hazard.core.units import CONDITIONS
 from gwm_hazard.datasets.preparation.geometry import complete
-from gwm_hazard.datasets.preparation.settings import Rejected, Settings
+from gwm_hazard.datasets.preparation.settings import RejectedRecordError, Settings
 
 #: Columns of numbers beside the conditions.
-_NUMBERS = ("event_lat", "event_lon", "station_lat", "station_lon", "back_azimuth", "azimuth_1",
-            "azimuth_2", "p_s", "p_sample")  # fmt: skip
+_NUMBERS = (
+    "event_lat",
+    "event_lon",
+    "station_lat",
+    "station_lon",
+    "back_azimuth",
+    "azimuth_1",
+    "azimuth_2",
+    "p_s",
+    "p_sample",
+)
 
 #: What describes the record as it was, not as it will be.
 _OWN = ("npts", "dt_s", "split", "start_time")
@@ -30,20 +39,25 @@ def conditions(metadata: Mapping[str, Any], settings: Settings) -> dict[str, Any
     try:
         values = complete(values)
     except ValueError as exc:
-        raise Rejected("metadata", str(exc)) from None
+        raise RejectedRecordError("metadata", str(exc)) from None
     for name, condition in CONDITIONS.items():
         value = values.get(name)
         if value is not None and not condition.low <= value <= condition.high:
-            raise Rejected("metadata", f"{name} = {value:g} {condition.unit}: must lie between "
-                                       f"{condition.low:g} and {condition.high:g}")  # fmt: skip
+            raise RejectedRecordError(
+                "metadata",
+                f"{name} = {value:g} {condition.unit}: must lie between "
+                f"{condition.low:g} and {condition.high:g}",
+            )
     missing = [name for name in settings.require if name not in values]
     if missing:
-        raise Rejected("metadata", f"no {', '.join(missing)} known")
+        raise RejectedRecordError("metadata", f"no {', '.join(missing)} known")
     for name, (low, high) in settings.ranges.items():
         if name not in values:
-            raise Rejected("metadata", f"no {name} known, of which a range is asked for")
+            raise RejectedRecordError("metadata", f"no {name} known, of which a range is asked for")
         if not low <= values[name] <= high:
-            raise Rejected("range", f"{name} = {values[name]:g}: outside {low:g} to {high:g}")
+            raise RejectedRecordError(
+                "range", f"{name} = {values[name]:g}: outside {low:g} to {high:g}"
+            )
     values["event_id"] = event_id(values)
     return values
 
@@ -56,8 +70,10 @@ def event_id(values: Mapping[str, Any]) -> str:
         return _utc(values["event_time"]).strftime("%Y%m%dT%H%M%S")
     if not _empty(values.get("event_name")):
         return " ".join(str(values[k]) for k in ("event_name", "event_date") if k in values)
-    raise Rejected("event", "neither event_id nor event_time known: splits are by event; give them "
-                            "in a metadata table")  # fmt: skip
+    raise RejectedRecordError(
+        "event",
+        "neither event_id nor event_time known: splits are by event; give them in a metadata table",
+    )
 
 
 def origin_s(metadata: Mapping[str, Any]) -> float:
@@ -94,7 +110,7 @@ def _utc(text: Any) -> Any:
     try:
         return UTCDateTime(str(text))
     except Exception as exc:  # obspy raises what it meets
-        raise Rejected("metadata", f"{text!r} is no time") from exc
+        raise RejectedRecordError("metadata", f"{text!r} is no time") from exc
 
 
 def _number(name: str, value: Any) -> float:
@@ -103,7 +119,7 @@ def _number(name: str, value: Any) -> float:
     except (TypeError, ValueError):
         number = math.nan
     if not math.isfinite(number):
-        raise Rejected("metadata", f"{name} = {value!r}: not a number")
+        raise RejectedRecordError("metadata", f"{name} = {value!r}: not a number")
     return number
 
 

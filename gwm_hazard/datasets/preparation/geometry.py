@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gwm_hazard.errors import InputError
+
 #: Conditions of the geometry and the coordinates they follow from.
 _COORDINATES = ("event_lat", "event_lon", "station_lat", "station_lon")
 
@@ -26,7 +28,7 @@ def complete(metadata: dict[str, Any]) -> dict[str, Any]:
         for name, value in zip(_COORDINATES, values, strict=True):
             limit = 90.0 if name.endswith("lat") else 360.0
             if abs(value) > limit:
-                raise ValueError(f"{name} = {value:g}: must lie within +-{limit:g} degrees")
+                raise InputError(f"{name} = {value:g}: must lie within +-{limit:g} degrees")
         lat1, lon1, lat2, lon2 = values
         metres, _, back = gps2dist_azimuth(lat1, lon1, lat2, lon2)
         computed = {"repi": metres / 1000.0, "back_azimuth": back}

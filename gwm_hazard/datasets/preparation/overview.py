@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gwm_hazard.files.provenance import replacing
+from gwm_hazard.files.atomic import replacing
 from gwm_hazard.records.figures import COLOURS
 from gwm_hazard.records.training_set import SPLITS, TrainingSet
 

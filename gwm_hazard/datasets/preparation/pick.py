@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gwm_hazard.datasets.preparation.settings import Rejected
+from gwm_hazard.datasets.preparation.settings import RejectedRecordError
+from gwm_hazard.errors import InputError
 
 BAND_HZ = (1.0, 20.0)
 STA_S, LTA_S = 0.3, 3.0
@@ -147,18 +148,21 @@ def resolve_picker(name: str) -> str:
     except ImportError:
         if name == "auto":
             return "aic"
-        raise ValueError(f"picker = {name!r}: SeisBench is not installed; install it or give "
-                         "'aic'") from None  # fmt: skip
+        raise InputError(
+            f"picker = {name!r}: SeisBench is not installed; install it or give 'aic'"
+        ) from None
     classes = {c.lower(): c for c in dir(sbm) if isinstance(getattr(sbm, c), type)}
     if model.lower() not in classes:
-        raise ValueError(f"picker = {name!r}: SeisBench has no model {model!r}")
+        raise InputError(f"picker = {name!r}: SeisBench has no model {model!r}")
     if getattr(sbm, classes[model.lower()]).list_versions(weights, remote=False):
         return f"{model.lower()}:{weights}"
     if name == "auto":
         return "aic"
-    raise ValueError(f"picker = {name!r}: its weights are not on this machine; fetch them with "
-                     f"seisbench.models.{classes[model.lower()]}.from_pretrained({weights!r}), or "
-                     "give 'aic'")  # fmt: skip
+    raise InputError(
+        f"picker = {name!r}: its weights are not on this machine; fetch them with "
+        f"seisbench.models.{classes[model.lower()]}.from_pretrained({weights!r}), or "
+        "give 'aic'"
+    )
 
 
 @lru_cache(maxsize=1)
@@ -212,14 +216,18 @@ def find(
     length = acc.shape[1] * dt_s
     if math.isfinite(given_s):
         if not 0 <= given_s < length:
-            raise Rejected("late start", f"the given P onset lies {given_s:.2f} s after the first "
-                                         f"sample, the record is {length:.2f} s long")  # fmt: skip
+            raise RejectedRecordError(
+                "late start",
+                f"the given P onset lies {given_s:.2f} s after the first "
+                f"sample, the record is {length:.2f} s long",
+            )
         return Pick(given_s, "given")
     if between[1] < 0 or between[0] > length:
-        raise Rejected(
-            "time", f"P is expected between {between[0]:.1f} and {between[1]:.1f} s, the record is "
-            f"{length:.1f} s long: clock, origin time or coordinates are wrong"
-        )  # fmt: skip
+        raise RejectedRecordError(
+            "time",
+            f"P is expected between {between[0]:.1f} and {between[1]:.1f} s, the record is "
+            f"{length:.1f} s long: clock, origin time or coordinates are wrong",
+        )
     if picker != "aic" and has_vertical and acc.shape[0] == 3:
         onset = network_onset(acc, dt_s, between, picker)
         if onset is not None:
@@ -231,4 +239,4 @@ def find(
         if found:
             return Pick(min(found), "aic")
     where = f" between {between[0]:.1f} and {between[1]:.1f} s" if math.isfinite(between[0]) else ""
-    raise Rejected("no onset", f"no P onset found{where}")
+    raise RejectedRecordError("no onset", f"no P onset found{where}")

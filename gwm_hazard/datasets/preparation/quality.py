@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from gwm_hazard.datasets.preparation.settings import Rejected
+from gwm_hazard.datasets.preparation.settings import RejectedRecordError
 
 CLIPPED = 6  # equal samples at a peak
 COARSE = 100  # least steps of the digitiser up to a peak, for clipping to be told
@@ -28,7 +28,7 @@ def without_padding(acc: NDArray[np.floating]) -> slice:
     still = (np.diff(acc, axis=1) == 0).all(axis=0)
     moves = np.flatnonzero(~still)
     if moves.size == 0:
-        raise Rejected("flat", "no component moves")
+        raise RejectedRecordError("flat", "no component moves")
     return slice(int(moves[0]), int(moves[-1]) + 2)
 
 
@@ -45,8 +45,11 @@ def check_flat(acc: NDArray[np.floating], dt_s: float, names: Sequence[str]) -> 
     for trace, name in zip(acc, names, strict=True):
         length, start = longest_run(np.diff(trace[first : strong[-1] + 1]) == 0)
         if length + 1 > least:
-            raise Rejected("flat", f"component {name} stands still for {length * dt_s:.2f} s at "
-                                   f"{(first + start) * dt_s:.2f} s")  # fmt: skip
+            raise RejectedRecordError(
+                "flat",
+                f"component {name} stands still for {length * dt_s:.2f} s at "
+                f"{(first + start) * dt_s:.2f} s",
+            )
 
 
 def check_clipped(acc: NDArray[np.floating], names: Sequence[str]) -> None:
@@ -61,8 +64,11 @@ def check_clipped(acc: NDArray[np.floating], names: Sequence[str]) -> None:
         for extreme in (trace.max(), trace.min()):
             length, _ = longest_run(trace == extreme)
             if length >= CLIPPED:
-                raise Rejected("clipped", f"component {name}: {length} samples in a row at its "
-                                          f"extreme value {extreme:.4g} m/s2")  # fmt: skip
+                raise RejectedRecordError(
+                    "clipped",
+                    f"component {name}: {length} samples in a row at its "
+                    f"extreme value {extreme:.4g} m/s2",
+                )
 
 
 def longest_run(flags: NDArray[np.bool_]) -> tuple[int, int]:
@@ -98,8 +104,11 @@ def check_spikes(acc: NDArray[np.floating], dt_s: float, names: Sequence[str]) -
         bad = (jump > SPIKE * np.sqrt(around)) & (jump > 0.1 * height)
         if bad.any():
             at = int(np.argmax(bad)) + 1
-            raise Rejected("spike", f"component {name}: {int(bad.sum())} spikes, the first of "
-                                    f"{jump[at - 1]:.3g} m/s2 at {at * dt_s:.2f} s")  # fmt: skip
+            raise RejectedRecordError(
+                "spike",
+                f"component {name}: {int(bad.sum())} spikes, the first of "
+                f"{jump[at - 1]:.3g} m/s2 at {at * dt_s:.2f} s",
+            )
 
 
 def check_components(acc: NDArray[np.float64], names: Sequence[str]) -> None:
@@ -108,7 +117,7 @@ def check_components(acc: NDArray[np.float64], names: Sequence[str]) -> None:
     if rms.max() > COMPONENT_RATIO * rms.min():
         weak, strong = names[int(rms.argmin())], names[int(rms.argmax())]
         factor = rms.max() / max(rms.min(), 1e-99)
-        raise Rejected(
+        raise RejectedRecordError(
             "components differ", f"component {strong} is {factor:.3g} times stronger than {weak}"
         )
 
@@ -156,8 +165,10 @@ def check_noise(
     """Reject a band whose signal-to-noise ratio is known and below ``least``."""
     for ratio, (low, high) in zip(ratios, bands, strict=True):
         if ratio < least:
-            raise Rejected("noise", f"signal-to-noise ratio {ratio:.2f} at {low:g}-{high:g} Hz, "
-                                    f"below {least:g}")  # fmt: skip
+            raise RejectedRecordError(
+                "noise",
+                f"signal-to-noise ratio {ratio:.2f} at {low:g}-{high:g} Hz, below {least:g}",
+            )
 
 
 def kanno2006_pga(mag: float, distance_km: float, depth_km: float) -> float:
@@ -176,9 +187,13 @@ def kanno2006_pga(mag: float, distance_km: float, depth_km: float) -> float:
 def check_peak(pga: float, most: float, expected: float) -> None:
     """Reject a peak (m/s2) that is above ``most`` or more than `PEAK_FACTOR` off ``expected``."""
     if not 0 < pga <= most:
-        raise Rejected("peak", f"peak acceleration {pga:.3g} m/s2, above {most:g}: is the unit "
-                               "right?")  # fmt: skip
+        raise RejectedRecordError(
+            "peak", f"peak acceleration {pga:.3g} m/s2, above {most:g}: is the unit right?"
+        )
     factor = pga / expected
     if math.isfinite(expected) and not 1 / PEAK_FACTOR < factor < PEAK_FACTOR:
-        raise Rejected("peak", f"peak acceleration {pga:.3g} m/s2, {factor:.2g} times the median "
-                               "of Kanno et al. (2006): is the unit right?")  # fmt: skip
+        raise RejectedRecordError(
+            "peak",
+            f"peak acceleration {pga:.3g} m/s2, {factor:.2g} times the median "
+            "of Kanno et al. (2006): is the unit right?",
+        )

@@ -18,10 +18,10 @@ from gwm_hazard.datasets.preparation.conditions import (
     to_the_minute,
 )
 from gwm_hazard.datasets.preparation.rotation import azimuths, to_radial_transverse
-from gwm_hazard.datasets.preparation.settings import Rejected, Settings
+from gwm_hazard.datasets.preparation.settings import RejectedRecordError, Settings
 from gwm_hazard.datasets.preparation.signal import ORDER, causal_highpass, detrended, resampled
 from gwm_hazard.datasets.preparation.window import cut
-from gwm_hazard.records.read import Record
+from gwm_hazard.records.record import Record
 
 
 @dataclass(frozen=True)
@@ -52,15 +52,15 @@ def prepare_record(record: Record, settings: Settings, picker: str = "aic") -> P
     with_vertical = settings.components.endswith("Z")
     if n_h != 2 or (with_vertical and not record.has_vertical):
         needed = "two horizontals" + (" and the vertical" if with_vertical else "")
-        raise Rejected("components", f"has {', '.join(names)}; {needed} are needed")
+        raise RejectedRecordError("components", f"has {', '.join(names)}; {needed} are needed")
     if row.get("installation") == "borehole" and not settings.borehole:
-        raise Rejected("borehole", "recorded in a borehole")
+        raise RejectedRecordError("borehole", "recorded in a borehole")
     orientation = azimuths(names, row)
     # a training file that is prepared again
     rotate = settings.components.startswith("R") and not _is_rotated(names)
     if rotate and (orientation is None or "back_azimuth" not in row):
         lacking = "the azimuths of its components" if orientation is None else "coordinates"
-        raise Rejected("orientation", f"{lacking} unknown: no radial and transverse")
+        raise RejectedRecordError("orientation", f"{lacking} unknown: no radial and transverse")
 
     raw, dt = record.acceleration.astype(np.float64), record.dt_s
     inside = quality.without_padding(raw)
@@ -74,7 +74,7 @@ def prepare_record(record: Record, settings: Settings, picker: str = "aic") -> P
         filtered = causal_highpass(flat, dt, settings.highpass_hz)
         acc = resampled(filtered, dt, new_dt)
     except ValueError as exc:
-        raise Rejected("unreadable", str(exc)) from None
+        raise RejectedRecordError("unreadable", str(exc)) from None
     quality.check_components(acc, names)
     pga = float(np.abs(acc[:n_h]).max())
     expected = quality.kanno2006_pga(
@@ -89,7 +89,7 @@ def prepare_record(record: Record, settings: Settings, picker: str = "aic") -> P
         try:
             acc[:2] = to_radial_transverse(acc[:2], orientation, row["back_azimuth"])
         except ValueError as exc:
-            raise Rejected("orientation", str(exc)) from None
+            raise RejectedRecordError("orientation", str(exc)) from None
     window, zeros_start, zeros_end = cut(
         acc[: len(settings.components)], p, settings.p_sample, settings.npts, new_dt
     )
@@ -120,7 +120,7 @@ def _check_raw(
     raw: NDArray[np.float64], dt: float, names: tuple[str, ...], settings: Settings
 ) -> None:
     if raw.shape[1] * dt < settings.min_before_p_s + 1.0:
-        raise Rejected("short", f"{raw.shape[1] * dt:.2f} s long")
+        raise RejectedRecordError("short", f"{raw.shape[1] * dt:.2f} s long")
     quality.check_flat(raw, dt, names)
     if settings.clipping:
         quality.check_clipped(raw, names)
@@ -162,11 +162,13 @@ def _onset(
         )
         if onset.time_s < settings.min_before_p_s:
             least = f"less than {settings.min_before_p_s:g}"
-            raise Rejected("late start", f"{onset.time_s:.2f} s before the P onset, {least}")
+            raise RejectedRecordError(
+                "late start", f"{onset.time_s:.2f} s before the P onset, {least}"
+            )
         p = round(onset.time_s * settings.rate_hz)
         ratios = quality.signal_to_noise(acc, p, dt, settings.snr_bands)
         quality.check_noise(ratios, settings.snr_bands, settings.min_snr)
-    except Rejected as exc:
+    except RejectedRecordError as exc:
         late = settings.late_start == "align" and between[0] <= settings.min_before_p_s
         late = late and exc.code in ("late start", "no onset", "noise")
         time = pick.onset_from_s(acc[: record.n_horizontal], dt, rhypo) if late else None

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gwm_hazard.errors import InputError
+
 _WORDS = {"N": 0, "NS": 0, "NORTH": 0, "SN": 0, "E": 90, "EW": 90, "EAST": 90, "WE": 90,
           "S": 180, "W": 270}  # fmt: skip
 
@@ -53,7 +55,7 @@ def to_radial_transverse(
     a = np.deg2rad(azimuths)
     recorded = np.stack([np.cos(a), np.sin(a)], axis=1)  # rows: (north, east) of each
     if abs(np.linalg.det(recorded)) < np.sin(np.deg2rad(10.0)):
-        raise ValueError(f"horizontals at {azimuths[0]:g} and {azimuths[1]:g} deg: less "
+        raise InputError(f"horizontals at {azimuths[0]:g} and {azimuths[1]:g} deg: less "
                          "than 10 deg apart")  # fmt: skip
     r = np.deg2rad(back_azimuth + 180.0)
     wanted = np.array([[np.cos(r), np.sin(r)], [-np.sin(r), np.cos(r)]])

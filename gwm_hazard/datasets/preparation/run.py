@@ -22,10 +22,11 @@ import pandas as pd
 from gwm_hazard.datasets.preparation.geometry import azimuthal_gap
 from gwm_hazard.datasets.preparation.pick import resolve_picker
 from gwm_hazard.datasets.preparation.record import Prepared, prepare_record
-from gwm_hazard.datasets.preparation.settings import Rejected, Settings
+from gwm_hazard.datasets.preparation.settings import RejectedRecordError, Settings
 from gwm_hazard.datasets.preparation.tables import MetadataTable, join
 from gwm_hazard.datasets.preparation.work import CRASHED, Task, run_tasks
-from gwm_hazard.records.read import Failure, Record
+from gwm_hazard.errors import InputError
+from gwm_hazard.records.record import Failure, Record
 from gwm_hazard.records.training_set import SPLITS, TrainingSet, TrainingSetWriter, split_by_event
 
 JOURNAL = ("source", "record_id", "code", "reason", "event_id", "azimuth")
@@ -105,7 +106,7 @@ def prepare(
         rejected = journal.rejected()
         if not len(writer):
             rejected.to_csv(beside, index=False)
-            raise ValueError(_nothing(journal.entries, beside))
+            raise InputError(_nothing(journal.entries, beside))
         writer.complete(_gaps(writer.table, journal.entries))
         rejected.to_csv(writer.path / "rejected.csv", index=False)
         journal.close()
@@ -136,7 +137,7 @@ class _Work:
         try:
             whole = Record(item.acceleration, item.dt_s, item.components, item.n_horizontal, values)
             prepared = prepare_record(whole, self.settings, self.picker)
-        except Rejected as exc:
+        except RejectedRecordError as exc:
             entry = _rejected(entry, exc.code, str(exc))
             return _placed(entry, values, self.settings), None
         return _placed(entry, prepared.row, self.settings), prepared

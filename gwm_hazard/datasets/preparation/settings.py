@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from gwm_hazard.core.units import CONDITIONS
+from gwm_hazard.errors import GwmHazardError, InputError
 from gwm_hazard.records.training_set import split_by_event
 
 #: Kinds of components: radial, transverse, up; or the horizontals as recorded.
@@ -39,7 +40,7 @@ CODES = {
 }
 
 
-class Rejected(ValueError):
+class RejectedRecordError(GwmHazardError):
     """A record is left out; ``code`` is one of `CODES`."""
 
     def __init__(self, code: str, reason: str) -> None:
@@ -103,7 +104,7 @@ class Settings:
     def __post_init__(self) -> None:
         def among(name: str, allowed: tuple[str, ...]) -> None:
             if getattr(self, name) not in allowed:
-                raise ValueError(f"{name} = {getattr(self, name)!r}: give one of "
+                raise InputError(f"{name} = {getattr(self, name)!r}: give one of "
                                  f"{', '.join(allowed)}")  # fmt: skip
 
         among("components", COMPONENTS)
@@ -113,26 +114,26 @@ class Settings:
             among("picker", ("auto", "aic"))
         for name in ("rate_hz", "length_s", "max_pga"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):
-                raise ValueError(f"{name} = {getattr(self, name)}: must be > 0")
+                raise InputError(f"{name} = {getattr(self, name)}: must be > 0")
         for name in ("before_p_s", "min_before_p_s", "min_snr", "highpass_hz"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
-                raise ValueError(f"{name} = {getattr(self, name)}: must be >= 0")
+                raise InputError(f"{name} = {getattr(self, name)}: must be >= 0")
         if self.highpass_hz >= self.rate_hz / 2:
-            raise ValueError(f"highpass_hz = {self.highpass_hz:g}: must be < {self.rate_hz / 2:g}")
+            raise InputError(f"highpass_hz = {self.highpass_hz:g}: must be < {self.rate_hz / 2:g}")
         if self.before_p_s >= self.length_s:
-            raise ValueError(
+            raise InputError(
                 f"before_p_s = {self.before_p_s:g}: must be < length_s = {self.length_s:g}"
             )
         for low, high in self.snr_bands:
             if not 0 < low < high <= self.rate_hz / 2:
-                raise ValueError(f"snr_bands: {low:g}-{high:g} Hz must grow and end at or below "
+                raise InputError(f"snr_bands: {low:g}-{high:g} Hz must grow and end at or below "
                                  f"{self.rate_hz / 2:g} Hz")  # fmt: skip
         for name in (*self.require, *self.ranges):
             if name not in CONDITIONS:
-                raise ValueError(f"{name!r} is no condition; known are {', '.join(CONDITIONS)}")
+                raise InputError(f"{name!r} is no condition; known are {', '.join(CONDITIONS)}")
         for name, (low, high) in self.ranges.items():
             if not low < high:
-                raise ValueError(f"range of {name}: {low:g} to {high:g} is empty")
+                raise InputError(f"range of {name}: {low:g} to {high:g} is empty")
         split_by_event([], self.shares)  # which checks them
         object.__setattr__(self, "ranges", MappingProxyType(dict(self.ranges)))
 

@@ -7,6 +7,8 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from gwm_hazard.errors import InputError
+
 ORDER = 2  # of the high-pass
 
 #: Largest drift of the resampled time axis over a record, samples.
@@ -35,7 +37,7 @@ def causal_highpass(acc: NDArray[np.float64], dt_s: float, corner_hz: float) -> 
     if corner_hz == 0:
         return acc
     if corner_hz >= 0.5 / dt_s:
-        raise ValueError(f"highpass = {corner_hz:g} Hz: not below {0.5 / dt_s:g} Hz, half the rate")
+        raise InputError(f"highpass = {corner_hz:g} Hz: not below {0.5 / dt_s:g} Hz, half the rate")
     sections = butter(ORDER, corner_hz, "highpass", fs=1 / dt_s, output="sos")
     state = sosfilt_zi(sections)[:, None, :] * acc[None, :, :1]
     return np.asarray(sosfilt(sections, acc, axis=1, zi=state)[0])
@@ -53,9 +55,9 @@ def resampled(acc: NDArray[np.float64], dt_s: float, new_dt_s: float) -> NDArray
 
     ratio = Fraction(dt_s / new_dt_s).limit_denominator(1000)
     if ratio <= 0 or ratio > 1000:
-        raise ValueError(f"time step {dt_s:g} s: cannot be resampled to {new_dt_s:g} s")
+        raise InputError(f"time step {dt_s:g} s: cannot be resampled to {new_dt_s:g} s")
     if abs(float(ratio) * new_dt_s / dt_s - 1) * acc.shape[1] > _DRIFT:
-        raise ValueError(f"time step {dt_s!r} s: no ratio of integers to {new_dt_s:g} s")
+        raise InputError(f"time step {dt_s!r} s: no ratio of integers to {new_dt_s:g} s")
     if ratio == 1:
         return acc
     return np.asarray(resample_poly(acc, ratio.numerator, ratio.denominator, axis=1))

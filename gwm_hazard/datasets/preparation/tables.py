@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 
 from gwm_hazard.core.units import CONDITIONS
+from gwm_hazard.errors import InputError
 from gwm_hazard.files.seisbench_columns import from_seisbench
 
 KEYS = (("record_id",), ("file",), ("rsn",), ("event_id", "network", "station"),
@@ -42,7 +43,7 @@ class MetadataTable:
         key = next((k for k in KEYS if set(k) <= set(table.columns)), None)
         if key is None:
             choices = ", ".join("+".join(k) for k in KEYS)
-            raise ValueError(f"{path}: no column tells which record a row belongs to; give one of "
+            raise InputError(f"{path}: no column tells which record a row belongs to; give one of "
                              f"{choices}. It has {', '.join(map(str, table.columns))}")  # fmt: skip
         for name in _NUMBERS:
             if name in table:
@@ -51,11 +52,11 @@ class MetadataTable:
         for number, row in enumerate(table.to_dict("records"), 2):
             values = {str(k): v for k, v in row.items() if not pd.isna(v) and v != ""}
             if any(name not in values for name in key):
-                raise ValueError(f"{path}:{number}: no {'+'.join(key)}")
+                raise InputError(f"{path}:{number}: no {'+'.join(key)}")
             place = tuple(_normal(name, values[name]) for name in key)
             there = rows.setdefault(place, [])
             if there and key != ("file",):
-                raise ValueError(f"{path}:{number}: {'+'.join(key)} = {' '.join(place)} stands "
+                raise InputError(f"{path}:{number}: {'+'.join(key)} = {' '.join(place)} stands "
                                  "there twice")  # fmt: skip
             there.append(values)
         return cls(path, key, rows)
@@ -96,7 +97,7 @@ def _read(path: Path) -> pd.DataFrame:
         return pd.read_csv(path, sep=None, engine="python", dtype=str, keep_default_na=False,
                            comment="#")  # fmt: skip
     except (ValueError, pd.errors.ParserError) as exc:
-        raise ValueError(f"{path}: not a table ({exc})") from exc
+        raise InputError(f"{path}: not a table ({exc})") from exc
 
 
 def _numbers(path: Path, name: str, column: pd.Series) -> pd.Series:
@@ -106,7 +107,7 @@ def _numbers(path: Path, name: str, column: pd.Series) -> pd.Series:
     wrong = values.isna() & ~empty
     if wrong.any():
         at = int(wrong.to_numpy().argmax())
-        raise ValueError(f"{path}:{at + 2}: {name} = {text.iloc[at]!r} is not a number")
+        raise InputError(f"{path}:{at + 2}: {name} = {text.iloc[at]!r} is not a number")
     return values
 
 

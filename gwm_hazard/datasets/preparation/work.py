@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from gwm_hazard.records.archives import Limits, expand, is_archive
-from gwm_hazard.records.read import Failure, Options, Record, Source, scan
+from gwm_hazard.records.read import scan
+from gwm_hazard.records.record import Failure, Options, Record, Source
 
 #: Imported once, before workers fork off.
 _PRELOADED = (

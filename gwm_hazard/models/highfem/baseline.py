@@ -11,6 +11,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from gwm_hazard.errors import InputError
 from gwm_hazard.models.highfem.config import AutoencoderConfig, BaselineConfig
 from gwm_hazard.models.highfem.layers import Upsample, conv3
 
@@ -32,7 +33,7 @@ class Baseline(nn.Module):
         side = IMAGE // autoencoder.downsampling
         levels = (side // SEED).bit_length() - 1
         if SEED << levels != side:
-            raise ValueError(
+            raise InputError(
                 f"latents of {side} x {side} pixels: a baseline needs {SEED} times a power of 2"
             )
         width = config.width

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gwm_hazard.models.base import ModelCard
+from gwm_hazard.core.card import ModelCard
+from gwm_hazard.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,9 @@ class Condition:
         for name in ("mean", "sd", "low", "high"):
             value = getattr(self, name)
             if not isinstance(value, int | float) or not math.isfinite(value):
-                raise ValueError(f"condition: {name} = {value!r}: must be a number")
+                raise InputError(f"condition: {name} = {value!r}: must be a number")
         if self.sd <= 0 or not self.low < self.high or (self.log and self.low <= 0):
-            raise ValueError(f"condition: {self}: sd and the lower bound of a logarithm must be "
+            raise InputError(f"condition: {self}: sd and the lower bound of a logarithm must be "
                              "above 0, and low below high")  # fmt: skip
 
     def standardised(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -72,7 +73,7 @@ def read_conditions(found: Mapping[str, Mapping[str, Any]] | None) -> dict[str, 
     try:
         return {name: Condition(**fields) for name, fields in found.items()}
     except (TypeError, AttributeError) as exc:
-        raise ValueError(f"conditions: {exc}") from None
+        raise InputError(f"conditions: {exc}") from None
 
 
 #: Texts of a card that a model trained here brings along; its folder's card.json keeps them.
@@ -86,7 +87,7 @@ def described(card: ModelCard, texts: Mapping[str, Any]) -> ModelCard:
     """A card with other texts; ValueError for a field that is none."""
     for name in texts:
         if name not in _TEXTS:
-            raise ValueError(f"card: unknown field {name!r}; known: {', '.join(_TEXTS)}")
+            raise InputError(f"card: unknown field {name!r}; known: {', '.join(_TEXTS)}")
     plain: dict[str, Any] = {}
     for name, text in texts.items():
         plain[name] = tuple(text) if isinstance(text, list) else text

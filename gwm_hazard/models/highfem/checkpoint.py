@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
-from gwm_hazard.models.weights import ModelError
+from gwm_hazard.errors import ModelError
 
 #: Packages whose classes a checkpoint may name: settings of the training, which are not needed.
 _SHELLS = ("tqdne.", "pytorch_lightning.", "lightning.", "lightning_fabric.", "pathlib.", "numpy.")

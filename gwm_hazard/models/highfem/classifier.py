@@ -25,11 +25,12 @@ from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
 from gwm_hazard.core.distance import effective_distance_km
-from gwm_hazard.files.provenance import replacing
+from gwm_hazard.errors import InputError, ModelError
+from gwm_hazard.files.atomic import replacing
 from gwm_hazard.models.highfem.autoencoder import Encoder
 from gwm_hazard.models.highfem.config import AutoencoderConfig
 from gwm_hazard.models.registry import models_folder
-from gwm_hazard.models.weights import WEIGHTS_FILE, ModelError, Weights, check_shapes
+from gwm_hazard.models.weights import WEIGHTS_FILE, Weights, check_shapes
 from gwm_hazard.representation.highpass import highpass
 from gwm_hazard.representation.log_spectrogram import LogSpectrogram
 
@@ -60,7 +61,7 @@ class Classes:
             edges = tuple(float(e) for e in getattr(self, name))
             rising = all(a < b for a, b in pairwise(edges))
             if not 2 <= len(edges) <= _MOST_EDGES or not rising or not np.isfinite(edges).all():
-                raise ValueError(f"{name} = {edges!r:.80}: must be at least two rising numbers")
+                raise InputError(f"{name} = {edges!r:.80}: must be at least two rising numbers")
             object.__setattr__(self, name, edges)
 
     def __len__(self) -> int:
@@ -115,11 +116,11 @@ class ClassifierCard:
     def __post_init__(self) -> None:
         object.__setattr__(self, "limitations", tuple(self.limitations))
         if self.distance not in ("rhypo", "effective"):
-            raise ValueError(f"distance = {self.distance!r}: give 'rhypo' or 'effective'")
+            raise InputError(f"distance = {self.distance!r}: give 'rhypo' or 'effective'")
         if not isinstance(self.embedding, int) or not 1 <= self.embedding <= _LARGEST_EMBEDDING:
-            raise ValueError(f"embedding = {self.embedding!r}: give 1 to {_LARGEST_EMBEDDING}")
+            raise InputError(f"embedding = {self.embedding!r}: give 1 to {_LARGEST_EMBEDDING}")
         if not 0.0 <= self.highpass_hz < 10.0:
-            raise ValueError(f"highpass_hz = {self.highpass_hz!r}: give 0 to below 10 Hz")
+            raise InputError(f"highpass_hz = {self.highpass_hz!r}: give 0 to below 10 Hz")
 
 
 class Classifier(nn.Module):
@@ -183,7 +184,7 @@ class RecordClassifier:
         """
         x = np.asarray(waveforms, dtype=np.float32)
         if x.ndim != 3 or x.shape[1] != 3:
-            raise ValueError(f"waveforms have shape {x.shape}: must be (n, 3, nt)")
+            raise InputError(f"waveforms have shape {x.shape}: must be (n, 3, nt)")
         x = x[:, :, : self.samples]
         x = np.pad(x, ((0, 0), (0, 0), (0, self.samples - x.shape[2])))
         out = np.empty((len(x), self.card.embedding), dtype=np.float32)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from gwm_hazard.errors import InputError
 from gwm_hazard.models.highfem.layers import GROUPS
 
 #: Largest sizes taken from a file, far above the published ones: a forged file builds no monster.
@@ -40,7 +41,7 @@ class UNetConfig:
         _check(self)
         widest = self.model_channels * self.channel_mult[-1]
         if widest % self.num_heads:
-            raise ValueError(f"num_heads = {self.num_heads} does not divide {widest} channels")
+            raise InputError(f"num_heads = {self.num_heads} does not divide {widest} channels")
 
 
 @dataclass(frozen=True)
@@ -104,9 +105,9 @@ def autoencoder_config(encoder: Any, decoder: Any) -> AutoencoderConfig:
     enc, dec = configs
     for name in ("model_channels", "channel_mult", "num_res_blocks"):
         if enc[name] != dec[name]:
-            raise ValueError(f"{name}: encoder {enc[name]}, decoder {dec[name]}; expected equal")
+            raise InputError(f"{name}: encoder {enc[name]}, decoder {dec[name]}; expected equal")
     if enc["out_channels"] != 2 * dec["in_channels"] or enc["in_channels"] != dec["out_channels"]:
-        raise ValueError("encoder_config and decoder_config: their channels do not fit together")
+        raise InputError("encoder_config and decoder_config: their channels do not fit together")
     return AutoencoderConfig(
         channels=dec["out_channels"],
         latent_channels=dec["in_channels"],
@@ -120,13 +121,13 @@ def _take(values: Mapping[str, Any], name: str, where: str) -> Any:
     try:
         value = values[name]
     except KeyError:
-        raise ValueError(f"{where} without {name!r}") from None
+        raise InputError(f"{where} without {name!r}") from None
     if isinstance(value, list | tuple):
         value = tuple(value)
         if len(value) > 8 or not all(_whole(v) for v in value):
-            raise ValueError(f"{where}: {name} = {value!r:.80}; expected up to 8 whole numbers")
+            raise InputError(f"{where}: {name} = {value!r:.80}; expected up to 8 whole numbers")
     elif not _whole(value):
-        raise ValueError(f"{where}: {name} = {value!r:.80}; expected a whole number")
+        raise InputError(f"{where}: {name} = {value!r:.80}; expected a whole number")
     return value
 
 
@@ -136,10 +137,10 @@ def _whole(value: Any) -> bool:
 
 def _supported(found: Any, where: str, fixed: Mapping[str, tuple[Any, ...]]) -> Mapping[str, Any]:
     if not isinstance(found, Mapping):
-        raise ValueError(f"{where}: expected a table of sizes, found {type(found).__name__}")
+        raise InputError(f"{where}: expected a table of sizes, found {type(found).__name__}")
     for name, allowed in ({"dims": (2,), "conv_kernel_size": (3,)} | dict(fixed)).items():
         if name in found and found[name] not in allowed:
-            raise ValueError(
+            raise InputError(
                 f"{where}: {name} = {found[name]!r:.80}; only {allowed[0]!r} is supported"
             )
     return found
@@ -152,14 +153,14 @@ def _check(config: UNetConfig | AutoencoderConfig | BaselineConfig) -> None:
     for name, largest in _LARGEST.items():
         value = getattr(config, name, 1)
         if not _whole(value) or not 1 <= value <= largest:
-            raise ValueError(f"{name} = {value!r:.80}: expected a whole number from 1 to {largest}")
+            raise InputError(f"{name} = {value!r:.80}: expected a whole number from 1 to {largest}")
     if isinstance(config, BaselineConfig):
         return
     mult = config.channel_mult
     if not 1 <= len(mult) <= 6 or not all(_whole(m) and 1 <= m <= 16 for m in mult):
-        raise ValueError(f"channel_mult = {mult!r:.80}: expected 1 to 6 whole numbers from 1 to 16")
+        raise InputError(f"channel_mult = {mult!r:.80}: expected 1 to 6 whole numbers from 1 to 16")
     if config.model_channels % config.groups:
-        raise ValueError(
+        raise InputError(
             f"model_channels = {config.model_channels}: expected a multiple of {config.groups} "
             "(group normalisation)"
         )

@@ -11,6 +11,7 @@ import math
 import torch
 from torch import nn
 
+from gwm_hazard.errors import InputError
 from gwm_hazard.models.highfem.autoencoder import Autoencoder
 from gwm_hazard.models.highfem.baseline import Baseline
 from gwm_hazard.models.highfem.config import AutoencoderConfig, BaselineConfig, UNetConfig
@@ -133,7 +134,7 @@ class LatentDiffusion(nn.Module):
     ) -> None:
         super().__init__()
         if not unet.in_channels == unet.out_channels == autoencoder.latent_channels:
-            raise ValueError(
+            raise InputError(
                 f"the U-Net takes {unet.in_channels} and gives {unet.out_channels} channels, the "
                 f"latent of the autoencoder has {autoencoder.latent_channels}; they must agree"
             )

@@ -11,10 +11,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from gwm_hazard.core.card import ModelCard, Range
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
-from gwm_hazard.models.base import ModelCard, Range, WaveformModel
-from gwm_hazard.models.highfem import card, reconstruction, sampling
+from gwm_hazard.errors import InputError
+from gwm_hazard.models.base import WaveformModel
+from gwm_hazard.models.highfem import card, sampling
 from gwm_hazard.models.highfem.config import AutoencoderConfig, BaselineConfig, UNetConfig
 from gwm_hazard.models.highfem.denoiser import LatentDiffusion
 from gwm_hazard.models.highfem.layers import fold_upsampling
@@ -107,7 +109,7 @@ class HighFEMModel(WaveformModel):
         self.baseline = None if baseline is None else BaselineConfig(**baseline)
         self.conditions = card.read_conditions(conditions)
         if self.unet.cond_features != len(self.conditions) or self.autoencoder.channels != 3:
-            raise ValueError(
+            raise InputError(
                 f"{self.unet.cond_features} conditions and {self.autoencoder.channels} components: "
                 f"expected {len(self.conditions)} and 3"
             )
@@ -118,20 +120,20 @@ class HighFEMModel(WaveformModel):
             ("phases", phases, ("published", "random", "gradient")),
         ):
             if value not in known:
-                raise ValueError(f"{name} = {value!r}: give one of {', '.join(known)}")
+                raise InputError(f"{name} = {value!r}: give one of {', '.join(known)}")
         for name, number, low, high in (
             ("steps", steps, 2, 1000),
             ("griffin_lim", griffin_lim, 0, 10000),
         ):
             if not isinstance(number, int) or not low <= number <= high:
-                raise ValueError(f"{name} = {number!r}: give a whole number from {low} to {high}")
+                raise InputError(f"{name} = {number!r}: give a whole number from {low} to {high}")
         shapes = expected_shapes(self.unet, self.autoencoder, self.baseline)
         check_shapes(weights.tensors, shapes, "weights")
         self.weights = weights
         self.sampler, self.steps = sampler, steps
         self.precision, self.phases, self.griffin_lim = precision, phases, griffin_lim
         if not 0.0 <= highpass_hz < 10.0:
-            raise ValueError(f"highpass_hz = {highpass_hz!r}: give 0 to below 10 Hz")
+            raise InputError(f"highpass_hz = {highpass_hz!r}: give 0 to below 10 Hz")
         self.highpass_hz = float(highpass_hz)
         self.representation = LogSpectrogram(clip=clip, ln_top=ln_top)
         trained = (
@@ -255,11 +257,11 @@ class HighFEMModel(WaveformModel):
         ValueError
             Another shape or time step.
         """
-        return reconstruction.through(self, acceleration, dt_s, autoencoder=True)
+        return _through(self, acceleration, dt_s, autoencoder=True)
 
     def represent(self, acceleration: NDArray[np.floating], dt_s: float) -> NDArray[np.float32]:
         """As :meth:`reconstruct`, without the autoencoder: what phase retrieval alone changes."""
-        return reconstruction.through(self, acceleration, dt_s, autoencoder=False)
+        return _through(self, acceleration, dt_s, autoencoder=False)
 
     def network(self) -> LatentDiffusion:
         """The networks with their weights, on the device, ready to evaluate."""
@@ -306,3 +308,36 @@ def standardised(
 
 def _plain(config: UNetConfig | AutoencoderConfig) -> dict[str, Any]:
     return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(config).items()}
+
+
+@torch.inference_mode()
+def _through(
+    model: HighFEMModel, acceleration: NDArray[np.floating], dt_s: float, autoencoder: bool
+) -> NDArray[np.float32]:
+    """Log-spectrograms of records, encoded and decoded where asked, and phases retrieved.
+
+    See :meth:`HighFEMModel.reconstruct`. Raises InputError for another shape or time step.
+    """
+    given = np.asarray(acceleration, dtype=np.float32)
+    if given.ndim != 3 or given.shape[1] != 3:
+        raise InputError(f"acceleration has shape {given.shape}: must be (n, 3, nt)")
+    if abs(dt_s / model.dt_s - 1.0) > 1e-6:
+        raise InputError(f"dt_s = {dt_s:g}: resample to {model.dt_s:g} s first")
+    samples = model.representation.transform.samples(128)
+    kept = min(samples, given.shape[2])
+    out = np.zeros_like(given)
+    size = model.batch_size(samples)
+    for start in range(0, len(given), size):
+        part = slice(start, start + size)
+        record = torch.zeros((*given[part].shape[:2], samples), device=model.device)
+        record[:, :, :kept] = torch.from_numpy(given[part, :, :kept]).to(model.device)
+        image = model.representation.forward(record, torch.float32)
+        if autoencoder:
+            coder = model.network().autoencoder
+            kind = next(coder.parameters()).dtype
+            with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+                image = coder.decode(coder.encode(image.to(kind))).float().contiguous()
+        same = Noise(0, np.zeros(len(record), dtype=np.int64), 0, 0)
+        made = model.records(image, same).float().cpu().numpy()
+        out[part, :, :kept] = made[:, :, :kept]
+    return out

@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 import torch
 
+from gwm_hazard.errors import InputError
+
 Denoiser = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 SIGMA_MIN, SIGMA_MAX, RHO = 0.002, 80.0, 7.0
@@ -28,7 +30,7 @@ def karras_sigmas(steps: int, rho: float = RHO, last: float = SIGMA_MIN) -> torc
         Fewer than 2 steps.
     """
     if steps < 2:
-        raise ValueError(f"steps = {steps}: give at least 2")
+        raise InputError(f"steps = {steps}: give at least 2")
     ramp = torch.arange(steps, dtype=torch.float32) / (steps - 1)
     high, low = SIGMA_MAX ** (1.0 / rho), last ** (1.0 / rho)
     sigmas = (high + ramp * (low - high)) ** rho

@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-import gwm_hazard
+from gwm_hazard._version import __version__
+from gwm_hazard.core.card import ModelCard, Range
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
-from gwm_hazard.models.base import ModelCard, Range, WaveformModel
+from gwm_hazard.models.base import WaveformModel
 from gwm_hazard.models.stochastic import spectrum, window
 from gwm_hazard.models.stochastic.parameters import StochasticParameters
 
@@ -63,7 +64,7 @@ class StochasticModel(WaveformModel):
         self.card = ModelCard(
             name="stochastic",
             family="stochastic",
-            version=gwm_hazard.__version__,
+            version=__version__,
             summary="Stochastic method, equivalent point source, active shallow crust.",
             licence="AGPL-3.0-or-later",
             citation=CITATIONS,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, fields
 
+from gwm_hazard.errors import InputError
+
 
 @dataclass(frozen=True)
 class StochasticParameters:
@@ -96,9 +98,9 @@ class StochasticParameters:
         for f in fields(self):
             value = getattr(self, f.name)
             if not isinstance(value, int | float) or not math.isfinite(value):
-                raise ValueError(f"stochastic parameter {f.name} = {value!r}: must be a number")
+                raise InputError(f"stochastic parameter {f.name} = {value!r}: must be a number")
         for name in ("stress_bar", "q0", "kappa_s", "beta_km_s", "density_g_cm3", "r1_km"):
             if getattr(self, name) <= 0:
-                raise ValueError(
+                raise InputError(
                     f"stochastic parameter {name} = {getattr(self, name)}: must be > 0"
                 )

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gwm_hazard.models.weights import ModelError
+from gwm_hazard.errors import ModelError
 
 _MAGIC = 0xDB4775248B80FB57
 _FOOTER = 48

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import torch
 
+from gwm_hazard.errors import ModelError
 from gwm_hazard.models.tfcgan.bundle import VariableBundle
 from gwm_hazard.models.tfcgan.generator import WEIGHTS
 from gwm_hazard.models.tfcgan.model import TFCGANModel
-from gwm_hazard.models.weights import ModelError, Weights
+from gwm_hazard.models.weights import Weights
 
 #: Layers of the SavedModel, in its own order.
 _LAYERS = (

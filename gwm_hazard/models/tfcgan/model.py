@@ -10,9 +10,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from gwm_hazard.core.card import ModelCard, Range
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
-from gwm_hazard.models.base import ModelCard, Range, WaveformModel
+from gwm_hazard.errors import InputError
+from gwm_hazard.models.base import WaveformModel
 from gwm_hazard.models.tfcgan.generator import N_LABEL, N_LATENT, WEIGHTS, Generator
 from gwm_hazard.models.weights import Weights, check_shapes
 from gwm_hazard.representation.phase import admm, griffin_lim, uniform_phase
@@ -85,14 +87,14 @@ class TFCGANModel(WaveformModel):
         mag_high: float = 6.5,
     ) -> None:
         if phase_retrieval not in PHASE_RETRIEVALS:
-            raise ValueError(
+            raise InputError(
                 f"phase_retrieval = {phase_retrieval!r}: must be one of "
                 f"{', '.join(PHASE_RETRIEVALS)}"
             )
         if not isinstance(iterations, int) or not 1 <= iterations <= 1000:
-            raise ValueError(f"iterations = {iterations!r}: must be an integer from 1 to 1000")
+            raise InputError(f"iterations = {iterations!r}: must be an integer from 1 to 1000")
         if not isinstance(mag_high, int | float) or not 4.0 < mag_high <= 7.5:
-            raise ValueError(f"mag_high = {mag_high!r}: must be above 4 and at most 7.5")
+            raise InputError(f"mag_high = {mag_high!r}: must be above 4 and at most 7.5")
         check_shapes(weights.tensors, WEIGHTS, "TFCGAN")
         self.weights = weights
         self._admm = phase_retrieval == "admm"

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from gwm_hazard.records.read import Failure, Options, Source, Value
+from gwm_hazard.errors import InputError
 from gwm_hazard.records.readers.channels import Channel, known, lines_of, scan_channels, seconds
+from gwm_hazard.records.record import Failure, Options, Source, Value
 from gwm_hazard.records.traces import Trace, unit_factor
 
 TITLE = "STRONG GROUND MOTION RECORDS OF TURK"
@@ -36,7 +37,7 @@ def read(path: Path, options: Options) -> list[Channel]:
     lines = lines_of(path)
     at = next((i for i, line in enumerate(lines[:40]) if line.split() == list(_COLUMNS)), None)
     if at is None:
-        raise ValueError(f"{path}: no line that names the columns {', '.join(_COLUMNS)}")
+        raise InputError(f"{path}: no line that names the columns {', '.join(_COLUMNS)}")
     header = {}
     for line in lines[:at]:
         key, colon, value = line.partition(":")
@@ -46,19 +47,19 @@ def read(path: Path, options: Options) -> list[Channel]:
     dt = _number(header, "SAMPLING INTERVAL (sec)", path)
     unit = next((m[1] for k in header if (m := re.fullmatch(r"RAW PGA VALUES \((.*)\)", k))), None)
     if unit is None and options.unit is None:
-        raise ValueError(f"{path}: the header names no unit (RAW PGA VALUES (gal)); give it with "
+        raise InputError(f"{path}: the header names no unit (RAW PGA VALUES (gal)); give it with "
                          "--unit")  # fmt: skip
     factor = unit_factor(str(unit or options.unit))
     rows = [line for line in lines[at + 1 :] if line.strip()]
     if len(rows) != npts:
-        raise ValueError(f"{path}:{at + 1}: NUMBER OF DATA is {npts:g}, but {len(rows)} lines "
+        raise InputError(f"{path}:{at + 1}: NUMBER OF DATA is {npts:g}, but {len(rows)} lines "
                          "follow: the file is damaged")  # fmt: skip
     try:
         data = np.array([row.split() for row in rows], dtype=np.float64)
     except ValueError as exc:
-        raise ValueError(f"{path}: {exc}: the file is damaged") from None
+        raise InputError(f"{path}: {exc}: the file is damaged") from None
     if data.shape[1:] != (3,):
-        raise ValueError(f"{path}: {data.shape[1:]} columns of numbers, 3 are needed")
+        raise InputError(f"{path}: {data.shape[1:]} columns of numbers, 3 are needed")
     _check_peaks(data, next((v for k, v in header.items() if k.startswith("RAW PGA")), ""), path)
     metadata = _metadata(header, path)
     begin = _time(header.get("RECORD TIME", ""), path)
@@ -74,7 +75,7 @@ def _check_peaks(data: np.ndarray, text: str, path: Path) -> None:
     told = [float(x) for x in re.findall(r"\)\s*([\d.]+)", text)]
     peaks = np.abs(data - data.mean(axis=0)).max(axis=0)
     if len(told) == 3 and min(told) > 0 and not np.all((peaks / told > 0.5) & (peaks / told < 2)):
-        raise ValueError(
+        raise InputError(
             f"{path}: the header tells peaks of {', '.join(f'{x:.4g}' for x in told)}, the samples "
             f"reach {', '.join(f'{x:.4g}' for x in peaks)}: damaged, or another unit"
         )
@@ -113,4 +114,4 @@ def _number(header: Mapping[str, str], key: str, path: Path) -> float:
     try:
         return float(header[key])
     except (KeyError, ValueError):
-        raise ValueError(f"{path}: {key} = {header.get(key)!r} is no number") from None
+        raise InputError(f"{path}: {key} = {header.get(key)!r} is no number") from None

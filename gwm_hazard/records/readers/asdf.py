@@ -23,7 +23,8 @@ from typing import Any
 import h5py
 import numpy as np
 
-from gwm_hazard.records.read import Failure, Options, Record, Source, Value
+from gwm_hazard.errors import InputError
+from gwm_hazard.records.record import Failure, Options, Record, Source, Value
 from gwm_hazard.records.traces import Trace, assemble, is_vertical, unit_factor
 
 #: gmprocess's words for the state of a station's unprocessed traces, and their unit.
@@ -159,15 +160,15 @@ def _factor(
     if options.unit is not None:
         return unit_factor(options.unit)
     if not counts:
-        raise ValueError(f"{identity}: the file tells no unit of its samples; give it with --unit")
+        raise InputError(f"{identity}: the file tells no unit of its samples; give it with --unit")
     response = getattr(channel, "response", None)
     sensitivity = getattr(response, "instrument_sensitivity", None)
     if sensitivity is None or not sensitivity.value:
-        raise ValueError(f"{identity}: counts, and no sensitivity in the file's StationXML")
+        raise InputError(f"{identity}: counts, and no sensitivity in the file's StationXML")
     try:
         return unit_factor(str(sensitivity.input_units)) / float(sensitivity.value)
     except ValueError:
-        raise ValueError(
+        raise InputError(
             f"{identity} records {sensitivity.input_units}, not acceleration"
         ) from None
 
@@ -189,7 +190,7 @@ def _inventory(station: h5py.Group) -> Any:
     try:
         return obspy.read_inventory(io.BytesIO(bytes(station["StationXML"][()])), "STATIONXML")
     except Exception as exc:  # obspy raises what it meets
-        raise ValueError(f"its StationXML is not readable ({exc})") from exc
+        raise InputError(f"its StationXML is not readable ({exc})") from exc
 
 
 def _channel(inventory: Any, identity: str) -> Any:
@@ -229,7 +230,7 @@ def _events(file: h5py.File) -> dict[str, dict[str, Value]]:
     try:
         catalog = obspy.read_events(io.BytesIO(bytes(file["QuakeML"][()])), "QUAKEML")
     except Exception as exc:  # obspy raises what it meets
-        raise ValueError(f"its QuakeML is not readable ({exc})") from exc
+        raise InputError(f"its QuakeML is not readable ({exc})") from exc
     found: dict[str, dict[str, Value]] = {}
     for event in catalog:
         origin = event.preferred_origin() or (event.origins or [None])[0]

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gwm_hazard.records.read import Failure, Options, Record, Source, Value
+from gwm_hazard.errors import InputError
+from gwm_hazard.records.record import Failure, Options, Record, Source, Value
 from gwm_hazard.records.traces import Trace, assemble, is_horizontal, is_vertical, unit_factor
 
 _NPTS_DT = (
@@ -81,13 +82,13 @@ def read_at2(path: Path, unit: str | None = None) -> tuple[Trace, dict[str, Valu
     npts, dt = int(match["npts"]), float(match["dt"].upper().replace("D", "E"))
     header = " ".join(lines[:at]).upper()
     if ("VELOCITY" in header or "DISPLACEMENT" in header) and "ACCELERATION" not in header:
-        raise ValueError(f"{path}: holds velocity or displacement; give the acceleration (AT2)")
+        raise InputError(f"{path}: holds velocity or displacement; give the acceleration (AT2)")
     factor = _factor(path, lines[:at], unit)
     values = _values(path, lines, at + 1)
     if values.size > npts and not values[npts:].any():
         values = values[:npts]  # the last line filled up with zeros
     if values.size != npts:
-        raise ValueError(
+        raise InputError(
             f"{path}:{at + 1}: the header says NPTS = {npts}, but {values.size} values follow: "
             "the file is damaged"
         )
@@ -100,7 +101,7 @@ def _find_npts(path: Path, lines: Sequence[str]) -> tuple[int, re.Match[str]]:
         for pattern in _NPTS_DT:
             if match := pattern.search(line):
                 return at, match
-    raise ValueError(
+    raise InputError(
         f"{path}:4: no number of samples and time step: expected 'NPTS= 4096, DT= .0100 SEC' or "
         "'4096 0.01 NPTS, DT'"
     )
@@ -113,9 +114,9 @@ def _factor(path: Path, header: Sequence[str], unit: str | None) -> float:
                 return unit_factor(match[1])
             except ValueError as exc:
                 if unit is None:
-                    raise ValueError(f"{path}:{number}: {exc}") from None
+                    raise InputError(f"{path}:{number}: {exc}") from None
     if unit is None:
-        raise ValueError(f"{path}: the header names no unit; give it with --unit, e.g. --unit g")
+        raise InputError(f"{path}: the header names no unit; give it with --unit, e.g. --unit g")
     return unit_factor(unit)
 
 
@@ -129,7 +130,7 @@ def _values(path: Path, lines: Sequence[str], start: int) -> NDArray[np.float64]
         plain = re.sub(r"(?<=\d)D(?=[-+]?\d)|(?<=\.)D(?=[-+]?\d)", "E", line, flags=re.IGNORECASE)
         left = _NUMBER.sub("", plain).strip()
         if left:
-            raise ValueError(f"{path}:{number}: {left.split()[0]!r} is not a number")
+            raise InputError(f"{path}:{number}: {left.split()[0]!r} is not a number")
         values.extend(float(x) for x in _NUMBER.findall(plain))
     return np.array(values)
 

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gwm_hazard.records.read import Failure, Options, Record, Source, Value
+from gwm_hazard.errors import InputError
+from gwm_hazard.records.record import Failure, Options, Record, Source, Value
 from gwm_hazard.records.traces import Trace, assemble
 
 #: Largest text file that is read, bytes: a day at 200 Hz is a quarter of it.
@@ -73,7 +74,7 @@ def _record(
     try:
         yield assemble([c.trace for c in channels], metadata)
     except ValueError as exc:
-        raise ValueError(_named(paths[0], exc)) from None
+        raise InputError(_named(paths[0], exc)) from None
 
 
 def _named(path: Path, exc: Exception) -> str:
@@ -84,7 +85,7 @@ def _named(path: Path, exc: Exception) -> str:
 def lines_of(path: Path) -> list[str]:
     """Lines of a text file of any of the usual encodings."""
     if path.stat().st_size > MOST_BYTES:
-        raise ValueError(f"{path}: {path.stat().st_size:,} bytes, too large for a text record")
+        raise InputError(f"{path}: {path.stat().st_size:,} bytes, too large for a text record")
     return path.read_text(encoding="latin-1").splitlines()
 
 
@@ -102,12 +103,12 @@ def fixed_width(lines: Sequence[str], form: str, count: int, where: str) -> NDAr
     ]
     fields = [field for field in fields if field.strip()]
     if len(fields) < count:
-        raise ValueError(f"{where}: {count} numbers are announced, {len(fields)} follow: the file "
+        raise InputError(f"{where}: {count} numbers are announced, {len(fields)} follow: the file "
                          "is damaged")  # fmt: skip
     try:
         return np.array([float(field.replace("D", "E")) for field in fields[:count]])
     except ValueError as exc:
-        raise ValueError(f"{where}: {exc}: the file is damaged") from None
+        raise InputError(f"{where}: {exc}: the file is damaged") from None
 
 
 def columns_and_width(form: str, where: str) -> tuple[int, int]:
@@ -115,7 +116,7 @@ def columns_and_width(form: str, where: str) -> tuple[int, int]:
     match = _FORMAT.search(form)
     columns, width = (int(match[1] or 1), int(match[2])) if match else (0, 0)
     if not 0 < width <= 80 or not 0 < columns <= 80:
-        raise ValueError(f"{where}: format {form!r} of the numbers is not known")
+        raise InputError(f"{where}: format {form!r} of the numbers is not known")
     return columns, width
 
 
@@ -126,7 +127,7 @@ def seconds(text: Any, where: str) -> float:
     try:
         return float(UTCDateTime(text))
     except Exception as exc:  # obspy raises what it meets
-        raise ValueError(f"{where}: {text!r} is no time") from exc
+        raise InputError(f"{where}: {text!r} is no time") from exc
 
 
 def known(values: Mapping[str, str | float | None]) -> dict[str, Value]:

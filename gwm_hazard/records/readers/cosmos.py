@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gwm_hazard.records.read import Failure, Options, Source, Value
+from gwm_hazard.errors import InputError
 from gwm_hazard.records.readers.channels import (
     Channel,
     columns_and_width,
@@ -23,6 +23,7 @@ from gwm_hazard.records.readers.channels import (
     lines_of,
     scan_channels,
 )
+from gwm_hazard.records.record import Failure, Options, Source, Value
 from gwm_hazard.records.traces import Trace, unit_factor
 
 #: Table 2 of the format: codes of units of acceleration.
@@ -52,7 +53,7 @@ def read(path: Path, options: Options) -> list[Channel]:
     lines = lines_of(path)
     begins = [i for i, line in enumerate(lines) if _FIRST.search(line)]
     if not begins:
-        raise ValueError(f"{path}: no header of COSMOS format 1.20")
+        raise InputError(f"{path}: no header of COSMOS format 1.20")
     return [
         _channel(path, lines[a:b], a, options)
         for a, b in zip(begins, [*begins[1:], len(lines)], strict=True)
@@ -74,7 +75,7 @@ class _Cursor:
         line = self.lines[self.at] if self.at < len(self.lines) else ""
         match = _BLOCK.match(line)
         if match is None or what not in line.lower():
-            raise ValueError(f"{self.where}: expected a block of {what!r}, found {line[:40]!r}")
+            raise InputError(f"{self.where}: expected a block of {what!r}, found {line[:40]!r}")
         return int(match[1]), match[2]
 
     def values(self, what: str) -> tuple[NDArray[np.float64], str]:
@@ -96,23 +97,23 @@ def _channel(path: Path, lines: Sequence[str], offset: int, options: Options) ->
     integers, _ = cursor.values("integer-header")
     reals, _ = cursor.values("real-header")
     if integers.size < 100 or reals.size < 65:
-        raise ValueError(f"{path}: {integers.size} integers and {reals.size} reals in the header: "
+        raise InputError(f"{path}: {integers.size} integers and {reals.size} reals in the header: "
                          "at least 100 and 65 are needed")  # fmt: skip
     comments, _ = cursor.title("comment")
     cursor.at += 1 + comments
     samples, told = cursor.values("pts")
     if "accel" not in told.lower() or int(integers[1]) not in (1, -999):
-        raise ValueError(f"{cursor.where}: {told.strip()[:40]!r} is no acceleration")
+        raise InputError(f"{cursor.where}: {told.strip()[:40]!r} is no acceleration")
     code = int(integers[2])
     stated = re.search(r"\(\s*0?(\d+)\s*\)", told)  # units=cm/sec2 (04)
     if stated and int(stated[1]) != code:
-        raise ValueError(f"{path}: unit {code} in the header, {stated[1]} with the samples")
+        raise InputError(f"{path}: unit {code} in the header, {stated[1]} with the samples")
     if code not in UNITS:
-        raise ValueError(f"{path}: unit {code} is none of acceleration ({UNITS}); counts of volume "
+        raise InputError(f"{path}: unit {code} is none of acceleration ({UNITS}); counts of volume "
                          "0 are not read, give volume 1 or 2")  # fmt: skip
     dt = reals[61] / 1000.0
     if not dt > 0:
-        raise ValueError(f"{path}: sampling interval = {reals[61]:g} ms: must be > 0")
+        raise InputError(f"{path}: sampling interval = {reals[61]:g} ms: must be > 0")
     name, vertical = _direction(int(integers[53]))
     metadata, key = _metadata(text, integers, reals, path)
     data = samples * unit_factor(UNITS[code])
@@ -129,7 +130,7 @@ def _direction(code: int) -> tuple[str, bool]:
         return _OTHER[code], False
     if 0 <= code <= 360:
         return f"{code % 360:03d}", False
-    raise ValueError(f"direction {code} of a channel is not known")
+    raise InputError(f"direction {code} of a channel is not known")
 
 
 def _metadata(
@@ -165,4 +166,4 @@ def _start(integers: NDArray[np.float64], reals: NDArray[np.float64]) -> float:
     try:
         return float(UTCDateTime(year, month, day, hour, minute)) + float(reals[29])
     except ValueError:
-        raise ValueError(f"{year}-{month}-{day} {hour}:{minute} is no time") from None
+        raise InputError(f"{year}-{month}-{day} {hour}:{minute} is no time") from None

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from gwm_hazard.records.read import Failure, Options, Source, Value
+from gwm_hazard.errors import InputError
 from gwm_hazard.records.readers.channels import (
     Channel,
     fixed_width,
@@ -20,6 +20,7 @@ from gwm_hazard.records.readers.channels import (
     scan_channels,
     seconds,
 )
+from gwm_hazard.records.record import Failure, Options, Source, Value
 from gwm_hazard.records.traces import Trace, is_vertical, unit_factor
 
 _FIRST = re.compile(r"^\s*(?:un)?corrected accelerogram", re.IGNORECASE)
@@ -58,17 +59,17 @@ def read(path: Path, options: Options) -> list[Channel]:
 def _channel(path: Path, lines: Sequence[str], offset: int, options: Options) -> Channel:
     at = next((i for i, line in enumerate(lines[:80]) if _SAMPLES.match(line)), None)
     if at is None:
-        raise ValueError(f"{path}:{offset + 1}: no line 'accelerogram points' in this channel")
+        raise InputError(f"{path}:{offset + 1}: no line 'accelerogram points' in this channel")
     where = f"{path}:{offset + at + 1}"
     match = _SAMPLES.match(lines[at])
     count, rest = (int(match["n"]), match["rest"]) if match else (0, "")
     rate, step = _RATE.search(rest), _STEP.search(rest)
     if rate is None and step is None:
-        raise ValueError(f"{where}: no sampling rate in {lines[at].strip()!r}")
+        raise InputError(f"{where}: no sampling rate in {lines[at].strip()!r}")
     dt = 1.0 / float(rate[1]) if rate and float(rate[1]) > 0 else float(step[1]) if step else 0.0
     unit = _UNIT.search(rest)
     if unit is None:
-        raise ValueError(f"{where}: no unit in {lines[at].strip()!r}")
+        raise InputError(f"{where}: no unit in {lines[at].strip()!r}")
     factor = unit_factor(unit[1])
     data = fixed_width(lines[at + 1 :], rest[rest.rfind("(") :], count, where) * factor
     name = _direction(lines[:at], where)
@@ -83,7 +84,7 @@ def _direction(header: Sequence[str], where: str) -> str:
     for line in header:
         if match := _DIRECTION.match(line):
             return f"{int(match[1]) % 360:03d}" if match[1] else match[2].upper()
-    raise ValueError(f"{where}: no direction of the channel (Chan 1: 90 Deg)")
+    raise InputError(f"{where}: no direction of the channel (Chan 1: 90 Deg)")
 
 
 def _metadata(header: Sequence[str], path: Path) -> tuple[dict[str, Value], float]:

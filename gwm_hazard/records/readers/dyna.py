@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from gwm_hazard.records.read import Failure, Options, Source, Value
+from gwm_hazard.errors import InputError
 from gwm_hazard.records.readers.channels import Channel, known, lines_of, scan_channels, seconds
+from gwm_hazard.records.record import Failure, Options, Source, Value
 from gwm_hazard.records.traces import Trace, is_vertical, unit_factor
 
 HEADER_LINES = 64
@@ -58,7 +59,7 @@ def read(path: Path, options: Options) -> list[Channel]:
             header[key.strip().lstrip("\ufeff")] = value.strip()
     kind = _need(header, "DATA_TYPE", path)
     if "ACCELERATION" not in kind.upper() or "SPECTRA" in kind.upper():
-        raise ValueError(f"{path}: DATA_TYPE {kind}; give the files of acceleration")
+        raise InputError(f"{path}: DATA_TYPE {kind}; give the files of acceleration")
     factor = unit_factor(_need(header, "UNITS", path))
     dt = _number(header, "SAMPLING_INTERVAL_S", path)
     npts = int(_number(header, "NDATA", path))
@@ -66,12 +67,12 @@ def read(path: Path, options: Options) -> list[Channel]:
     while body and not body[-1].strip():
         body.pop()
     if len(body) != npts:
-        raise ValueError(f"{path}:{HEADER_LINES}: NDATA is {npts}, but {len(body)} lines follow: "
+        raise InputError(f"{path}:{HEADER_LINES}: NDATA is {npts}, but {len(body)} lines follow: "
                          "the file is damaged")  # fmt: skip
     try:
         data = np.array(body, dtype=np.float64)
     except ValueError as exc:
-        raise ValueError(f"{path}: {exc}: the file is damaged") from None
+        raise InputError(f"{path}: {exc}: the file is damaged") from None
     name = _need(header, "STREAM", path)
     metadata = _metadata(header, path)
     start = header.get("DATE_TIME_FIRST_SAMPLE_YYYYMMDD_HHMMSS", "").replace("_", "T")
@@ -106,7 +107,7 @@ def _metadata(header: Mapping[str, str], path: Path) -> dict[str, Value]:
 
 def _need(header: Mapping[str, str], key: str, path: Path) -> str:
     if not header.get(key):
-        raise ValueError(f"{path}: the header tells no {key}")
+        raise InputError(f"{path}: the header tells no {key}")
     return header[key]
 
 
@@ -114,7 +115,7 @@ def _number(header: Mapping[str, str], key: str, path: Path) -> float:
     try:
         number = float(_need(header, key, path))
     except ValueError:
-        raise ValueError(f"{path}: {key} = {header.get(key)!r} is no number") from None
+        raise InputError(f"{path}: {key} = {header.get(key)!r} is no number") from None
     if not np.isfinite(number):
-        raise ValueError(f"{path}: {key} = {header[key]!r} is no number")
+        raise InputError(f"{path}: {key} = {header[key]!r} is no number")
     return number

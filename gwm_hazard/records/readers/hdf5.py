@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gwm_hazard.errors import InputError
 from gwm_hazard.intensity.measures import VERTICALS, time_step
-from gwm_hazard.records.read import Failure, Options, Record, Source, Value
+from gwm_hazard.records.record import Failure, Options, Record, Source, Value
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -46,17 +47,17 @@ def _open(path: Path) -> xr.Dataset:
     try:
         data = xr.open_dataset(path, engine="h5netcdf", phony_dims="access")
     except (OSError, ValueError, KeyError) as exc:
-        raise ValueError(f"{path}: not a readable HDF5 file ({exc})") from exc
+        raise InputError(f"{path}: not a readable HDF5 file ({exc})") from exc
     if data.attrs.get("format") == FORMAT:
         data.close()
         return open_catalogue(path)  # which checks the version
     if "acceleration" not in data:
         data.close()
-        raise ValueError(f"{path}: holds no variable 'acceleration'; is it a waveform file?")
+        raise InputError(f"{path}: holds no variable 'acceleration'; is it a waveform file?")
     if data["acceleration"].dims[-2:] != ("component", "time"):
         dims = data["acceleration"].dims
         data.close()
-        raise ValueError(f"{path}: acceleration has dimensions {dims}: the last two must be "
+        raise InputError(f"{path}: acceleration has dimensions {dims}: the last two must be "
                          "component, time")  # fmt: skip
     return data
 

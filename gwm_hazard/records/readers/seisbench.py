@@ -20,8 +20,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from gwm_hazard.errors import InputError
 from gwm_hazard.files.seisbench_columns import COLUMNS
-from gwm_hazard.records.read import Failure, Options, Record, Source, Value
+from gwm_hazard.records.record import Failure, Options, Record, Source, Value
 from gwm_hazard.records.traces import Trace, assemble, unit_factor
 
 _ROWS = 2048  # of the metadata in memory at a time
@@ -56,15 +57,15 @@ def _read(table: Path, waveforms: Path, options: Options) -> Iterator[Record | F
     with h5py.File(waveforms, "r") as file:
         try:
             if "data" not in file:
-                raise ValueError(f"{waveforms}: holds no group 'data'; is it a SeisBench data set?")
+                raise InputError(f"{waveforms}: holds no group 'data'; is it a SeisBench data set?")
             layout = {k: _text(v[()]) for k, v in file.get("data_format", {}).items()}
         except (RuntimeError, AttributeError, KeyError) as exc:  # h5py's, of damaged files
-            raise ValueError(f"{waveforms}: damaged HDF5 file ({exc})") from exc
+            raise InputError(f"{waveforms}: damaged HDF5 file ({exc})") from exc
         for rows in pd.read_csv(
             table, chunksize=_ROWS, dtype={"trace_name": str}, low_memory=False
         ):
             if "trace_name" not in rows:
-                raise ValueError(f"{table}: has no column trace_name")
+                raise InputError(f"{table}: has no column trace_name")
             for number, row in zip(rows.index, rows.to_dict("records"), strict=True):
                 name = str(row["trace_name"])
                 try:
@@ -86,7 +87,7 @@ def _record(
     array = _array(data, name)
     order = _given(row, "trace_dimension_order") or layout.get("dimension_order", "CW")
     if array.ndim != 2 or sorted(str(order)) != ["C", "W"]:
-        raise ValueError(f"dimensions {array.shape} in the order {order}: read are CW and WC")
+        raise InputError(f"dimensions {array.shape} in the order {order}: read are CW and WC")
     if order == "WC":
         array = array.T
     components = str(
@@ -94,10 +95,10 @@ def _record(
         or layout.get("component_order", "ZNE")
     )
     if len(components) != array.shape[0]:
-        raise ValueError(f"{array.shape[0]} components, but the component order is {components!r}")
+        raise InputError(f"{array.shape[0]} components, but the component order is {components!r}")
     wrong = set(components) - set("ZNE12RTXY")
     if wrong:
-        raise ValueError(f"component {wrong.pop()!r}: its orientation is not known")
+        raise InputError(f"component {wrong.pop()!r}: its orientation is not known")
     npts = _given(row, "trace_npts")
     values = array[:, : int(npts)] if npts is not None else array  # buckets are filled up
     factor = _factor(row, layout, options.unit)
@@ -117,15 +118,15 @@ def _array(data: h5py.Group, name: str) -> NDArray[Any]:
     """The samples of a trace: its own data set, or a slice of a bucket."""
     base, _, location = name.partition("$")
     if base not in data:
-        raise ValueError(f"no data set data/{base} in the waveform file")
+        raise InputError(f"no data set data/{base} in the waveform file")
     if not location:
         return data[base][()]
     if not re.fullmatch(r"\d+(,\d*:\d*)*", location):
-        raise ValueError(f"location {location!r} in the bucket is not of the form 3,:3,:4096")
+        raise InputError(f"location {location!r} in the bucket is not of the form 3,:3,:4096")
     first, *rest = location.split(",")
     slices = [slice(*(int(x) if x else None for x in part.split(":"))) for part in rest]
     if int(first) >= data[base].shape[0]:
-        raise ValueError(f"bucket {base} has no row {first}")
+        raise InputError(f"bucket {base} has no row {first}")
     return data[base][(int(first), *slices)]
 
 
@@ -134,11 +135,11 @@ def _factor(row: Mapping[Any, Any], layout: Mapping[str, str], given: str | None
         return unit_factor(given)
     unit = _given(row, "trace_unit", "unit") or layout.get("unit")
     if unit is None:
-        raise ValueError("the data set names no unit; give that of its samples with --unit")
+        raise InputError("the data set names no unit; give that of its samples with --unit")
     try:
         return unit_factor(str(unit))
     except ValueError as exc:
-        raise ValueError(f"{exc}, of the data set's samples if they are, with --unit") from None
+        raise InputError(f"{exc}, of the data set's samples if they are, with --unit") from None
 
 
 def _step(row: Mapping[Any, Any], layout: Mapping[str, str], given: float | None) -> float:
@@ -147,7 +148,7 @@ def _step(row: Mapping[Any, Any], layout: Mapping[str, str], given: float | None
         return 1.0 / float(rate) if float(rate) > 0 else math.nan
     step = _given(row, "trace_dt_s") or given
     if step is None:
-        raise ValueError("neither trace_sampling_rate_hz nor trace_dt_s; give the step with --dt")
+        raise InputError("neither trace_sampling_rate_hz nor trace_dt_s; give the step with --dt")
     return float(step)
 
 

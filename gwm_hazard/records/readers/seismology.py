@@ -21,8 +21,9 @@ from typing import Any
 
 import numpy as np
 
-from gwm_hazard.records.formats import obspy_format
-from gwm_hazard.records.read import Failure, Options, Record, Source, Value
+from gwm_hazard.errors import InputError
+from gwm_hazard.records.obspy_formats import obspy_format
+from gwm_hazard.records.record import Failure, Options, Record, Source, Value
 from gwm_hazard.records.traces import Trace, assemble, is_horizontal, is_vertical, unit_factor
 
 #: Longest break within a record, s: beyond it a new one begins.
@@ -70,7 +71,7 @@ def _headers(path: Path) -> Iterator[_Header]:
         stats = trace.stats
         lacking = [k for k in _KNET if k not in stats.get("knet", {})]
         if stats._format == "KNET" and lacking:
-            raise ValueError(f"{path}: damaged header, without {', '.join(lacking)}")
+            raise InputError(f"{path}: damaged header, without {', '.join(lacking)}")
         # the end that K-NET's header tells stands in for samples that were not read
         end = stats.endtime
         if not stats.npts and "knet" in stats:
@@ -96,7 +97,7 @@ def _read_file(path: Path) -> Any:
 def _format(path: Path) -> str:
     name = obspy_format(path)
     if name is None:
-        raise ValueError(f"{path}: no format that obspy reads (pickles are not read)")
+        raise InputError(f"{path}: no format that obspy reads (pickles are not read)")
     return name
 
 
@@ -107,7 +108,7 @@ def _obspy_read(file: Any, path: Path, **keywords: Any) -> Any:
         return obspy.read(file, **keywords)
     except Exception as exc:  # obspy's readers raise whatever they meet
         text = str(exc).strip().splitlines() or [type(exc).__name__]
-        raise ValueError(f"{path}: not readable ({text[0]})") from exc
+        raise InputError(f"{path}: not readable ({text[0]})") from exc
 
 
 def _channel(stats: Any) -> tuple[str, str]:
@@ -170,19 +171,19 @@ def _record(traces: Sequence[Any], label: str, paths: Sequence[Path], options: O
 
     stream = obspy.Stream([t.copy() for t in traces if t.stats.npts])
     if not stream:
-        raise ValueError("the file has no samples of it")
+        raise InputError("the file has no samples of it")
     for trace in stream:
         if "knet" in trace.stats:
             announced = round(trace.stats.knet.duration * trace.stats.sampling_rate)
             if trace.stats.npts < announced:
-                raise ValueError(f"component {trace.stats.channel} has {trace.stats.npts} samples, "
+                raise InputError(f"component {trace.stats.channel} has {trace.stats.npts} samples, "
                                  f"its header says {announced}: the file is damaged")  # fmt: skip
         if np.ma.isMaskedArray(trace.data):
-            raise ValueError(f"component {trace.stats.channel} has a gap: cut or fill it first")
+            raise InputError(f"component {trace.stats.channel} has a gap: cut or fill it first")
     try:
         stream.merge(method=-1)  # joins segments that follow each other without a break
     except Exception as exc:  # obspy raises plain ones, for instance for unequal steps
-        raise ValueError(f"its segments do not fit together ({exc})") from exc
+        raise InputError(f"its segments do not fit together ({exc})") from exc
     stats = stream[0].stats
     start = min(t.stats.starttime for t in stream)
     metadata: dict[str, Value] = {
@@ -201,7 +202,7 @@ def _record(traces: Sequence[Any], label: str, paths: Sequence[Path], options: O
         if name in seen:
             before = seen[name].stats.endtime
             gap = trace.stats.starttime - before
-            raise ValueError(
+            raise InputError(
                 f"component {name} has a gap or an overlap of {gap - trace.stats.delta:g} s at "
                 f"{before}: cut or fill it first"
             )
@@ -219,13 +220,13 @@ def _vertical(stats: Any, name: str) -> bool:
     inclination = stats.get("sac", {}).get("cmpinc", _SAC_UNDEFINED)
     if inclination != _SAC_UNDEFINED:
         if min(abs(inclination - a) for a in (0, 90, 180)) > 5:
-            raise ValueError(f"component {name}: inclination {inclination:g} deg, neither "
+            raise InputError(f"component {name}: inclination {inclination:g} deg, neither "
                              "horizontal nor vertical; rotate it first")  # fmt: skip
         return abs(inclination - 90) > 45
     if is_vertical(name):
         return True
     if not is_horizontal(name):
-        raise ValueError(
+        raise InputError(
             f"component {name!r}: its code tells no orientation (known: Z, N, E, 1, 2, R, T, "
             "NS, EW, UD); rename or rotate it first"
         )
@@ -239,7 +240,7 @@ def _acceleration(trace: Any, options: Options) -> np.ndarray:
     if options.inventory is not None:
         return data / _sensitivity(trace, options.inventory)
     if options.unit is None:
-        raise ValueError(
+        raise InputError(
             f"{trace.stats._format} files tell no unit: give that of the samples with --unit, e.g. "
             "--unit m/s2, or for counts the StationXML with --inventory"
         )
@@ -256,13 +257,13 @@ def _sensitivity(trace: Any, inventory: Path) -> float:
         sensitivity = response.instrument_sensitivity
         unit, value = str(sensitivity.input_units), float(sensitivity.value)
     except Exception as exc:
-        raise ValueError(
+        raise InputError(
             f"{inventory}: no sensitivity of {name} at {trace.stats.starttime}"
         ) from exc
     try:
         return value / unit_factor(unit)
     except ValueError:
-        raise ValueError(
+        raise InputError(
             f"{name} records {unit}, not acceleration: give accelerometer channels (HN?, BN? ...)"
         ) from None
 
@@ -274,7 +275,7 @@ def _inventory(path: Path, changed_ns: int) -> Any:
     try:
         return obspy.read_inventory(str(path))
     except Exception as exc:
-        raise ValueError(f"{path}: not an inventory that obspy reads ({exc})") from exc
+        raise InputError(f"{path}: not an inventory that obspy reads ({exc})") from exc
 
 
 def _told(stats: Any) -> dict[str, Value]:

@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gwm_hazard.records.read import Failure, Options, Record, Source
+from gwm_hazard.errors import InputError
+from gwm_hazard.records.record import Failure, Options, Record, Source
 from gwm_hazard.records.traces import Trace, assemble, is_vertical, unit_factor
 
 _TIME = re.compile(r"(t|time|times|seconds|sec)\b", re.IGNORECASE)
@@ -36,16 +37,16 @@ def _read(path: Path, options: Options) -> Iterator[Record]:
     if time is not None:
         dt = _step(path, values[:, time], lines)
         if options.dt_s is not None and abs(dt - options.dt_s) > 1e-3 * dt:
-            raise ValueError(
+            raise InputError(
                 f"{path}: its times have a step of {dt:g} s, not --dt {options.dt_s:g}"
             )
     elif options.dt_s is None:
-        raise ValueError(f"{path}: no column of times (name it 'time'); give the step with --dt")
+        raise InputError(f"{path}: no column of times (name it 'time'); give the step with --dt")
     else:
         dt = options.dt_s
     columns = [c for c in range(values.shape[1]) if c != time]
     if not 1 <= len(columns) <= 3:
-        raise ValueError(f"{path}: {len(columns)} columns beside the time; one to three are read")
+        raise InputError(f"{path}: {len(columns)} columns beside the time; one to three are read")
     traces = []
     for place, column in enumerate(columns):
         title = header[column] if header else ("H1", "H2", "V")[place]
@@ -57,7 +58,7 @@ def _read(path: Path, options: Options) -> Iterator[Record]:
     try:
         yield assemble(traces, metadata)
     except ValueError as exc:
-        raise ValueError(f"{path}: {exc}") from None
+        raise InputError(f"{path}: {exc}") from None
 
 
 def _table(path: Path) -> tuple[list[str], NDArray[np.float64], list[int]]:
@@ -69,7 +70,7 @@ def _table(path: Path) -> tuple[list[str], NDArray[np.float64], list[int]]:
         if line.strip() and not line.lstrip().startswith("#")
     ]
     if not rows:
-        raise ValueError(f"{path}: holds no numbers")
+        raise InputError(f"{path}: holds no numbers")
     # the last line is a row of numbers, whatever the first one is
     separator = next((s for s in (";", "\t", ",") if s in rows[-1][1]), None)
 
@@ -92,12 +93,12 @@ def _table(path: Path) -> tuple[list[str], NDArray[np.float64], list[int]]:
             row = numbers(line)
         except ValueError as exc:
             word = str(exc).rpartition(":")[2].strip()
-            raise ValueError(f"{path}:{number}: {word} is not a number") from None
+            raise InputError(f"{path}:{number}: {word} is not a number") from None
         if len(row) != width:
-            raise ValueError(f"{path}:{number}: {len(row)} values where {width} columns stand")
+            raise InputError(f"{path}:{number}: {len(row)} values where {width} columns stand")
         values[i] = row
     if len(rows) < 2:
-        raise ValueError(f"{path}: {len(rows)} rows of numbers; a record needs at least 2")
+        raise InputError(f"{path}: {len(rows)} rows of numbers; a record needs at least 2")
     return header, values, [number for number, _ in rows]
 
 
@@ -118,7 +119,7 @@ def _step(path: Path, times: NDArray[np.float64], lines: Sequence[int]) -> float
     bad = np.flatnonzero(~(np.abs(steps - typical) <= 0.5 * abs(typical)))
     if not dt > 0 or bad.size:
         line = lines[int(bad[0]) + 1] if bad.size else lines[0]
-        raise ValueError(
+        raise InputError(
             f"{path}:{line}: the times are not evenly spaced and growing; resample the record"
         )
     return float(f"{dt:.9g}")  # times are printed with few digits
@@ -130,9 +131,9 @@ def _factor(path: Path, name: str, unit: str | None) -> float:
         try:
             return unit_factor(match[1])
         except ValueError as exc:
-            raise ValueError(f"{path}: column {name!r}: {exc}") from None
+            raise InputError(f"{path}: column {name!r}: {exc}") from None
     if unit is None:
-        raise ValueError(f"{path}: column {name!r} names no unit; give it with --unit, e.g. g")
+        raise InputError(f"{path}: column {name!r} names no unit; give it with --unit, e.g. g")
     return unit_factor(unit)
 
 

@@ -1,0 +1,88 @@
+"""What a user must know of a model: its card, with the ranges of validity."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gwm_hazard.core.scenario import Scenarios
+from gwm_hazard.core.units import CONDITIONS
+from gwm_hazard.errors import InputError
+
+if TYPE_CHECKING:
+    pass
+
+
+@dataclass(frozen=True)
+class Range:
+    """A condition that a model takes, with its range of validity (inclusive)."""
+
+    name: str
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        if self.name not in CONDITIONS:
+            raise InputError(f"card condition {self.name!r}: known are {', '.join(CONDITIONS)}")
+        if not self.low < self.high:
+            raise InputError(f"card range of {self.name}: {self.low} must be below {self.high}")
+
+    @property
+    def unit(self) -> str:
+        """Unit of the condition."""
+        return CONDITIONS[self.name].unit
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What a user must know of a model before trusting a number that it makes."""
+
+    name: str
+    family: str
+    version: str
+    summary: str
+    licence: str
+    citation: tuple[str, ...]
+    training_data: str
+    conditions: tuple[Range, ...]
+    components: tuple[str, ...]
+    sampling_rate_hz: float
+    tectonic_region: str
+    between_event: bool
+    limitations: tuple[str, ...] = ()
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def condition_names(self) -> tuple[str, ...]:
+        """Names of the conditions that the model takes."""
+        return tuple(r.name for r in self.conditions)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain types, as card.json holds them."""
+        card = asdict(self)
+        card["conditions"] = {r.name: [r.low, r.high] for r in self.conditions}
+        return card
+
+    def outside(self, scenarios: Scenarios) -> NDArray[np.bool_]:
+        """Mask (n,) of the scenarios outside the ranges of validity."""
+        mask = np.zeros(len(scenarios), dtype=bool)
+        for r in self.conditions:
+            mask |= (scenarios[r.name] < r.low) | (scenarios[r.name] > r.high)
+        return mask
+
+    def check(self, scenarios: Scenarios) -> None:
+        """Raise a ValueError for a missing condition or a scenario outside the ranges."""
+        who = f"model {self.name!r}"
+        scenarios.require(self.condition_names, who)
+        for r in self.conditions:
+            values = scenarios[r.name]
+            bad = (values < r.low) | (values > r.high)
+            if bad.any():
+                row = int(np.argmax(bad))
+                raise InputError(
+                    f"{r.name} = {values[row]:g} {r.unit} at scenario {row}: {who} is valid "
+                    f"from {r.low:g} to {r.high:g} {r.unit}"
+                )

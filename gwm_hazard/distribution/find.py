@@ -1,0 +1,103 @@
+"""The surface of a model: the bundled one, one kept from before, or one built now."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+
+from gwm_hazard.distribution.build import IMTS, REALIZATIONS, build_surface
+from gwm_hazard.distribution.file import read_surface
+from gwm_hazard.distribution.surface import Surface, fingerprint
+from gwm_hazard.errors import SurfaceError
+from gwm_hazard.files.user_folders import cache_folder
+from gwm_hazard.models.base import WaveformModel
+from gwm_hazard.models.registry import BUNDLED, CARD_FILE
+
+log = logging.getLogger(__name__)
+
+
+def bundled_file(name: str) -> Path | None:
+    """The surface that ships for a model with built-in parameters, by the model's name.
+
+    A test of the package holds it against the model (``tests/validation``); a model folder has
+    none.
+    """
+    path = Path(str(files("gwm_hazard.distribution"))) / "bundled" / f"{name}.h5"
+    own = name in BUNDLED and not (Path(name) / CARD_FILE).is_file()
+    return path if own and path.is_file() else None
+
+
+def bundled_surface(model: WaveformModel) -> Path | None:
+    """The surface that ships with the package for this very model, if there is one."""
+    path = bundled_file(model.card.name)
+    if path is not None and read_surface(path).model == fingerprint(model.card):
+        return path
+    return None
+
+
+def cached_file(model: WaveformModel, imts: tuple[str, ...] = IMTS) -> Path:
+    """Where a surface of default accuracy of this very model is kept, there or not."""
+    key = hashlib.sha256(f"{fingerprint(model.card)} {imts} {REALIZATIONS}".encode()).hexdigest()
+    return cache_folder() / "surfaces" / f"{model.card.name}-{key[:12]}.h5"
+
+
+def find_or_build(
+    model: WaveformModel,
+    imts: tuple[str, ...] = IMTS,
+    progress: Callable[[float], None] | None = None,
+) -> Path:
+    """Path of a surface for the model: bundled, else cached, else built now under a lock.
+
+    Processes that ask at the same time wait for the one that builds. ``progress`` is that of
+    :func:`build_surface`; by default it is logged.
+    """
+    if (path := bundled_surface(model)) is not None:
+        return path
+    from filelock import FileLock
+
+    path = cached_file(model, imts)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_suffix(".lock")):
+        if not path.is_file():
+            log.warning("no surface for model %r: building it once, %s", model.card.name, path)
+            build_surface(model, path, imts=imts, progress=progress or LogProgress())
+    return path
+
+
+class LogProgress:
+    """Log the progress of a build once a minute, with the time that is left of the round."""
+
+    EVERY_S = 60.0
+
+    def __init__(self) -> None:
+        self.start = self.said = time.monotonic()
+
+    def __call__(self, share: float) -> None:
+        """Take the share of the work that is done, 0 to 1."""
+        now = time.monotonic()
+        if now - self.said >= self.EVERY_S:
+            left = (now - self.start) * (1.0 / share - 1.0)
+            log.warning("surface: %.0f %% done, about %.0f min left", 100 * share, left / 60)
+            self.said = now
+
+
+def load_for(model: WaveformModel, path: str | Path) -> Surface:
+    """Load a surface and check that it was made from this model.
+
+    Raises
+    ------
+    SurfaceError
+        An unreadable file, or the surface of another model.
+    """
+    surface = read_surface(path)
+    if surface.model != fingerprint(model.card):
+        raise SurfaceError(
+            f"surface {path}: made from another model (fingerprint {surface.model}) than "
+            f"{model.card.name!r} ({fingerprint(model.card)}); build one with "
+            "`gwm-hazard surface build`"
+        )
+    return surface
