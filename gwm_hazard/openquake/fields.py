@@ -33,11 +33,12 @@ between sites; between measures they are the waveforms'), ``extreme_gmv``. A bra
 Site amplification is refused.
 """
 
+import contextlib
 import copy
 import functools
 import inspect
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +63,8 @@ log = logging.getLogger(__name__)
 #: reaches ``minimum_intensity``: of a normal ln IM one in 32,000 does.
 BOUND = 4.0
 
+#: Records that are drawn at once by one thread.
+FEW = 64
 #: What OpenQuake takes for the minimum of a measure that has none.
 MIN_IML = 1e-10
 
@@ -227,10 +230,31 @@ def measures_of(
     imts = list(oq.imtls)
     component = component_of(oq, len(model.card.components))
     measured = np.empty((len(scenarios), len(imts)))
-    for rows, acceleration in model.batches(scenarios, noise):
-        measured[rows] = intensity_measures_array(acceleration, model.dt_s, imts, component)
-        _progress.add(len(rows))
+    with one_thread() if len(scenarios) <= FEW else contextlib.nullcontext():
+        for rows, acceleration in model.batches(scenarios, noise):
+            measured[rows] = intensity_measures_array(acceleration, model.dt_s, imts, component)
+            _progress.add(len(rows))
     return measured
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Draw and measure with one thread.
+
+    Threads wait for each other: on the few records of a small rupture two take 2 to 20 times as
+    long as one, the more so where other processes are running.
+    """
+    import numba
+    import torch
+
+    before = torch.get_num_threads(), numba.get_num_threads()
+    torch.set_num_threads(1)
+    numba.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before[0])
+        numba.set_num_threads(before[1])
 
 
 def reaching(

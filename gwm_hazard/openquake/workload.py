@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from openquake.hazardlib.calc.filters import SourceFilter
 
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
@@ -17,6 +18,7 @@ from gwm_hazard.openquake import releases
 from gwm_hazard.openquake.fields import (
     has_waveforms,
     measures_of,
+    one_thread,
     reaching,
     scenarios_of,
     ses_seed,
@@ -80,7 +82,11 @@ def estimate(oq: Any, dstore: Any, trees: list[Any]) -> Workload | None:
         maker = makers[int(proxy["trt_smr"])]
         rlzs = sum(map(len, maker.gsims.values()))
         weight += float(proxy["n_occ"])
-        ctx = releases.context_of(maker, proxy.to_ebr(maker.trt).rupture, sites)
+        near = SourceFilter(sites, oq.maximum_distance(maker.trt)).close_sids(proxy, maker.trt)
+        if not len(near):
+            continue
+        rupture = proxy.to_ebr(maker.trt).rupture
+        ctx = releases.context_of(maker, rupture, sites.filtered(near))
         if ctx is None:
             continue
         for gsim in filter(has_waveforms, maker.gsims):
@@ -104,8 +110,6 @@ def estimate(oq: Any, dstore: Any, trees: list[Any]) -> Workload | None:
 
 def _seconds(timed: list[tuple[Any, Scenarios, Noise]], oq: Any) -> float:
     """Time to draw and measure one waveform, in a batch, with one thread as workers have."""
-    import torch
-
     gsim = timed[0][0]
     alike = [(s, n) for g, s, n in timed if g == gsim]
     alike = (alike * TIMED)[:TIMED]
@@ -114,12 +118,8 @@ def _seconds(timed: list[tuple[Any, Scenarios, Noise]], oq: Any) -> float:
     )
     sites = np.concatenate([n.site for _, n in alike])
     noise = Noise(ses_seed(oq), np.arange(TIMED), sites, 0)
-    measures_of(oq, gsim, scenarios.take(np.arange(1)), noise.take(np.arange(1)))  # compiles
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
+        measures_of(oq, gsim, scenarios.take(np.arange(1)), noise.take(np.arange(1)))  # compiles
         start = time.process_time()
         measures_of(oq, gsim, scenarios, noise)
         return (time.process_time() - start) / TIMED
-    finally:
-        torch.set_num_threads(threads)

@@ -161,5 +161,7 @@ def test_negative_vs30_in_a_site_model(oq: OpenQuake, tmp_path: Path) -> None:
 
 
 def test_job_without_vs30(oq: OpenQuake, tmp_path: Path) -> None:
-    line = refused(oq, oq.job(tmp_path, reference_vs30_value=None))
-    assert "vs30" in line
+    run = oq.run(oq.job(tmp_path, reference_vs30_value=None))
+    assert run.code != 0
+    # OpenQuake's own message, which from 3.26 on ends with the lines of the branch
+    assert "vs30" in "".join(run.text.splitlines()[-3:])

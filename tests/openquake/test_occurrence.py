@@ -44,13 +44,19 @@ def points(tmp_path: Path, how: str, a: float = 3.0) -> Any:
     return read(path)
 
 
+def counted(source: Any) -> None:
+    """What the engine does until 3.25; from then on a source counts for itself."""
+    if not isinstance(getattr(type(source), "num_ruptures", None), property):
+        source.num_ruptures = source.count_ruptures()
+
+
 def read(path: Path) -> Any:
     converter = SourceConverter(YEARS, 5.0, width_of_mfd_bin=0.2, area_source_discretization=10.0)
     (group,) = nrml.to_python(str(path), converter).src_groups
     offset = 0
     for n, source in enumerate(group):
         source.id, source.grp_id, source.offset, source.nctxs = n, 0, offset, 1
-        source.num_ruptures = source.count_ruptures()
+        counted(source)
         source.weight = 1.0
     return group
 
@@ -133,7 +139,8 @@ def test_cluster_of_mutually_exclusive_ruptures() -> None:
     group = groups[0]
     for n, source in enumerate(group):
         source.id, source.grp_id, source.offset, source.nctxs = n, 0, 0, 1
-        source.num_ruptures, source.weight = source.count_ruptures(), 1.0
+        counted(source)
+        source.weight = 1.0
     agree(group, -90.0, 36.0)
 
 
