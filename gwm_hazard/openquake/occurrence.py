@@ -91,6 +91,10 @@ class Occurrence:
             or self.rupture_weights is not None
         )
 
+    def adds_up(self, ctx: np.recarray) -> bool:
+        """Whether the rates of exceedance are a rate of each rupture times a probability."""
+        return not self.dependent and self.time_span > 0 and _probabilities(ctx) is None
+
     def rates(self, ctx: np.recarray, poe: Array) -> Array:
         """Annual rates of exceedance of each pair, which add up to the group's at each site.
 

@@ -1,6 +1,6 @@
 """The ruptures and branches behind the hazard of a site, from a finished calculation."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -70,7 +70,14 @@ class _Part:
     conditions: dict[str, NDArray[np.float64]]
 
 
-def site_hazard(dstore: Any, imts: tuple[str, ...], site: int = 0) -> SiteHazard:
+def site_hazard(
+    dstore: Any,
+    imts: tuple[str, ...],
+    site: int = 0,
+    *,
+    imt: str = "",
+    annual_rates: Sequence[float] = CHECKED_RATES,
+) -> SiteHazard:
     """All ruptures of a classical or disaggregation calculation that reach a site.
 
     Branches are lognormal, as in OpenQuake's disaggregation, also one with ``distribution =
@@ -78,11 +85,19 @@ def site_hazard(dstore: Any, imts: tuple[str, ...], site: int = 0) -> SiteHazard
     the average of the probabilities in the investigation time, the same for small ones. Two
     arrays (rows, measures) are held at once, rows being ruptures times branches.
 
+    A rupture counts with its annual rate. One that has none (probabilities of occurrence, a
+    cluster, ruptures that exclude each other) gets the rate that is right at one level: where the
+    hazard of ``imt`` has the mean of ``annual_rates``. Away from it sums over ruptures are
+    approximate; those of ``imt`` are held against OpenQuake's at each of ``annual_rates``.
+
     Parameters
     ----------
     dstore : OpenQuake's datastore
     imts : measures to ask the branches for; they need not be those of the job
     site : id of the site
+    imt : measure of the job that a suite is conditioned on; without one, all that the job has of
+        ``imts`` are held against OpenQuake's, and the first sets the level
+    annual_rates : of exceedance, that suites are made for
 
     Raises
     ------
@@ -110,7 +125,9 @@ def site_hazard(dstore: Any, imts: tuple[str, ...], site: int = 0) -> SiteHazard
     names = branch_names(curves.full_lt.gsim_lt)
     branches = tuple(dict.fromkeys(names.values()))
     asked = _Asked(imts, names)
-    checked = _comparison(curves, site, imts, weights)
+    held = [i for i in ([imt] if imt in imts else imts) if i in curves.imtls]
+    checked = _comparison(curves, site, held, weights, annual_rates)
+    reference = _reference(curves, site, held[0], imts, annual_rates) if held else None
 
     rates, means, sigmas, rows, ids, found = [], [], [], [], [], []
     waveforms: dict[GenerativeWaveformGMM, list[_Part]] = {}
@@ -120,7 +137,6 @@ def site_hazard(dstore: Any, imts: tuple[str, ...], site: int = 0) -> SiteHazard
         if not len(pairs):
             continue
         ctx = pairs.ctx
-        occurrence = pairs.occurrence.mean_rates(ctx)
         share = [weights[np.asarray(r, dtype=np.int64)].sum() for r in pairs.cmaker.gsims.values()]
         mean, sigma = asked.moments(pairs.cmaker, ctx, np.array(share))
         found.append(_conditions(ctx))
@@ -128,6 +144,7 @@ def site_hazard(dstore: Any, imts: tuple[str, ...], site: int = 0) -> SiteHazard
             if weight == 0:
                 continue
             name = names[pairs.cmaker.trt, gsim]
+            occurrence = _occurrence(pairs, imts, mean[g], sigma[g], reference)
             rates.append(weight * occurrence)
             means.append(mean[g])
             sigmas.append(sigma[g])
@@ -169,25 +186,65 @@ def site_hazard(dstore: Any, imts: tuple[str, ...], site: int = 0) -> SiteHazard
     )
 
 
+def _reference(
+    curves: Curves, site: int, imt: str, imts: tuple[str, ...], annual_rates: Sequence[float]
+) -> tuple[int, float] | None:
+    """Column among ``imts`` and level of ``imt`` at which rates of dependent ruptures are right.
+
+    None where the hazard does not reach it.
+    """
+    rate = float(np.exp(np.mean(np.log(annual_rates))))
+    everything = np.arange(curves.n_realizations)
+    level = curves.level(site, everything, imt, -np.expm1(-rate * curves.years))
+    return (imts.index(imt), level) if level > 0 else None
+
+
+def _occurrence(
+    pairs: Pairs,
+    imts: tuple[str, ...],
+    mean: NDArray[np.float64],
+    sigma: NDArray[np.float64],
+    reference: tuple[int, float] | None,
+) -> NDArray[np.float64]:
+    """Annual rates of the ruptures, right at the reference level, (n,)."""
+    if pairs.occurrence.adds_up(pairs.ctx) or reference is None:
+        return pairs.occurrence.mean_rates(pairs.ctx)
+    column, level = reference
+    poe = _truncated_exceedance(
+        (np.log(level) - mean[:, column]) / sigma[:, column], pairs.cmaker.truncation_level
+    )
+    exact = pairs.occurrence.rates(pairs.ctx, poe)
+    return np.divide(exact, poe, out=pairs.occurrence.mean_rates(pairs.ctx), where=poe > 1e-9)
+
+
+def _truncated_exceedance(z: NDArray[np.float64], truncation: float) -> NDArray[np.float64]:
+    """P(epsilon > z) of a normal cut at ``truncation`` on both sides."""
+    below = ndtr(-truncation)
+    return np.clip((ndtr(-z) - below) / (1.0 - 2.0 * below), 0.0, 1.0)
+
+
 def _comparison(
-    curves: Curves, site: int, imts: tuple[str, ...], weights: NDArray[np.float64]
+    curves: Curves,
+    site: int,
+    held: Sequence[str],
+    weights: NDArray[np.float64],
+    annual_rates: Sequence[float],
 ) -> Comparison | None:
     """What the rates of the ruptures are held against: the job's levels nearest to some rates.
 
-    None where the job has none of the measures.
+    ``held`` are measures of the job; None without any.
     """
-    common = [imt for imt in curves.imtls if imt in imts]
-    if not common:
+    if not held:
         return None
     shares = curves.membership @ weights
     gids = tuple(g.number for g in curves.gids if shares[g.number] > 0)
     rows = []
-    for imt in common:
+    for imt in held:
         mean = curves.rates[curves.row(site), list(curves.imtls).index(imt)] @ shares
         with np.errstate(divide="ignore"):
-            away = np.abs(np.log(np.maximum(mean, 1e-30))[:, None] - np.log(CHECKED_RATES))
+            away = np.abs(np.log(np.maximum(mean, 1e-30))[:, None] - np.log(annual_rates))
         rows.append(np.argmin(away, axis=0))
-    return Comparison(curves, gids, np.array(rows)[None], [site], common)
+    return Comparison(curves, gids, np.array(rows)[None], [site], held)
 
 
 def _exceeding(
@@ -210,9 +267,7 @@ def _exceeding(
     columns = [imts.index(imt) for imt in checked.imts]
     with np.errstate(divide="ignore"):
         z = (np.log(levels) - mean[:, columns, None]) / sigma[:, columns, None]
-    below = ndtr(-pairs.cmaker.truncation_level)
-    poe = np.clip((ndtr(-z) - below) / (1.0 - 2.0 * below), 0.0, 1.0)
-    return occurrence[:, None, None] * poe
+    return occurrence[:, None, None] * _truncated_exceedance(z, pairs.cmaker.truncation_level)
 
 
 def _significant(

@@ -120,7 +120,10 @@ def make_study(
     request = replace(request, settings=settings)
     imts = _measures(request.imts, settings.imt)
     tell("hazard", 0.0)
-    hazard = site_hazard(dstore, imts, site)
+    asked = tuple(sorted({*CHECKED_RATES, rate})) if request.stripes else (rate,)
+    if rate <= 0:  # all ruptures as they occur
+        asked = CHECKED_RATES
+    hazard = site_hazard(dstore, imts, site, imt=settings.imt, annual_rates=asked)
     c = hazard.contributions
     source = _source(dstore, hazard, request)
     log.info("suites of %s: measures in %s", source.branch, source.component)

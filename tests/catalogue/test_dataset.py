@@ -16,7 +16,7 @@ SC = Scenarios(mag=[5.0, 7.0], rrup=[20.0, 10.0], vs30=[760.0, 300.0])
 @pytest.fixture
 def dataset(toy):
     acceleration = np.arange(2 * 3 * 3 * 10, dtype=np.float32).reshape(2, 3, 3, 10)
-    return waveform_dataset(acceleration, np.array([8, 10]), toy, SC, seed=2**64 - 1)
+    return waveform_dataset(acceleration, np.array([8, 10]), toy.card, toy.dt_s, SC, seed=2**64 - 1)
 
 
 def test_dimensions_and_coordinates(dataset):

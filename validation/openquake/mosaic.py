@@ -29,7 +29,6 @@ MODELS = Path(qa_tests_data.__file__).parent / "mosaic"
 OQ = Path(sys.executable).with_name("oq")
 #: Weight of the branch in each set.
 WEIGHT = 0.2
-_NRML = "http://openquake.org/xmlns/nrml/0.5"
 
 
 def prepare(model: str, folder: Path, branch: bool, postproc: str) -> Path:
@@ -57,18 +56,22 @@ def prepare(model: str, folder: Path, branch: bool, postproc: str) -> Path:
 
 def with_branch(path: Path) -> None:
     """Add the branch to each set, at the cost of the others' weights."""
-    ET.register_namespace("", _NRML)
     tree = ET.parse(path)
-    q = f"{{{_NRML}}}"
+    tag = tree.getroot().tag  # with the namespace of NRML 0.4 or 0.5, or with none
+    q, added = tag[: tag.index("}") + 1] if "}" in tag else "", 0
+    if q:
+        ET.register_namespace("", q[1:-1])
     for n, branches in enumerate(tree.iter(f"{q}logicTreeBranchSet")):
         if branches.get("uncertaintyType") != "gmpeModel":
             continue
-        weights = list(branches.iter(f"{q}uncertaintyWeight"))
-        for weight in weights:
+        for weight in branches.iter(f"{q}uncertaintyWeight"):
             weight.text = repr(float(weight.text or 0) * (1.0 - WEIGHT))
         one = ET.SubElement(branches, f"{q}logicTreeBranch", branchID=f"gwm{n}")
         ET.SubElement(one, f"{q}uncertaintyModel").text = "[GenerativeWaveformGMM]"
         ET.SubElement(one, f"{q}uncertaintyWeight").text = repr(WEIGHT)
+        added += 1
+    if not added:
+        raise SystemExit(f"{path}: no set of ground-motion branches found")
     tree.write(path, encoding="utf-8", xml_declaration=True)
 
 
