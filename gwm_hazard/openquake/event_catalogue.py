@@ -25,14 +25,13 @@ from gwm_hazard.errors import CatalogueError, GwmHazardError, InputError
 from gwm_hazard.intensity import intensity_measures_array, parse_imt
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.openquake import releases
-from gwm_hazard.openquake.fields import (
+from gwm_hazard.openquake.event_draws import (
     component_of,
-    gsims_of,
     has_waveforms,
-    logic_trees,
     scenarios_of,
     ses_seed,
 )
+from gwm_hazard.openquake.fields import gsims_of, logic_trees
 
 log = logging.getLogger(__name__)
 

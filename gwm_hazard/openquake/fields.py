@@ -21,8 +21,9 @@ compares the signatures of what is overridden with those of the supported releas
 GSIM's lognormal moments.
 
 **What is drawn.** One waveform for each event of the branch and each site where one may reach
-``minimum_intensity`` (:func:`reaching`); the rest would be drawn to be dropped. With
-``horiz_comp_to_geom_mean`` the measures are of the geometric mean of the two horizontals.
+``minimum_intensity`` (:func:`gwm_hazard.openquake.event_draws.reaching`); the rest would be drawn
+to be dropped. With ``horiz_comp_to_geom_mean`` the measures are of the geometric mean of the two
+horizontals.
 
 What does not apply to such a branch, each said in the log: ``truncation_level`` (waveforms are
 not truncated; 0 asks for the median, which comes from the GSIM's moments),
@@ -33,102 +34,34 @@ between sites; between measures they are the waveforms'), ``extreme_gmv``. A bra
 Site amplification is refused.
 """
 
-import contextlib
 import copy
 import functools
 import inspect
 import logging
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from openquake.baselib import __version__ as oq_version
 from openquake.hazardlib.calc.gmf import GmfComputer
-from scipy.special import ndtr
 
-from gwm_hazard.core.noise import Noise
-from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.errors import InputError
-from gwm_hazard.intensity import intensity_measures_array
-from gwm_hazard.intensity.one_component import component_sigma
 from gwm_hazard.openquake import releases
-from gwm_hazard.openquake.gsim import GenerativeWaveformGMM, _loaded_model, conditions_of
-from gwm_hazard.openquake.progress import Progress
+from gwm_hazard.openquake.event_draws import (
+    draws_of,
+    has_waveforms,
+    measures_of,
+    reaching,
+    ses_seed,
+)
+from gwm_hazard.openquake.gsim import GenerativeWaveformGMM
+from gwm_hazard.openquake.workload import estimate
 
 log = logging.getLogger(__name__)
 
-#: Standard deviations above the median, beyond which no waveform is drawn to see whether it
-#: reaches ``minimum_intensity``: of a normal ln IM one in 32,000 does.
-BOUND = 4.0
-
-#: Records that are drawn at once by one thread.
-FEW = 64
 #: What OpenQuake takes for the minimum of a measure that has none.
 MIN_IML = 1e-10
-
-_progress = Progress()
-
-
-@dataclass(frozen=True)
-class Draws:
-    """The draws of a rupture: one row for each event and site, sites within events."""
-
-    scenarios: Scenarios
-    noise: Noise
-
-
-def scenarios_of(
-    gsim: GenerativeWaveformGMM, ctx: Any, rows: NDArray[np.int64], noise: Noise
-) -> Scenarios:
-    """Conditions of the waveforms behind fields, as float32 values, which a catalogue holds.
-
-    Parameters
-    ----------
-    gsim : the branch
-    ctx : recarray, shape (N,)
-        OpenQuake's context of the rupture, one row a site.
-    rows : (n,) int
-        The site of each draw, as a row of ``ctx``.
-    noise : n keys
-        A condition with a prior (one for which OpenQuake has no word) is drawn from it, once
-        for each event.
-    """
-    if gsim.sources.priors:
-        u = {
-            name: ndtr(noise.normal(f"prior {name}", 1, per_event=True)[:, 0].astype(np.float64))
-            for name in gsim.sources.priors
-        }
-        columns = conditions_of(gsim, ctx[rows].view(np.recarray), u)
-    else:
-        columns = {name: values[rows] for name, values in conditions_of(gsim, ctx).items()}
-    return Scenarios(**{name: np.float32(values) for name, values in columns.items()})
-
-
-def draws_of(gsim: GenerativeWaveformGMM, ctx: Any, eids: Any, seed: int) -> Draws:
-    """Conditions and keys of the waveforms behind a rupture's fields.
-
-    Parameters
-    ----------
-    gsim, ctx : see :func:`scenarios_of`
-    eids : array_like of int, shape (E,)
-        Event ids.
-    seed : the job's ``ses_seed``
-
-    Returns
-    -------
-    Draws of E x N rows.
-    """
-    event = np.repeat(np.asarray(eids, dtype=np.uint64), len(ctx))
-    site = np.tile(np.asarray(ctx["sids"], dtype=np.uint32), len(eids))
-    noise = Noise(seed, event, site, 0)
-    return Draws(scenarios_of(gsim, ctx, np.tile(np.arange(len(ctx)), len(eids)), noise), noise)
-
-
-def has_waveforms(gsim: Any) -> bool:
-    """Whether the fields of a branch are measures of waveforms."""
-    return isinstance(gsim, GenerativeWaveformGMM) and gsim.fields == "waveforms"
 
 
 class WaveformGmfComputer(GmfComputer):
@@ -220,89 +153,6 @@ class WaveformGmfComputer(GmfComputer):
     def update(self, data: Any, array: Any, rlzs: Any, mean: Any, max_iml: Any = None) -> None:
         """See OpenQuake; ``extreme_gmv`` would replace measures by a median."""
         super().update(data, array, rlzs, mean, max_iml if self._fields is None else None)
-
-
-def measures_of(
-    oq: Any, gsim: GenerativeWaveformGMM, scenarios: Scenarios, noise: Noise
-) -> NDArray[np.float64]:
-    """Measures of one waveform for each of n keys, in the component of the job, (n, M)."""
-    model = _loaded_model(gsim.model, gsim.device)
-    imts = list(oq.imtls)
-    component = component_of(oq, len(model.card.components))
-    measured = np.empty((len(scenarios), len(imts)))
-    with one_thread() if len(scenarios) <= FEW else contextlib.nullcontext():
-        for rows, acceleration in model.batches(scenarios, noise):
-            measured[rows] = intensity_measures_array(acceleration, model.dt_s, imts, component)
-            _progress.add(len(rows))
-    return measured
-
-
-@contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """Draw and measure with one thread.
-
-    Threads wait for each other: on the few records of a small rupture two take 2 to 20 times as
-    long as one, the more so where other processes are running.
-    """
-    import numba
-    import torch
-
-    before = torch.get_num_threads(), numba.get_num_threads()
-    torch.set_num_threads(1)
-    numba.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before[0])
-        numba.set_num_threads(before[1])
-
-
-def reaching(
-    gsim: GenerativeWaveformGMM,
-    imts: list[str],
-    moments: NDArray[np.float64],
-    min_iml: NDArray[np.float64],
-) -> NDArray[np.bool_]:
-    """Sites where a waveform may reach ``minimum_intensity``, and is drawn to see it.
-
-    OpenQuake drops an event and site whose measures are all below their minimum. Where the
-    moments of ln IM put every minimum more than :data:`BOUND` standard deviations above the mean,
-    that is known beforehand, but for one waveform in 32,000 for each measure, were it normal.
-
-    Parameters
-    ----------
-    moments : (4, M, N)
-        Mean, sigma, tau and phi of ln IM.
-    min_iml : (M,)
-
-    Returns
-    -------
-    (N,) bool
-    """
-    mean, sigma = moments[:2]
-    if len(gsim.card.components) == 1:
-        # Moments of RotD50; the waveforms that are drawn vary as one component does.
-        sigma = np.hypot(sigma, np.array([component_sigma(imt) for imt in imts])[:, None])
-    least = np.log(np.asarray(min_iml, dtype=np.float64))[:, None]
-    found: NDArray[np.bool_] = (mean + BOUND * sigma >= least).any(axis=0)
-    return found
-
-
-def component_of(oq: Any, n_components: int) -> str:
-    """Horizontal component of the fields of a job, by a model that draws so many components.
-
-    With ``horiz_comp_to_geom_mean`` the geometric mean of the two horizontals. A model that draws
-    one horizontal has no other: over arbitrary components the mean of ln IM is that of their
-    geometric mean (:mod:`gwm_hazard.intensity.one_component`), so its own, "H1", stands for it.
-    """
-    if not getattr(oq, "horiz_comp_to_geom_mean", False):
-        return "RotD50"
-    return "geometric_mean" if n_components > 1 else "H1"
-
-
-def ses_seed(oq: Any) -> int:
-    """Seed of the waveforms behind the fields of a job."""
-    return int(getattr(oq, "ses_seed", 42))
 
 
 def check_job(oq: Any, gsims: list[Any]) -> bool:
@@ -407,8 +257,6 @@ def _checked(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _say_workload(oq: Any, dstore: Any) -> None:
-    from gwm_hazard.openquake.workload import estimate
-
     try:
         work = estimate(oq, dstore, logic_trees(dstore))
     except Exception as exc:  # of an extra, which must not take the job down

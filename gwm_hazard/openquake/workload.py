@@ -14,11 +14,11 @@ from openquake.hazardlib.calc.filters import SourceFilter
 
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
+from gwm_hazard.models.devices import one_thread
 from gwm_hazard.openquake import releases
-from gwm_hazard.openquake.fields import (
+from gwm_hazard.openquake.event_draws import (
     has_waveforms,
     measures_of,
-    one_thread,
     reaching,
     scenarios_of,
     ses_seed,

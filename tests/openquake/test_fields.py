@@ -37,7 +37,7 @@ from gwm_hazard.intensity.one_component import ln_rotd50_ratio
 from gwm_hazard.models.registry import load_model, save_model
 from gwm_hazard.models.stochastic import StochasticModel
 from gwm_hazard.openquake import event_catalogue as calculation
-from gwm_hazard.openquake import fields, progress, workload
+from gwm_hazard.openquake import event_draws, fields, progress, workload
 from gwm_hazard.openquake.conditions import sources_of
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM, distribution
 from gwm_hazard.openquake.workload import estimate
@@ -277,10 +277,10 @@ class OneHorizontal(StochasticModel):
 
 def test_fields_of_a_model_with_one_component(gsim: Any, monkeypatch: Any) -> None:
     """The measures of its horizontal, times the published ratio of RotD50."""
-    monkeypatch.setattr(fields, "_loaded_model", lambda *_: OneHorizontal())
+    monkeypatch.setattr(event_draws, "_loaded_model", lambda *_: OneHorizontal())
     (_, computer) = computers([gsim], n_occ=4)
     table = computer.compute_all().sort_values(["eid", "sid"])
-    draws = fields.draws_of(gsim, computer.ctx, table.eid.unique(), 8)
+    draws = event_draws.draws_of(gsim, computer.ctx, table.eid.unique(), 8)
     model = StochasticModel()
     expected = np.empty((len(table), len(IMTS)))
     for rows, acc in model.batches(draws.scenarios, draws.noise):
@@ -315,7 +315,7 @@ def test_a_condition_without_a_word_in_openquake_is_drawn_once_an_event() -> Non
     ctx = np.rec.fromarrays(
         [[6.1, 6.1], [10.0, 20.0], [400.0, 300.0], [4, 9]], names="mag,rrup,vs30,sids"
     )
-    draws = fields.draws_of(gsim, ctx, np.arange(400), seed=1)
+    draws = event_draws.draws_of(gsim, ctx, np.arange(400), seed=1)
     gap = draws.scenarios["azimuthal_gap"].reshape(400, 2)
     assert (gap[:, 0] == gap[:, 1]).all()
     assert kstest(gap[:, 0], "uniform", (40.0, 240.0)).pvalue > 0.01
@@ -359,10 +359,10 @@ def test_extreme_values_are_kept(gsim: Any) -> None:
 @pytest.mark.parametrize("model", [StochasticModel, OneHorizontal])
 def test_fields_in_the_geometric_mean(gsim: Any, monkeypatch: Any, model: Any) -> None:
     """Of the two horizontals; of one, its own measure, whose ln has the same mean."""
-    monkeypatch.setattr(fields, "_loaded_model", lambda *_: model())
+    monkeypatch.setattr(event_draws, "_loaded_model", lambda *_: model())
     (_, computer) = computers([gsim], n_occ=4, horiz_comp_to_geom_mean=True)
     table = computer.compute_all().sort_values(["eid", "sid"])
-    draws = fields.draws_of(gsim, computer.ctx, table.eid.unique(), 8)
+    draws = event_draws.draws_of(gsim, computer.ctx, table.eid.unique(), 8)
     expected = np.empty((len(table), len(IMTS)))
     for rows, acc in StochasticModel().batches(draws.scenarios, draws.noise):
         first, second = (intensity_measures_array(acc, 0.01, IMTS, c) for c in ("H1", "H2"))
@@ -383,13 +383,13 @@ def test_nothing_is_drawn_where_minimum_intensity_drops_it(gsim: Any, monkeypatc
     bounded, unbounded = (computers([gsim], n_occ=40)[1] for _ in range(2))
     moments = distribution(gsim, bounded.ctx, IMTS)
     # just beyond the bound at the farthest site: within 2 sigma at the next, 22 km nearer
-    least = np.exp(moments.mean[2] + (fields.BOUND + 0.01) * moments.sigma[2])
+    least = np.exp(moments.mean[2] + (event_draws.BOUND + 0.01) * moments.sigma[2])
     assert (np.exp(moments.mean[1] + 3 * moments.sigma[1]) > least).any()
     for computer in (bounded, unbounded):
         computer.cmaker.min_iml = least
     table = bounded.compute_all()
     assert set(drawn) == {0, 1} and len(drawn) == 80
-    monkeypatch.setattr(fields, "BOUND", np.inf)
+    monkeypatch.setattr(event_draws, "BOUND", np.inf)
     pd.testing.assert_frame_equal(table, unbounded.compute_all(), check_exact=True)
     assert len(drawn) == 80 + 120
     assert 0 < len(table) < 80
@@ -402,12 +402,12 @@ def test_bound_of_what_is_drawn() -> None:
     moments[1] = 1.0
     card = SimpleNamespace(components=("H1", "H2", "V"))
     two: Any = SimpleNamespace(card=card)
-    found = fields.reaching(two, ["PGA", "SA(1.0)"], moments, np.ones(2))
+    found = event_draws.reaching(two, ["PGA", "SA(1.0)"], moments, np.ones(2))
     assert found.tolist() == [True, False, True]
     card.components = ("H1",)  # sigma of a component: sqrt(1 + 0.166^2), times four 4.055
-    assert fields.reaching(two, ["PGA", "SA(1.0)"], moments, np.ones(2))[1] == (4.055 > 4.1)
+    assert event_draws.reaching(two, ["PGA", "SA(1.0)"], moments, np.ones(2))[1] == (4.055 > 4.1)
     moments[0, 0, 1] = -4.05
-    assert fields.reaching(two, ["PGA", "SA(1.0)"], moments, np.ones(2))[1]
+    assert event_draws.reaching(two, ["PGA", "SA(1.0)"], moments, np.ones(2))[1]
 
 
 def test_mean_tau_phi_are_stored_where_asked_for(gsim: Any) -> None:
