@@ -146,6 +146,23 @@ class Curves:
         member = self.membership[:, realizations]
         return np.moveaxis(self.rates[self.row(site)] @ member, -1, 0)
 
+    def alike(
+        self, site: int, realizations: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Realizations with different curves at a site, and which of them each one is like.
+
+        Thousands of realizations often have a few dozen curves: most differ in sources that do
+        not reach the site.
+        """
+        reaching = self.rates[self.row(site)].any(axis=(0, 1))
+        member = self.membership[reaching][:, realizations] > 0
+        words = np.ascontiguousarray(np.packbits(member, axis=0).T)
+        if not words.size:
+            return realizations[:1], np.zeros(len(realizations), np.int64)
+        keys = words.view(np.dtype((np.void, words.shape[1]))).ravel()
+        _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+        return realizations[first], inverse.ravel()
+
     def mean_poes(self, site: int, realizations: NDArray[np.int64], imt: str) -> Array:
         """Mean curve of realizations with their weights, in probabilities, (n_levels,).
 
@@ -153,9 +170,11 @@ class Curves:
         are all 0 (branches that are there to be compared) count as equal.
         """
         m = list(self.imtls).index(imt)
-        rates = self.of_realizations(site, realizations)[:, m] * self.years
         weights = self.weights(imt)[realizations]
         weights = weights / weights.sum() if weights.any() else np.ones_like(weights) / len(weights)
+        different, like = self.alike(site, realizations)
+        weights = np.bincount(like, weights, len(different))
+        rates = self.of_realizations(site, different)[:, m] * self.years
         if self.oq.use_rates:
             return -np.expm1(-(weights @ rates))
         return weights @ -np.expm1(-rates)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -97,9 +97,12 @@ def pairs(curves: Curves, site: int | None = None, gsims: Any = None) -> Iterato
             if whole:
                 yield _joined(whole)
             continue
-        for key in keys:
-            for source in group if key == keys[0] else read_src_group(dstore, key):
-                yield from _made(dstore, cmaker, source, sites, occurrence)
+        yield from _gathered(
+            made
+            for key in keys
+            for source in (group if key == keys[0] else read_src_group(dstore, key))
+            for made in _made(dstore, cmaker, source, sites, occurrence)
+        )
 
 
 @lru_cache(maxsize=1)
@@ -140,6 +143,19 @@ def _made(dstore: Any, cmaker: Any, source: Any, sites: Any, occurrence: Occurre
             part = slice(start, start + CHUNK)
             found.append(Pairs(cmaker, ctx[part].view(np.recarray), occurrence, numbers[part]))
     return found
+
+
+def _gathered(parts: Iterable[Pairs]) -> Iterator[Pairs]:
+    """The pairs of a group in pieces of about CHUNK: most sources have a handful each."""
+    waiting: list[Pairs] = []
+    for part in parts:
+        other = bool(waiting) and waiting[0].ctx.dtype != part.ctx.dtype
+        if other or sum(map(len, waiting)) >= CHUNK:
+            yield _joined(waiting)
+            waiting = []
+        waiting.append(part)
+    if waiting:
+        yield _joined(waiting)
 
 
 def _joined(parts: list[Pairs]) -> Pairs:
