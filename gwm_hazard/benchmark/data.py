@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from gwm_hazard.benchmark.kept import Drawn
 from gwm_hazard.benchmark.predictions import Prediction
-from gwm_hazard.records.flatfile import Observations
+from gwm_hazard.records.observations import Observations
 from gwm_hazard.report.style import LINES, colour
 from gwm_hazard.statistics.bootstrap import EventBootstrap
 

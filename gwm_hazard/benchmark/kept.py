@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gwm_hazard.benchmark.predictions import keys
-from gwm_hazard.records.flatfile import Observations
+from gwm_hazard.records.observations import Observations
 
 
 class Drawn(NamedTuple):

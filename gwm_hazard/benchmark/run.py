@@ -20,7 +20,7 @@ import importlib
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,8 @@ from gwm_hazard.intensity import canonical
 from gwm_hazard.models.base import WaveformModel
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.records.completion import complete
-from gwm_hazard.records.flatfile import DEFAULT_IMTS, Observations, read_observations
+from gwm_hazard.records.flatfile import DEFAULT_IMTS, read_observations
+from gwm_hazard.records.observations import Observations
 from gwm_hazard.records.training_set import TrainingSet
 
 log = logging.getLogger(__name__)
@@ -162,14 +163,8 @@ def sampled(observations: Observations, most: int, seed: int) -> Observations:
     place = rng.permutation(event.max() + 1)[event]
     keep = np.zeros(len(observations), dtype=bool)
     keep[np.lexsort((rng.random(len(event)), place))[:most]] = True
-    return Observations(
-        observations.name,
-        observations.table[keep],
-        observations.ims[keep],
-        [*observations.notes, f"A sample of {int(keep.sum())} of {len(keep)} records, by events."],
-        observations.files,
-        [(source, row[keep]) for source, row in observations.traces],
-    )
+    note = f"A sample of {int(keep.sum())} of {len(keep)} records, by events."
+    return replace(observations.take(keep), notes=[*observations.notes, note])
 
 
 def assemble(
@@ -185,7 +180,8 @@ def assemble(
 ) -> BenchmarkData:
     """Predictions of all models at the records, as the sections take them."""
     completed, filled = complete(observations.table)
-    observations.notes += [f"Filled in where a model asks for it: {n}" for n in filled]
+    said = [f"Filled in where a model asks for it: {n}" for n in filled]
+    observations = replace(observations, notes=[*observations.notes, *said])
     stamp = {
         "files": observations.files,
         "rows": _digest(observations.table.to_csv().encode()),

@@ -87,8 +87,8 @@ def _spectra(c: Calibration) -> Any:
     imts = c.fitted.observations.imts
     at = [j for j, i in enumerate(imts) if i.startswith("SA(")]
     periods = np.array([float(imts[j][3:-1]) for j in at])
-    ln = np.concatenate([r.observations.ln[:, at] for r, _ in parts])
-    model = np.concatenate([(r.observations.ln - r.values)[:, at] for r, _ in parts])
+    ln = np.concatenate([r.observations.ln()[:, at] for r, _ in parts])
+    model = np.concatenate([(r.observations.ln() - r.values)[:, at] for r, _ in parts])
     table = pd.concat([r.observations.table for r, _ in parts])
     mag, rrup = table["mag"].to_numpy(), table["rrup"].to_numpy()
     figure = _figure(12.0, 4.2)

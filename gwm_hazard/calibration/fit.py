@@ -27,9 +27,9 @@ from scipy.interpolate import RBFInterpolator
 from gwm_hazard.calibration.free import Free, with_vector
 from gwm_hazard.calibration.medians import Medians
 from gwm_hazard.calibration.mixed import Estimate, Groups, fit_spread
-from gwm_hazard.calibration.observations import Observations
 from gwm_hazard.calibration.variability import coordinates
 from gwm_hazard.models.stochastic import StochasticParameters
+from gwm_hazard.records.observations import Observations
 
 Array = NDArray[np.float64]
 
@@ -71,9 +71,9 @@ class Problem:
     def groups(self) -> list[tuple[NDArray[np.bool_], Groups]]:
         """Known rows of each measure, and their grouping."""
         table = self.observations.table
-        event, site = table["event_id"].to_numpy(str), table["site_id"].to_numpy(str)
+        event, site = table["event_id"].to_numpy(str), table["station_id"].to_numpy(str)
         found = []
-        for column in self.observations.ln.T:
+        for column in self.observations.ln().T:
             known = np.isfinite(column)
             sites = site[known] if self.site_terms else None
             found.append((known, Groups(event[known], sites)))
@@ -169,7 +169,7 @@ def evaluate(
 ) -> State:
     """Residuals and likelihood at a vector."""
     drawn = problem.medians(problem.parameters(x), problem.draws)
-    residuals = problem.observations.ln - drawn.mean - shift
+    residuals = problem.observations.ln() - drawn.mean - shift
     estimates = tuple(fit_spread(g, residuals[known, j]) for j, (known, g) in enumerate(groups))
     penalty = 0.5 * float(problem.precision @ (x - problem.centre) ** 2)
     return State(

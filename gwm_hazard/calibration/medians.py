@@ -18,13 +18,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gwm_hazard.calibration.observations import CONDITIONS, Observations
+from gwm_hazard.calibration.selection import CONDITIONS
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.files.atomic import replacing
 from gwm_hazard.files.provenance import software_versions
 from gwm_hazard.models.measuring import draw_ln_measures
 from gwm_hazard.models.stochastic import StochasticModel, StochasticParameters
+from gwm_hazard.records.observations import Observations
 
 _BLOCK = 512  # records drawn between two signs of progress
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from gwm_hazard.calibration.fit import Fit, Problem
 from gwm_hazard.calibration.mixed import Groups, with_intervals
-from gwm_hazard.calibration.observations import Observations
 from gwm_hazard.calibration.variability import ModelSpread
+from gwm_hazard.records.observations import Observations
 
 Array = NDArray[np.float64]
 
@@ -67,7 +67,7 @@ def summary(
     """
     rows = []
     event = observations.table["event_id"].to_numpy(str)
-    site = observations.table["site_id"].to_numpy(str)
+    site = observations.table["station_id"].to_numpy(str)
     for j, imt in enumerate(observations.imts):
         known = np.isfinite(residuals[:, j])
         if known.sum() < 3:
@@ -156,7 +156,8 @@ def variability_table(
 
 def by_record(observations: Observations, residuals: Array, set_: str) -> pd.DataFrame:
     """Conditions and residuals of each record."""
-    table = observations.table.assign(set=set_)
+    names = {"dataset": "file", "station_id": "site_id"}
+    table = observations.table.rename(columns=names).assign(set=set_)
     return pd.concat(
         [table, pd.DataFrame(residuals, columns=list(observations.imts)).add_prefix("ln_")], axis=1
     )

@@ -10,13 +10,11 @@ from numpy.typing import NDArray
 
 from gwm_hazard.calibration.fit import Fit, Problem
 from gwm_hazard.calibration.free import Free
-from gwm_hazard.calibration.observations import (
-    ComponentRule,
-    Observations,
-    Selection,
-)
+from gwm_hazard.calibration.selection import Selection
 from gwm_hazard.calibration.variability import ModelSpread
 from gwm_hazard.models.stochastic import StochasticParameters
+from gwm_hazard.records.flatfile import ComponentRule
+from gwm_hazard.records.observations import Observations
 
 Array = NDArray[np.float64]
 

@@ -16,13 +16,8 @@ from gwm_hazard.calibration import report
 from gwm_hazard.calibration.fit import NODES, Fit, Problem, fit
 from gwm_hazard.calibration.free import choose, prior, to_vector
 from gwm_hazard.calibration.medians import Cache, Medians, points_of
-from gwm_hazard.calibration.observations import (
-    Observations,
-    read_flatfiles,
-    split,
-    thin,
-)
 from gwm_hazard.calibration.result import Array, Calibration, Residuals, Settings
+from gwm_hazard.calibration.selection import read_flatfiles, split, thin
 from gwm_hazard.calibration.variability import ModelSpread, model_spread, scaled, typical
 from gwm_hazard.core.card import ModelCard, Range
 from gwm_hazard.errors import InputError
@@ -30,6 +25,7 @@ from gwm_hazard.files.atomic import replacing
 from gwm_hazard.files.provenance import software_versions
 from gwm_hazard.models.registry import save_model
 from gwm_hazard.models.stochastic import StochasticModel, StochasticParameters
+from gwm_hazard.records.observations import Observations
 
 PARTIAL = "calibration.partial"
 
@@ -53,7 +49,7 @@ def model_residuals(
     medians = Medians(points_of(observations), seed=seed, device=device, cache=cache, tick=tick)
     spread = spread or model_spread(p, typical(observations), seed, device, cache)
     drawn = medians(p, draws)
-    values = observations.ln - drawn.mean - _shift(spread, observations)
+    values = observations.ln() - drawn.mean - _shift(spread, observations)
     return Residuals(observations, values, _mean_variance(drawn.variance, values), spread)
 
 
@@ -100,12 +96,12 @@ def calibrate(
     fitted, held = split(everything, s.held_out, s.seed, s.selection.min_records)
     for reason, n in fitted.dropped.items():
         told(f"left out: {n} records, {reason}")
-    told(f"known: {len(fitted)} records of {fitted.events} earthquakes to fit, {len(held)} of "
-         f"{held.events} held out; {', '.join(fitted.imts)}")  # fmt: skip
+    told(f"known: {len(fitted)} records of {fitted.n_events} earthquakes to fit, {len(held)} of "
+         f"{held.n_events} held out; {', '.join(fitted.imts)}")  # fmt: skip
     fitted, held = (thin(o, s.max_records, s.seed) for o in (fitted, held))
-    told(f"used: {len(fitted)} records of {fitted.events} earthquakes to fit, {len(held)} of "
-         f"{held.events} held out (at most {s.max_records})")  # fmt: skip
-    if s.site_terms and (fitted.table["site_id"] == "").any():
+    told(f"used: {len(fitted)} records of {fitted.n_events} earthquakes to fit, {len(held)} of "
+         f"{held.n_events} held out (at most {s.max_records})")  # fmt: skip
+    if s.site_terms and (fitted.table["station_id"] == "").any():
         raise InputError("site terms need a column site_id, station_id or station in each flatfile")
 
     cache = Cache(output / PARTIAL)
@@ -259,11 +255,11 @@ def _card(model: StochasticModel, c: Calibration, files: list[str], output: Path
     return replace(
         model.card,
         name=output.resolve().name,
-        summary=f"Stochastic method calibrated on {len(o)} records of {o.events} earthquakes.",
+        summary=f"Stochastic method calibrated on {len(o)} records of {o.n_events} earthquakes.",
         training_data=(
-            f"{len(o)} records of {o.events} earthquakes in {', '.join(files)}; {len(c.free)} "
+            f"{len(o)} records of {o.n_events} earthquakes in {', '.join(files)}; {len(c.free)} "
             f"parameters by maximum likelihood, prior: {c.settings.prior}; "
-            f"{c.held_out.observations.events if c.held_out else 0} earthquakes held out; "
+            f"{c.held_out.observations.n_events if c.held_out else 0} earthquakes held out; "
             f"residuals in residuals.csv"
         ),
         conditions=tuple(ranges),

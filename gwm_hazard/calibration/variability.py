@@ -23,12 +23,13 @@ from numpy.typing import NDArray
 from scipy.cluster.vq import kmeans2
 
 from gwm_hazard.calibration.medians import Cache, Points, points_of, quiet
-from gwm_hazard.calibration.observations import CONDITIONS, Observations
+from gwm_hazard.calibration.selection import CONDITIONS
 from gwm_hazard.core.ensemble_noise import Ensemble
 from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.distribution.moments import Moments, moments_of
 from gwm_hazard.models.measuring import draw_ln_measures
 from gwm_hazard.models.stochastic import StochasticModel, StochasticParameters
+from gwm_hazard.records.observations import Observations
 
 Array = NDArray[np.float64]
 

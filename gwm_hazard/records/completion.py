@@ -10,44 +10,81 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-#: Below this magnitude a rupture is taken as a point: its length is below about 8 km (Wells and
-#: Coppersmith 1994).
-POINT_BELOW = 6.0
+#: Up to this magnitude a rupture whose distance nobody tells is taken as a point. Strong-motion
+#: databases do so "generally" below M 5.5 (Bindi et al. 2011, Bull. Earthq. Eng. 9: 1899-1920, on
+#: that of Italy). A rupture is then 6 km long, at M 6 13 km (Wells and Coppersmith 1994,
+#: subsurface length, all styles): more than the distance to the nearest stations.
+POINT_UP_TO = 5.5
+
+
+class _Gaps:
+    """A copy of a table whose gaps are filled, and what was done in words."""
+
+    def __init__(self, table: pd.DataFrame) -> None:
+        self.table, self.notes = table.copy(), list[str]()
+
+    def column(self, name: str) -> NDArray[np.float64]:
+        found = self.table[name] if name in self.table else np.full(len(self.table), np.nan)
+        return np.array(found, dtype=np.float64)
+
+    def fill(self, name: str, values: NDArray[np.float64], how: str, where: object = True) -> None:
+        old = self.column(name)
+        self.change(name, values, how, np.isnan(old) & np.isfinite(values) & np.asarray(where))
+
+    def change(
+        self, name: str, values: NDArray[np.float64], how: str, where: NDArray[np.bool_]
+    ) -> None:
+        self.table[name] = np.where(where, values, self.column(name))
+        if where.any():
+            self.notes.append(f"{name} of {int(where.sum())} records: {how}.")
+
+
+def complete_distances(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """A copy of the table with the distances filled that can be, and what was done.
+
+    - ``rhypo`` from ``repi`` and the depth.
+    - Up to M 5.5 ``rrup`` and ``rhypo`` stand in for each other, and ``repi`` for ``rjb``; the
+      closest distances of a larger rupture stay unknown, and so does ``rhypo`` of one whose
+      ``rrup`` alone is known.
+    - ``rhypo`` is raised to ``rrup``: the hypocentre is a point of the rupture, so that no rupture
+      is farther. Flatfiles have it otherwise where the two come from different earth models, or
+      the rupture from another source than the hypocentre; of the two, ``rrup`` is what most models
+      are fitted to.
+    """
+    gaps = _Gaps(table)
+    _distances(gaps)
+    return gaps.table, gaps.notes
+
+
+def _distances(gaps: _Gaps) -> None:
+    column, fill = gaps.column, gaps.fill
+    small = column("mag") <= POINT_UP_TO
+    depth = column("hypo_depth")
+    fill("rhypo", np.hypot(column("repi"), depth), "from the epicentral distance and the depth")
+    point = f"M up to {POINT_UP_TO:g} taken as a point source"
+    fill("rrup", column("rhypo"), f"{point}, the hypocentral distance", small)
+    fill("rhypo", column("rrup"), f"{point}, the rupture distance", small)
+    rrup = column("rrup")
+    gaps.change("rhypo", rrup, "raised to rrup, no rupture is farther than its hypocentre",
+                column("rhypo") < rrup)  # fmt: skip
+    flat = np.sqrt(np.maximum(column("rhypo") ** 2 - depth**2, 0.0))
+    epicentral = np.where(np.isfinite(column("repi")), column("repi"), flat)
+    fill("rjb", epicentral, f"{point}, the epicentral distance", small)
+    fill("rjb", np.sqrt(np.maximum(rrup**2 - column("ztor") ** 2, 0.0)),
+         "from rrup and the depth to the top of the rupture")  # fmt: skip
 
 
 def complete(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """A copy of the table with the gaps filled that can be, and what was done.
 
-    Distances of ruptures below M 6, rake, dip, depth to the top and width of the rupture, and
-    basin depths; see the module and the notes.
+    Distances (:func:`complete_distances`), rake, dip, depth to the top and width of the rupture,
+    and basin depths; see the module and the notes.
     """
-    out = table.copy()
-    notes: list[str] = []
-
-    def fill(name: str, values: NDArray[np.float64], how: str, where: object = True) -> None:
-        if name not in out:
-            out[name] = np.nan
-        gap = out[name].isna().to_numpy() & np.isfinite(values) & np.asarray(where)
-        if gap.any():
-            out.loc[gap, name] = values[gap]
-            notes.append(f"{name} of {int(gap.sum())} records: {how}.")
-
-    def column(name: str) -> NDArray[np.float64]:
-        found = out[name] if name in out else pd.Series(np.full(len(out), np.nan))
-        return found.to_numpy(np.float64)
-
-    small = column("mag") < POINT_BELOW
+    gaps = _Gaps(table)
+    _distances(gaps)
+    column, fill = gaps.column, gaps.fill
     depth = column("hypo_depth")
-    fill("rhypo", np.hypot(column("repi"), depth), "from the epicentral distance and the depth")
-    point = f"M below {POINT_BELOW:g} taken as a point source"
-    fill("rrup", column("rhypo"), f"{point}, the hypocentral distance", small)
-    fill("rhypo", column("rrup"), f"{point}, the rupture distance", small)
-    flat = np.sqrt(np.maximum(column("rhypo") ** 2 - depth**2, 0.0))
-    epicentral = np.where(np.isfinite(column("repi")), column("repi"), flat)
-    fill("rjb", epicentral, f"{point}, the epicentral distance", small)
-    fill("rjb", np.sqrt(np.maximum(column("rrup") ** 2 - column("ztor") ** 2, 0.0)),
-         "from rrup and the depth to the top of the rupture")  # fmt: skip
-    ones = np.ones(len(out))
+    ones = np.ones(len(table))
     fill("rake", 0.0 * ones, "unknown, taken as strike-slip")
     # Kaklamanos, Baise and Boore (2011, Earthquake Spectra 27(4): 1219-1235)
     rake = column("rake")
@@ -71,4 +108,4 @@ def complete(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     fill("z2pt5", np.exp(7.089 - 1.144 * np.log(vs30)),
          "from Vs30 (Campbell and Bozorgnia 2014, California)")  # fmt: skip
     fill("vs30measured", 0.0 * ones, "taken as inferred")
-    return out, notes
+    return gaps.table, gaps.notes

@@ -17,18 +17,26 @@ PERIODS_A_CORNER = 0.8
 #: PGV is taken as usable where this period is; durations and PGA always are.
 PGV_PERIOD_S = 1.0
 
+#: Columns of a flatfile behind those of a table of records, Hz: of two components or statements
+#: the higher one.
+CORNERS = {
+    "highpass_hz": ("highpass_hz", "highpass_h1_hz", "highpass_h2_hz"),
+    "lowest_usable_hz": ("lowest_usable_freq_hz", "fmin_usable_hz"),
+}
+
 
 def longest_period_s(table: pd.DataFrame) -> NDArray[np.float64]:
     """Longest usable period of each record, s, (n,); infinite where no corner is known.
 
-    From ``lowest_usable_hz`` (its inverse) where the table has it, else from ``highpass_hz``.
+    The shorter one of what ``lowest_usable_hz`` (its inverse) and ``highpass_hz`` allow: what a
+    publisher says holds, and what the filter leaves too.
     """
     out = np.full(len(table), np.inf)
     for name, factor in (("highpass_hz", PERIODS_A_CORNER), ("lowest_usable_hz", 1.0)):
         if name in table:
             corner = table[name].to_numpy(np.float64)
             known = corner > 0
-            out[known] = factor / corner[known]
+            out[known] = np.minimum(out[known], factor / corner[known])
     return out
 
 

@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gwm_hazard.benchmark import draws
+from gwm_hazard.benchmark import draws, kept
 from gwm_hazard.benchmark.predictions import keys, sample
 from gwm_hazard.distribution.build import build_surface
 from gwm_hazard.distribution.surface import Axis
 from gwm_hazard.intensity import intensity_measures_array
 from gwm_hazard.records.completion import complete
-from gwm_hazard.records.flatfile import Observations
+from gwm_hazard.records.observations import Observations
 from tests.benchmark.world import conditions
 from tests.toy import ToyModel
 
@@ -102,7 +102,7 @@ def test_records_outside_the_range_are_left_out_and_counted(table, tmp_path):
 def test_kept_waveforms_are_the_draws(table, tmp_path):
     p = predict(table, tmp_path)
     rows = []
-    for block in draws.stored(tmp_path, "toy", 0.01):
+    for block in kept.stored(tmp_path, "toy", 0.01):
         got = intensity_measures_array(block.acceleration, block.dt_s, list(IMTS))
         assert np.log(got) == pytest.approx(p.draw[block.rows], abs=1e-4)
         assert block.acceleration.shape[2] == block.npts.max()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -103,8 +105,7 @@ def test_scaling_and_durations(data):
 
 
 def test_sections_say_why_they_do_not_apply(tmp_path):
-    data = world(work=tmp_path)
-    data.imts = ("PGA",)
+    data = replace(world(work=tmp_path), imts=("PGA",))
     assert "no significant duration" in durations.section(data).reason
     data.predictions[0].outside[:] = True
     data.predictions[0].mean[:] = data.predictions[0].draw[:] = np.nan
@@ -135,9 +136,8 @@ def test_stored_section_reads_back(data, tmp_path):
 def test_results_do_not_depend_on_the_order_of_records():
     a, b = world(("halved",)), world(("halved",))
     order = np.random.default_rng(0).permutation(len(b.observations))
-    b.observations.table = b.observations.table.iloc[order].reset_index(drop=True)
-    b.observations.ims = b.observations.ims.iloc[order].reset_index(drop=True)
-    b.conditions = b.conditions.iloc[order].reset_index(drop=True)
+    conditions = b.conditions.iloc[order].reset_index(drop=True)
+    b = replace(b, observations=b.observations.take(order), conditions=conditions)
     for p in b.predictions:
         for name in ("mean", "tau", "phi", "draw"):
             setattr(p, name, getattr(p, name)[order])

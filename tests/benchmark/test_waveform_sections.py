@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from types import SimpleNamespace
 
@@ -100,8 +101,11 @@ def test_memorisation_looks_into_the_training_set(tmp_path, monkeypatch, held_ou
     with TrainingSetWriter(tmp_path / "set", "RTZ", DT, truth.shape[2]) as writer:
         writer.append(truth, table.assign(split=split))
     held = TrainingSet.open(tmp_path / "set")
-    data.observations.traces.clear()
-    data.training_sets = dict.fromkeys(("good", "trained", "single"), held)
+    data = replace(
+        data,
+        observations=replace(data.observations, traces=()),
+        training_sets=dict.fromkeys(("good", "trained", "single"), held),
+    )
     found = of(data, memorisation)
     (table,) = found.tables.values()
     trained = (held.table["split"] == "train").mean()
@@ -172,7 +176,7 @@ def test_embeddings_of_an_installed_classifier(tmp_path, monkeypatch) -> None:  
     assert classifiers.find_classifier("none") is None
     entry = SimpleNamespace(name="bands", load=lambda: Bands)
     monkeypatch.setattr(classifiers, "entry_points", lambda group: [entry])
-    data.classifier = classifiers.find_classifier("bands")
+    data = replace(data, classifier=classifiers.find_classifier("bands"))
     found = of(data, frechet)
     table = found.tables["Fréchet distances of embeddings"]
     assert table.loc["loud", "multiple"] > 1.3 * table.loc["good", "multiple"]

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 
-from gwm_hazard.benchmark.data import BenchmarkData, Settings
+from gwm_hazard.benchmark.data import BenchmarkData
 from gwm_hazard.benchmark.kept import Drawn
 from gwm_hazard.benchmark.predictions import Prediction
 from gwm_hazard.records.completion import complete
-from gwm_hazard.records.flatfile import Observations
+from gwm_hazard.records.observations import Observations
 from gwm_hazard.records.waveform_source import TraceSource
 
 DT, NPTS = 0.01, 3000
@@ -56,10 +57,11 @@ def waves(conditions: pd.DataFrame, seed: int) -> np.ndarray:
     return (coloured * envelope * size).astype(np.float32)
 
 
+@dataclass
 class Data(BenchmarkData):
     """Benchmark data whose draws are held in memory."""
 
-    held: dict[str, np.ndarray]
+    held: dict[str, np.ndarray] = field(default_factory=dict)
 
     def drawn(self, name: str) -> Iterator[Drawn]:
         acc = self.held[name]
@@ -99,6 +101,7 @@ def made_up(work: Path, names: tuple[str, ...] = ("good",), observed: bool = Tru
         predictions.append(Prediction(name, "gwm", ("PGA",), *empty, np.zeros(n, dtype=bool)))
         components = ("H1", "H2", "V")[: kinds[name].shape[1]]
         models[name] = SimpleNamespace(card=SimpleNamespace(components=components), dt_s=DT)
-    data = Data(obs, complete(conditions)[0], predictions, models, ("PGA",), 1, work, Settings())
-    data.held = {name: np.ascontiguousarray(kinds[name]) for name in names}
-    return data
+    return Data(
+        obs, complete(conditions)[0], predictions, models, ("PGA",), 1, work,
+        held={name: np.ascontiguousarray(kinds[name]) for name in names},
+    )  # fmt: skip

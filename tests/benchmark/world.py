@@ -8,7 +8,7 @@ import pandas as pd
 from gwm_hazard.benchmark.data import BenchmarkData, Settings
 from gwm_hazard.benchmark.predictions import Prediction, keys, sample
 from gwm_hazard.records.completion import complete
-from gwm_hazard.records.flatfile import Observations
+from gwm_hazard.records.observations import Observations
 
 IMTS = ("PGA", "PGV", "SA(0.1)", "SA(0.3)", "SA(1.0)", "RSD595")
 TAU, PHI = 0.4, 0.55

@@ -56,6 +56,8 @@ def test_nothing_is_used_beyond_the_usable_band(flat):
     assert longest_period_s(o.table).tolist() == [8.0, 1.6, np.inf]
     table = pd.DataFrame({"highpass_hz": [0.1], "lowest_usable_hz": [0.2]})
     assert longest_period_s(table).tolist() == [5.0]
+    table["lowest_usable_hz"] = 0.1  # what a publisher says beyond 0.8 / corner
+    assert longest_period_s(table).tolist() == [8.0]
 
 
 def test_parquet_is_the_same(flat, tmp_path):
@@ -72,7 +74,7 @@ def test_gaps_are_filled_where_that_is_safe(flat):
     assert_allclose(table["rrup"], [30.0, np.hypot(40.0, 10.0), 35.0])
     assert_allclose(table["rjb"][:2], [28.0, 40.0])
     assert np.isnan(table["vs30"][1]) and np.isnan(o.table["rrup"][0])
-    assert any(n.startswith("rrup of 2 records: M below 6") for n in notes)
+    assert any(n.startswith("rrup of 2 records: M up to 5.5") for n in notes)
     # z1.0 of Chiou and Youngs (2014): 41 m at 760 m/s, as they say
     row = o.table.iloc[[0]].assign(vs30=760.0)
     assert complete(row)[0]["z1pt0"].iloc[0] == pytest.approx(41.1, abs=0.5)
@@ -83,6 +85,30 @@ def test_the_closest_distance_of_a_large_rupture_is_not_made_up(flat):
     large = o.table.assign(mag=7.0, rrup=np.nan, rjb=np.nan)
     table, _ = complete(large)
     assert table["rrup"].isna().all() and table["rjb"].isna().all()
+
+
+def test_no_rupture_is_farther_than_its_hypocentre(flat):
+    o = read_observations([flat])
+    table, notes = complete(o.table.assign(rrup=[31.0, np.nan, 35.0]))
+    assert_allclose(table["rhypo"], [31.0, np.hypot(40.0, 10.0), 40.0])
+    assert any(n.startswith("rhypo of 1 records: raised to rrup") for n in notes)
+
+
+def test_what_is_no_number_is_named(tmp_path):
+    ROWS.astype({"vs30": object}).assign(vs30=[400, "soft", 300, 500]).to_csv(
+        tmp_path / "f.csv", index=False
+    )
+    with pytest.raises(ValueError, match=r"vs30 = 'soft' in data row 2: must be a number"):
+        read_observations([tmp_path / "f.csv"])
+
+
+def test_records_are_not_changed_by_what_is_made_of_them(flat):
+    o = read_observations([flat])
+    few = o.take(np.array([2, 0]))
+    assert few.table["record_id"].tolist() == ["b/S1", "a/S1"] and len(o) == 3
+    assert few.component_of()[0].tolist() == ["RotD50"] * 4 + ["geometric_mean"]
+    with pytest.raises(AttributeError):
+        o.notes = []
 
 
 def test_joined_sets_keep_their_events_apart(flat, tmp_path):
@@ -209,3 +235,4 @@ def test_unknown_stations_and_events_are_shared_by_nobody(tmp_path):
     assert o.table["station_id"][0] == "N.S1"
     assert len(np.unique(o.station)) == 3 and len(np.unique(o.event)) == 2
     assert len(o.table["record_id"].unique()) == 3
+    assert "2 records do not tell their station: each has one of its own." in o.notes
