@@ -27,3 +27,7 @@ class CatalogueError(GwmHazardError):
 
 class BudgetExceededError(GwmHazardError):
     """Too many waveforms would have to be drawn."""
+
+
+class MissingPackageError(GwmHazardError, ImportError):
+    """A package that only some work needs is not installed."""

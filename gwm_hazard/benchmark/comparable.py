@@ -296,3 +296,32 @@ def misfit_table(found: dict[str, Misfit]) -> pd.DataFrame:
             for name, f in found.items()
         }
     ).T.rename_axis("model")
+
+
+def limits(chosen: Sample, found: dict[str, Misfit]) -> list[str]:
+    """What every comparison of waveforms says of its sample."""
+    data = chosen.data
+    least = data.settings.least
+    out = [
+        f"{int(data.observations.with_waveforms.sum())} observed records have waveforms, "
+        f"{len(chosen)} of {len(np.unique(chosen.event))} events are compared (at most "
+        f"{data.settings.waveforms} draws of each model).",
+        f"Bins with fewer than {least} records are hatched; in a half of the records a bin counts "
+        f"from {max(3, least // 2)} on.",
+    ]
+    for name in (p.name for p in data.generative):
+        if name not in found:
+            out.append(f"{name}: too few records in its range for halves by event.")
+        if name in data.models and len(data.models[name].card.components) == 1:
+            out.append(
+                f"{name} draws one component: its standard deviations are of one component, those "
+                "observed of the mean of two."
+            )
+    return out
+
+
+def at_observed(
+    drawn: NDArray[np.floating], observed: NDArray[np.floating]
+) -> NDArray[np.floating]:
+    """Draws where the observations are known, so that means are over the same records."""
+    return np.where(np.isfinite(observed), drawn, np.nan)

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from gwm_hazard.errors import InputError
-from gwm_hazard.report.style import DPI, FIGURE_FORMATS, RC
+from gwm_hazard.report.style import FIGURE_FORMATS, write_figure
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from gwm_hazard.report.style import Figure
 
 
 @dataclass
@@ -104,7 +104,7 @@ def save(section: Section | Skipped, folder: Path, stamp: Mapping[str, Any] | No
         for title, figure in section.figures.items():
             names = {suffix: f"{file_name(title)}.{suffix}" for suffix in FIGURE_FORMATS}
             about["figures"][title] = names
-            _write(figure, {suffix: temporary / name for suffix, name in names.items()})
+            write_figure(figure, {suffix: temporary / name for suffix, name in names.items()})
     about["stamp"] = dict(stamp or {})
     (temporary / "section.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)
@@ -147,17 +147,3 @@ def stamp_of(folder: Path) -> dict[str, Any] | None:
 def file_name(title: str) -> str:
     """A title as the name of a file: letters, digits, dots and underscores."""
     return "".join(c if c.isalnum() or c in ".-" else "_" for c in title).strip("_")
-
-
-def _write(figure: Figure, paths: Mapping[str, Path]) -> None:
-    import matplotlib as mpl
-
-    with mpl.rc_context(RC):
-        for suffix, path in paths.items():
-            figure.savefig(path, dpi=DPI, format=suffix, metadata=_undated(suffix))
-            figure.set_layout_engine("none")  # laid out once, the same in all formats
-
-
-def _undated(suffix: str) -> dict[str, None]:
-    """Metadata that make a figure's file the same from run to run."""
-    return {"pdf": {"CreationDate": None}}.get(suffix, {})

@@ -24,6 +24,7 @@ from gwm_hazard.core.units import CONDITIONS
 from gwm_hazard.errors import CatalogueError, ModelError
 from gwm_hazard.intensity import intensity_measures_array
 from gwm_hazard.models.base import WaveformModel
+from gwm_hazard.models.devices import available
 from gwm_hazard.models.registry import model_from_card
 
 KEYS = ("event", "site", "realization")
@@ -61,7 +62,7 @@ class DrawnArray(BackendArray):
     @cached_property
     def _model(self) -> WaveformModel:
         card = json.loads(self._attrs["model_card"])
-        wanted = self._device or _available(self._attrs.get("device", "cpu"))
+        wanted = self._device or available(self._attrs.get("device", "cpu"))
         try:
             model = model_from_card(card, wanted)
         except ModelError as exc:
@@ -119,9 +120,3 @@ class DrawnArray(BackendArray):
                 "the same version; make the catalogue again"
             )
         self._checked = True
-
-
-def _available(device: str) -> str:
-    import torch
-
-    return "cpu" if device.startswith("cuda") and not torch.cuda.is_available() else device

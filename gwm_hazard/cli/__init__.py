@@ -5,14 +5,20 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 
 import click
 
 from gwm_hazard._version import __version__
+from gwm_hazard.cli._options import show_log
+from gwm_hazard.errors import GwmHazardError
 
 #: Errors that say what is wrong in a line: shown as such, without a traceback.
-USER_ERRORS = (ValueError, OSError, KeyError)
+USER_ERRORS = (GwmHazardError, OSError)
+
+#: Options of all commands: they may stand anywhere on the line.
+ANYWHERE = ("--debug", "--verbose")
 
 #: Subcommands: each is the click command of its own name in the module of that name.
 COMMANDS = (
@@ -40,6 +46,8 @@ KEPT = {
     "command goes on from there",
     "data simulate": "records drawn so far are kept beside the output (.partial); the same command "
     "with --resume goes on from there",
+    "generate": "finished blocks are kept beside the output (.parts); the same command goes on "
+    "from there",
     "models fetch": "what has been downloaded is kept; the same command goes on from there",
     "suite": "finished suites are kept in the output folder (suite.parts); the same command goes "
     "on from there",
@@ -74,15 +82,33 @@ def main() -> None:
     # Threads that wait for each other sleep: spinning, as they do by default, makes torch several
     # times slower as soon as other processes want the cores too. Read when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    given, rest = _sorted(sys.argv[1:])
     try:
-        cli(standalone_mode=False)
+        cli([*given, *rest], standalone_mode=False)
     except click.exceptions.Abort:
-        sys.exit(interrupted(_asked(sys.argv[1:])))
+        sys.exit(interrupted(_asked(rest)))
     except click.ClickException as exc:
         exc.show()
         sys.exit(exc.exit_code)
-    except USER_ERRORS as exc:
-        sys.exit(f"gwm-hazard: {exc}")
+    except Exception as exc:
+        if "--debug" in given:
+            traceback.print_exc()
+            sys.exit(1)
+        if isinstance(exc, USER_ERRORS):
+            sys.exit(f"gwm-hazard: {exc}")
+        text = " ".join(str(exc).split())
+        sys.exit(
+            f"gwm-hazard: unexpected {type(exc).__name__}: {text}: run again with --debug for the "
+            "traceback"
+        )
+
+
+def _sorted(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The options of :data:`ANYWHERE` that are given, and the other words."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    given = [word for word in arguments[:end] if word in ANYWHERE]
+    rest = [word for word in arguments[:end] if word not in ANYWHERE]
+    return given, [*rest, *arguments[end:]]
 
 
 def _asked(arguments: Sequence[str]) -> str:
@@ -99,5 +125,8 @@ def _asked(arguments: Sequence[str]) -> str:
 
 @click.group(cls=_Lazy)
 @click.version_option(__version__)
-def cli() -> None:
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.option("--verbose", is_flag=True, help="Say more of what is done.")
+def cli(debug: bool, verbose: bool) -> None:
     """Generative waveform models in probabilistic seismic hazard analysis."""
+    show_log(verbose)

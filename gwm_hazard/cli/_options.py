@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import copy
+import logging
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,24 @@ model_option = click.option(
 device_option = click.option(
     "--device", default="auto", show_default=True, help="cpu, cuda or auto."
 )
+
+#: Results follow the seed. Commands whose published tables, or bundled surfaces, were made with
+#: another one keep it.
+seed_option = click.option("--seed", default=0, show_default=True, help="Of all draws.")
+
+
+class Renamed(click.Option):
+    """An option that is still known by ``old`` words, which ``--help`` does not show."""
+
+    def __init__(self, names: Sequence[str], *, old: Sequence[str], **attributes: Any) -> None:
+        super().__init__([*names, *old], **attributes)
+        self._old = tuple(old)
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """The line of ``--help``, without the old words."""
+        shown = copy.copy(self)
+        shown.opts = [word for word in self.opts if word not in self._old]
+        return click.Option.get_help_record(shown, ctx)
 
 
 def sample_options(function: Any) -> Any:
@@ -61,9 +81,16 @@ class Bars:
         self._shown: _Terminal | _Lines = _Terminal() if sys.stderr.isatty() else _Lines()
         return self
 
-    def __call__(self, what: str, share: float) -> None:
-        """Take a step's name and the share of it that is done, 0 to 1."""
-        self._shown(what, share)
+    def __call__(self, what: str, share: float | None, detail: str = "") -> None:
+        """Tell how far a step is.
+
+        Parameters
+        ----------
+        what : the step's name
+        share : what is done of it, 0 to 1; None where nobody knows how much there is
+        detail : what else is known by now, a loss or a count
+        """
+        self._shown(what, share, detail)
 
     def __exit__(self, kind: type[BaseException] | None, *exc: object) -> None:
         self._shown.stop(finished=kind is None)
@@ -94,13 +121,14 @@ class _Terminal:
         self._tasks: dict[str, Any] = {}
         self._bar.start()
 
-    def __call__(self, what: str, share: float) -> None:
+    def __call__(self, what: str, share: float | None, detail: str = "") -> None:
         group = _group(what)
         if group not in self._tasks:
             for task in self._tasks.values():
-                self._bar.update(task, completed=1.0)
-            self._tasks[group] = self._bar.add_task(what, total=1.0)
-        self._bar.update(self._tasks[group], completed=share, description=what)
+                self._bar.update(task, total=1.0, completed=1.0)
+            self._tasks[group] = self._bar.add_task(what, total=None if share is None else 1.0)
+        text = f"{what}, {detail}" if detail else what
+        self._bar.update(self._tasks[group], completed=share, description=text)
 
     def stop(self, finished: bool) -> None:
         self._bar.stop()
@@ -117,8 +145,8 @@ class _Lines:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._group = self._what = ""
-        self._share = 0.0
+        self._group = self._what = self._detail = ""
+        self._share: float | None = 0.0
         self._began = self._due = clock()
         self._said = 0
         self._lock = threading.Lock()
@@ -126,14 +154,14 @@ class _Lines:
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
 
-    def __call__(self, what: str, share: float) -> None:
+    def __call__(self, what: str, share: float | None, detail: str = "") -> None:
         with self._lock:
             if (group := _group(what)) != self._group:
                 self._close()
                 self._group, self._said = group, 0
                 self._began = self._clock()
                 self._due = self._began + self.FIRST_S[0]
-            self._what, self._share = what, share
+            self._what, self._share, self._detail = what, share, detail
         self.look()
 
     def look(self) -> None:
@@ -143,9 +171,13 @@ class _Lines:
             if not self._group or now < self._due:
                 return
             taken = now - self._began
-            text = f"{100 * self._share:.0f} %, {_span(taken)} so far"
-            if 0 < self._share < 1:
-                text += f", about {_span(taken * (1.0 / self._share - 1.0))} left"
+            text = f"{_span(taken)} so far"
+            if self._share is not None:
+                text = f"{100 * self._share:.0f} %, {text}"
+                if 0 < self._share < 1:
+                    text += f", about {_span(taken * (1.0 / self._share - 1.0))} left"
+            if self._detail:
+                text += f"; {self._detail}"
             self._say(self._what, text)
             later = [t for t in self.FIRST_S if t > taken]
             self._due = self._began + later[0] if later else now + self.EVERY_S
@@ -176,3 +208,25 @@ def _span(seconds: float) -> str:
     minutes, rest = divmod(whole, 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+class _Log(logging.StreamHandler[Any]):
+    """What the package logs, on whatever ``sys.stderr`` is by then: a bar may have taken it over.
+
+    Silent where the root logger has handlers, as while OpenQuake runs a job: these show it.
+    """
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if not logging.getLogger().handlers:
+            self.stream = sys.stderr
+            super().emit(record)
+
+
+_LOG = _Log()
+
+
+def show_log(verbose: bool) -> None:
+    """Show the package's warnings on stderr; with ``verbose`` its information too."""
+    logger = logging.getLogger("gwm_hazard")
+    logger.addHandler(_LOG)
+    logger.setLevel(logging.INFO if verbose else logging.WARNING)

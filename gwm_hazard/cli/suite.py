@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gwm_hazard.cli._options import Bars, listed
+from gwm_hazard.cli._options import Bars, listed, seed_option
 
 if TYPE_CHECKING:
     from gwm_hazard.suite.codes import Check
@@ -67,7 +67,7 @@ _DEFAULT_PERIODS = "0.1:3:20"
               help="For the code: first-mode periods of the two directions, s.")  # fmt: skip
 @click.option("--format", "-f", "formats", multiple=True,
               help="Format of the exporter for the accelerograms; repeat.")  # fmt: skip
-@click.option("--seed", default=0, show_default=True)
+@seed_option
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda or auto.")
 def suite(
     calculation: str,

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import logging
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
-from gwm_hazard.cli._options import device_option, model_option, progress_bar
+from gwm_hazard.cli._options import Renamed, device_option, model_option, progress_bar
 from gwm_hazard.distribution import find
 from gwm_hazard.distribution.file import read_surface
 from gwm_hazard.errors import InputError
@@ -31,7 +27,9 @@ def surface() -> None:
     type=click.Path(dir_okay=False, path_type=Path),
     help="File to write; by default one in the user's cache, where the GSIM finds it by itself.",
 )
-@click.option("--realizations", default=None, type=int, help="Draws at each node.")
+@click.option(
+    "--draws", cls=Renamed, old=("--realizations",), type=int, help="Draws at each node: even."
+)
 @click.option("--seed", default=1, show_default=True)
 @click.option("--imts", default=None, help="Comma-separated; by default all that the GSIM offers.")
 @click.option(
@@ -59,7 +57,7 @@ def surface_build(
     model: str,
     device: str,
     output: Path | None,
-    realizations: int | None,
+    draws: int | None,
     seed: int,
     imts: str | None,
     axes: tuple[str, ...],
@@ -73,13 +71,13 @@ def surface_build(
     from gwm_hazard.distribution.surface import Axis
     from gwm_hazard.models.registry import load_model
 
-    if output is None and (realizations or imts or axes or tolerance or max_nodes or seed != 1):
+    if output is None and (draws or imts or axes or tolerance or max_nodes or seed != 1):
         raise click.UsageError(
             "give --output: the GSIM finds by itself only a surface with the default options"
         )
     loaded = load_model(model, device)
     if output is None and start_from is None:
-        with _progress(loaded.card.name) as progress:
+        with progress_bar(f"surface of {loaded.card.name}") as progress:
             output = find.find_or_build(loaded, progress=progress)
         click.echo(output)
         _describe(output, read_surface(output))
@@ -97,13 +95,13 @@ def surface_build(
             raise click.BadParameter(f"--axis {text}: write NAME=VALUE,VALUE") from None
         grid[name] = Axis(name, nodes, grid[name].scale, grid[name].interpolation)
     names = tuple(i.strip() for i in imts.split(",")) if imts else build.IMTS
-    with _progress(loaded.card.name) as progress:
+    with progress_bar(f"surface of {loaded.card.name}") as progress:
         made = build.build_surface(
             loaded,
             output,
             axes=tuple(grid.values()) if axes else None,
             imts=names,
-            realizations=realizations or build.REALIZATIONS,
+            realizations=draws or build.REALIZATIONS,
             seed=seed,
             tolerance=Tolerance(*tolerance) if tolerance else None,
             max_nodes=max_nodes or build.MAX_NODES,
@@ -111,24 +109,6 @@ def surface_build(
             progress=progress,
         )
     _describe(output, made)
-
-
-@contextlib.contextmanager
-def _progress(name: str) -> Iterator[Callable[[float], None]]:
-    """A bar on a terminal, a line a minute in a file; and what each round of refinement found."""
-    from gwm_hazard.distribution.find import LogProgress
-
-    with contextlib.ExitStack() as stack:
-        if sys.stderr.isatty():
-            progress: Callable[[float], None] = stack.enter_context(
-                progress_bar(f"surface of {name}")
-            )
-        else:
-            progress = LogProgress()
-        # Here, as the bar takes over sys.stderr.
-        logging.basicConfig(format="%(message)s")
-        logging.getLogger("gwm_hazard.distribution").setLevel(logging.INFO)
-        yield progress
 
 
 @surface.command("info")

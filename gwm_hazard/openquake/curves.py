@@ -173,7 +173,7 @@ class Curves:
         weights = self.weights(imt)[realizations]
         weights = weights / weights.sum() if weights.any() else np.ones_like(weights) / len(weights)
         different, like = self.alike(site, realizations)
-        weights = np.bincount(like, weights, len(different))
+        weights = np.bincount(like, weights, len(different)).astype(np.float64)
         rates = self.of_realizations(site, different)[:, m] * self.years
         if self.oq.use_rates:
             return -np.expm1(-(weights @ rates))

@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 from openquake.hazardlib.imt import from_string
 
 from gwm_hazard.catalogue.store import open_catalogue
+from gwm_hazard.core.units import CONDITIONS
 from gwm_hazard.files.atomic import replacing
 from gwm_hazard.intensity import intensity_measures_array, parse_imt
 from gwm_hazard.openquake.branch_names import branch_names
 from gwm_hazard.openquake.curves import Curves, levels_at
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM
 from gwm_hazard.openquake.rates import branches as generative_branches
+from gwm_hazard.openquake.shares import Shares
 
 #: Okabe and Ito (2008): told apart by readers with any colour vision.
 COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -320,3 +322,48 @@ def _record_row(figure: Figure, grid: Any, row: int, record: Any, poe: float) ->
     spectra.grid(which="major", color="0.9", lw=0.6)
     if row == 0:
         spectra.legend(frameon=False, fontsize=8)
+
+
+def range_shares(
+    found: Sequence[Shares], imts: Sequence[str], poes: Sequence[float], description: str
+) -> Figure:
+    """Shares by condition, the site with the largest one; a row a branch, a column a poe."""
+    size = (max(4.6 * len(poes) + 2.2, 8.4), 3.2 * len(found) + 1.0)
+    picture = Figure(figsize=size, layout="constrained")
+    axes = picture.subplots(len(found), len(poes), squeeze=False, sharey=True)
+    x = np.arange(len(imts))
+    for row, s in enumerate(found):
+        for p, poe in enumerate(poes):
+            ax = axes[row, p]
+            totals = np.nan_to_num(s.total[:, :, p])
+            site = int(np.argmax(totals.max(axis=1)))
+            # Conditions that nothing is outside of need no bars: pictures cost more than numbers.
+            shares = np.nan_to_num(s.by_condition)
+            used = [j for j in range(len(s.names)) if shares[..., j].any()]
+            width = 0.8 / (len(used) + 1)
+            ax.bar(x - 0.4 + width / 2, 100 * totals[site], width, color="0.25", label="any")
+            for k, j in enumerate(used):
+                name = s.names[j]
+                low, high = s.branch.gsim.sources.ranges[name]
+                ax.bar(
+                    x - 0.4 + (k + 1.5) * width,
+                    100 * shares[site, :, p, j],
+                    width,
+                    color=COLOURS[j % len(COLOURS)],
+                    label=f"{name} ({low:g} to {high:g} {CONDITIONS[name].unit})",
+                )
+            ax.set_xticks(x, imts, rotation=60, fontsize=8)
+            ax.set_ylim(0.0, max(1.0, 110 * max(np.nan_to_num(t.total).max() for t in found)))
+            if not totals[site].any():  # an empty panel would look like a failure
+                ax.text(0.5, 0.45, "0 % for all measures", transform=ax.transAxes, ha="center")
+            model = f"{s.branch.gsim.card.name} ({s.branch.id})"
+            ax.set_title(f"{model}, poe {poe:g}, site {site}", fontsize=10)
+            ax.grid(axis="y", color="0.9", lw=0.6)
+            ax.set_axisbelow(True)
+        axes[row, 0].set_ylabel("share of the exceedance rate (%)")
+        beside = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5), "frameon": False}
+        axes[row, -1].legend(**beside, fontsize=8, title="outside the range", title_fontsize=8)
+    picture.suptitle(
+        f"Hazard from outside the model's range of validity. {description}", fontsize=11
+    )
+    return picture

@@ -17,7 +17,6 @@ from openquake.hazardlib.gsim.base import GMPE
 
 from gwm_hazard.core.card import ModelCard
 from gwm_hazard.core.ensemble_noise import Ensemble
-from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.distribution.file import read_surface
 from gwm_hazard.distribution.find import bundled_file, find_or_build, load_for
@@ -28,6 +27,7 @@ from gwm_hazard.distribution.surface import Surface
 from gwm_hazard.errors import InputError
 from gwm_hazard.intensity.one_component import rotd50_phi
 from gwm_hazard.models.base import WaveformModel
+from gwm_hazard.models.devices import keep_one_thread
 from gwm_hazard.models.measuring import draw_ln_measures
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.openquake.conditions import Sources, conditions, sources_of
@@ -247,14 +247,7 @@ def _marginal(surface: Surface, sources: Sources) -> Surface:
 def _loaded_model(model: str, device: str) -> WaveformModel:
     """One instance a process: networks do not travel between processes."""
     if multiprocessing.parent_process() is not None:
-        import numba
-        import torch
-
-        # A worker of OpenQuake, which runs one process a core already. numba's first parallel
-        # call sets the threads that torch uses too, so it comes first.
-        numba.set_num_threads(1)
-        Noise(0, 0, 0, 0).normal("", 1)
-        torch.set_num_threads(1)
+        keep_one_thread()  # a worker of OpenQuake, which runs one process a core already
     return load_model(model, device)
 
 

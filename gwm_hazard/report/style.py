@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,7 +11,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Figure
 
 #: Okabe and Ito (2008): told apart by readers with any colour vision. Black is the observations'.
 OKABE_ITO = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999933")
@@ -91,3 +93,14 @@ def hatch_sparse(
     for low, high, n in zip(edges[:-1], edges[1:], counts, strict=True):
         if n < least:
             axes.axvspan(low, high, facecolor="none", edgecolor="0.75", hatch="///", lw=0, zorder=0)
+
+
+def write_figure(figure: Figure, paths: Mapping[str, Path]) -> None:
+    """Write a figure in each format, {format: path}; the same bytes from run to run."""
+    import matplotlib as mpl
+
+    with mpl.rc_context(RC):
+        for kind, path in paths.items():
+            undated = {"CreationDate": None} if kind == "pdf" else {}
+            figure.savefig(path, dpi=DPI, format=kind, metadata=undated)
+            figure.set_layout_engine("none")  # laid out once, the same in all formats

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from collections.abc import Collection, Iterable
@@ -12,10 +13,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from gwm_hazard.files.atomic import replacing
-from gwm_hazard.report.style import DPI, FIGURE_FORMATS, RC
+from gwm_hazard.report.style import FIGURE_FORMATS, write_figure
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from gwm_hazard.report.style import Figure
 
 #: The file that lists what a run wrote.
 RESULTS = "results.json"
@@ -46,15 +47,10 @@ class Folder:
 
     def figure(self, name: str, figure: Figure) -> dict[str, Path]:
         """Save a figure as PNG and PDF; {format: path}."""
-        import matplotlib as mpl
-
         paths = {kind: self.path / "figures" / f"{name}.{kind}" for kind in FIGURE_FORMATS}
-        with mpl.rc_context(RC):
-            for kind, path in paths.items():
-                undated = {"CreationDate": None} if kind == "pdf" else {}
-                with replacing(path) as temporary:
-                    figure.savefig(temporary, dpi=DPI, format=kind, metadata=undated)
-                figure.set_layout_engine("none")  # laid out once, the same in both
+        with contextlib.ExitStack() as stack:
+            whole = {k: stack.enter_context(replacing(path)) for k, path in paths.items()}
+            write_figure(figure, whole)
         self.files |= {p.relative_to(self.path).as_posix(): "" for p in paths.values()}
         return paths
 

@@ -1,4 +1,4 @@
-"""Losses by step: a CSV table and a picture."""
+"""Losses by step, as a CSV table."""
 
 from __future__ import annotations
 
@@ -33,23 +33,3 @@ class Curves:
         if self.rows:
             with replacing(self.path) as temporary:
                 pd.DataFrame(self.rows).to_csv(temporary, index=False)
-
-
-def plot_curves(files: Mapping[str, Path], output: Path) -> None:
-    """A picture of the curves of several fits: {title: CSV}."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(4.2 * len(files), 3.4), layout="constrained")
-    axes = figure.subplots(1, len(files), squeeze=False)[0]
-    for axis, (title, path) in zip(axes, files.items(), strict=True):
-        table = pd.read_csv(path)
-        train = table[table["split"] == "train"]
-        dev = table[table["split"] == "dev"]
-        smooth = train["loss"].ewm(span=max(2, len(train) // 50)).mean()
-        axis.plot(train["step"], smooth, color="0.5", label="training, smoothed")
-        axis.plot(dev["step"], dev["loss"], "o-", ms=3, label="dev, averaged weights")
-        low, high = smooth.iloc[len(smooth) // 50 :].min(), smooth.iloc[len(smooth) // 50 :].max()
-        margin = 0.05 * (high - low) + 1e-6
-        axis.set(title=title, xlabel="step", ylabel="loss", ylim=(low - 4 * margin, high + margin))
-        axis.legend(frameon=False)
-    figure.savefig(output, dpi=130)

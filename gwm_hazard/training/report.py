@@ -11,12 +11,8 @@ from numpy.typing import NDArray
 
 from gwm_hazard.files.atomic import replacing
 from gwm_hazard.models.highfem.model import HighFEMModel
-from gwm_hazard.training.heldout import (
-    drawn_measures,
-    drawn_waveforms,
-    ln_measures,
-    residual_table,
-)
+from gwm_hazard.training.figures import plot_samples
+from gwm_hazard.training.heldout import drawn_measures, ln_measures, residual_table
 from gwm_hazard.training.records import Records
 
 #: Held-out records in the residuals, and draws of each.
@@ -67,42 +63,3 @@ def write_report(
     with replacing(folder / "report.html") as temporary:
         temporary.write_text(page, encoding="utf-8")
     return folder / "report.html"
-
-
-def plot_samples(
-    model: HighFEMModel, records: Records, rows: NDArray[np.int64], output: Path
-) -> None:
-    """Records and one draw for the conditions of each, radial component, and their spectra."""
-    from matplotlib.figure import Figure
-
-    table = records.table.iloc[rows]
-    drawn = drawn_waveforms(model, table, records.samples)
-    true = records.acceleration(rows)
-    time_s = np.arange(records.samples) * records.set.dt_s
-
-    figure = Figure(figsize=(12, 1.9 * len(rows) + 0.6), layout="constrained")
-    axes = figure.subplots(len(rows), 3, squeeze=False, width_ratios=[2, 2, 1])
-    frequency = np.fft.rfftfreq(records.samples, records.set.dt_s)
-    bands = np.geomspace(0.2, 40.0, 40)
-    for row, (_, conditions_of) in zip(range(len(rows)), table.iterrows(), strict=True):
-        top = 1.05 * max(np.abs(true[row, 0]).max(), np.abs(drawn[row, 0]).max())
-        for axis, record, color in ((axes[row][0], true, "0.2"), (axes[row][1], drawn, "C0")):
-            axis.plot(time_s, record[row, 0], lw=0.5, color=color)
-            axis.set(ylim=(-top, top), xlim=(0, time_s[-1]))
-            axis.spines[["top", "right"]].set_visible(False)
-        text = f"M {conditions_of['mag']:.1f}, {conditions_of['rhypo']:.0f} km"
-        if "vs30" in conditions_of:
-            text += f", Vs30 {conditions_of['vs30']:.0f}"
-        axes[row][0].set_ylabel("m/s²")
-        axes[row][0].text(0.99, 0.95, text, transform=axes[row][0].transAxes, ha="right", va="top")
-        for record, color in ((true, "0.2"), (drawn, "C0")):
-            power = np.abs(np.fft.rfft(record[row, :2])).mean(axis=0) * records.set.dt_s
-            place = np.digitize(frequency, bands)
-            smooth = [power[place == k].mean() for k in range(1, len(bands))]
-            axes[row][2].loglog(np.sqrt(bands[1:] * bands[:-1]), smooth, color=color)
-    axes[0][0].set_title("held-out record, radial")
-    axes[0][1].set_title("draw for the same conditions")
-    axes[0][2].set_title("Fourier amplitude, m/s")
-    for axis, label in zip(axes[-1], ("time, s", "time, s", "frequency, Hz"), strict=True):
-        axis.set_xlabel(label)
-    figure.savefig(output, dpi=120)

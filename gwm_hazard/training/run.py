@@ -24,7 +24,7 @@ from gwm_hazard.training import loop
 from gwm_hazard.training.checkpoint import load_state
 from gwm_hazard.training.classifier import embedding_distances, train_classifier
 from gwm_hazard.training.config import Optimisation, TrainingConfig
-from gwm_hazard.training.curves import plot_curves
+from gwm_hazard.training.figures import plot_curves
 from gwm_hazard.training.objectives import (
     AutoencoderObjective,
     BaselineObjective,

@@ -19,7 +19,7 @@ from gwm_hazard.models.registry import WEIGHTS_KEY, load_model, save_model
 from gwm_hazard.models.weights import Weights
 from gwm_hazard.training import lowrank
 from gwm_hazard.training.config import Data, TrainingConfig
-from gwm_hazard.training.curves import plot_curves
+from gwm_hazard.training.figures import plot_curves
 from gwm_hazard.training.objectives import BaselineObjective, DiffusionObjective
 from gwm_hazard.training.records import Latents, Records, encode
 from gwm_hazard.training.report import RECORDS, held_out, spread, write_report

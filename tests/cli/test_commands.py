@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import string
 import subprocess
@@ -100,10 +101,14 @@ def test_models_list_and_info() -> None:
 def test_generate_writes_what_the_library_draws(waveforms: Path) -> None:
     sc = gwm.Scenarios(mag=6.0, rrup=[10.0, 40.0], vs30=400.0, hypo_depth=8.0)
     expected = gwm.load_model("stochastic", device="cpu").generate(sc, n=3, seed=7)
-    with xr.open_dataset(waveforms, engine="h5netcdf") as data:
-        assert data.acceleration.dims == ("scenario", "realization", "component", "time")
-        np.testing.assert_array_equal(data.acceleration, expected.acceleration)
-        np.testing.assert_array_equal(data.rrup, [10.0, 40.0])
+    with gwm.open_catalogue(waveforms) as data:
+        assert data.acceleration.dims == ("record", "component", "time")
+        drawn = expected.acceleration.values.reshape(6, 3, -1)
+        assert data.sizes["time"] == drawn.shape[2]
+        np.testing.assert_array_equal(data.acceleration, drawn)
+        np.testing.assert_array_equal(data.rrup, np.repeat([10.0, 40.0], 3))
+        np.testing.assert_array_equal(data.event, np.repeat([0, 1], 3))
+        np.testing.assert_array_equal(data.realization, np.tile([0, 1, 2], 2))
     assert [p.name for p in waveforms.parent.iterdir()] == ["waveforms.h5"]
 
 
@@ -151,7 +156,7 @@ def test_surface_build_is_build_surface(tiny: Path, tmp_path: Path) -> None:
     axes = ("mag=5,5.5", "rrup=20,40", "vs30=300,500", "hypo_depth=0,10")
     options = [x for a in axes for x in ("--axis", a)]
     out = tmp_path / "s.h5"
-    run("surface", "build", *options, "--imts", "PGA,SA(0.5)", "--realizations", 4, "-o", out)
+    run("surface", "build", *options, "--imts", "PGA,SA(0.5)", "--draws", 4, "-o", out)
     made, expected = read_surface(out), read_surface(tiny)
     assert made.ranges == expected.ranges and made.imts == expected.imts
     np.testing.assert_allclose(made.mean, expected.mean, rtol=1e-5)
@@ -180,7 +185,7 @@ def test_surface_goes_where_the_gsim_finds_it(tmp_path: Path, monkeypatch: Any) 
 
 
 def test_surface_of_other_options_needs_a_place(capsys: Any, monkeypatch: Any) -> None:
-    message = fails(capsys, monkeypatch, "surface", "build", "--realizations", 40)
+    message = fails(capsys, monkeypatch, "surface", "build", "--draws", 40)
     assert "--output" in message
 
 
@@ -251,7 +256,7 @@ def test_every_interruption_says_what_is_kept(capsys: Any, monkeypatch: Any) -> 
         text = cli.interrupted(path)
         assert text.startswith("interrupted: ") and "the same command" in text
         assert ("surface" in text) == (path == "surface build")
-    assert "nothing is kept" in cli.interrupted("generate")
+    assert "nothing is kept" in cli.interrupted("im")
 
     def stopped(*arguments: Any, **options: Any) -> None:
         raise KeyboardInterrupt
@@ -291,6 +296,7 @@ S = SCENARIO
         (("surface", "build", "--axis", "rake=0,90"), ("rake", "mag, rrup")),
         (("surface", "build", "--axis", "mag=6,five"), ("mag=6,five",)),
         (("surface", "build", "--axis", "mag=6"), ("mag", "2 increasing")),
+        (("surface", "build", "--draws", "7"), ("realizations = 7", "even")),
         (("surface", "build", "--realizations", "7"), ("realizations = 7", "even")),
         (("surface", "build", "--imts", "PGX"), ("PGX",)),
     ],
@@ -314,6 +320,36 @@ def test_mistake_gives_one_line(
     message = fails(capsys, monkeypatch, *full)
     assert [w for w in words if w not in message] == [], message
     assert not list(tmp_path.glob("out/*"))
+
+
+def test_a_fault_of_the_program_is_called_one(capsys: Any, monkeypatch: Any) -> None:
+    def broken(*arguments: Any, **options: Any) -> None:
+        raise KeyError("rrup")
+
+    monkeypatch.setattr("gwm_hazard.models.registry.load_model", broken)
+    message = fails(capsys, monkeypatch, "surface", "build")
+    assert "unexpected KeyError: 'rrup'" in message and "--debug" in message
+    for words in (("surface", "build", "--debug"), ("--debug", "surface", "build")):
+        monkeypatch.setattr(sys, "argv", ["gwm-hazard", *words])
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+        assert caught.value.code == 1
+        assert "Traceback" in capsys.readouterr().err
+
+
+def test_old_words_are_understood_but_not_shown() -> None:
+    shown = run("surface", "build", "--help")
+    assert "--draws" in shown and "--realizations" not in shown
+
+
+def test_log_is_shown_once_and_in_full_with_verbose(capsys: Any, monkeypatch: Any) -> None:
+    log = logging.getLogger("gwm_hazard.anything")
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    for verbose, shown in ((True, "a warning\nmore\n"), (False, "a warning\n")):
+        _options.show_log(verbose)
+        log.warning("a warning")
+        log.info("more")
+        assert capsys.readouterr().err == shown
 
 
 def test_exit_codes_of_the_installed_command(tmp_path: Path) -> None:

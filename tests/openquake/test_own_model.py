@@ -106,7 +106,7 @@ def test_a_job_with_the_branch_of_the_page(oq: OpenQuake, site: Path, tmp_path: 
     imtls = '{"PGA": logscale(0.005, 3.0, 60)}'
     ini = oq.job(tmp_path, branches, min_mag=5.5, intensity_measure_types_and_levels=imtls)
     (command,) = (c for c in COMMANDS if "surface build" in c)
-    few = ["--imts", "PGA", "--realizations", "80"]
+    few = ["--imts", "PGA", "--draws", "80"]
     python(COMMAND_LINE, site, tmp_path, json.dumps([[*shlex.split(command)[1:], *few]]))
     here = OpenQuake(oq.home, oq.surface)
     here.env["PYTHONPATH"] = str(site)

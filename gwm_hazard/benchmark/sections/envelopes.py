@@ -6,18 +6,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gwm_hazard.benchmark.binned_figure import binned_curves
 from gwm_hazard.benchmark.comparable import (
     DT_S,
     Misfit,
     Motion,
     Sample,
+    at_observed,
     bins,
+    limits,
     misfit,
     misfit_table,
     sample,
 )
 from gwm_hazard.benchmark.data import BenchmarkData
+from gwm_hazard.benchmark.figures import binned_curves
 from gwm_hazard.benchmark.metrics.envelope import log_envelopes, rise_share, start_s
 from gwm_hazard.benchmark.section import Section, Skipped
 
@@ -71,7 +73,7 @@ def section(data: BenchmarkData) -> Section | Skipped:
             continue
         out.figures[title] = binned_curves(
             data, TIMES_S, observed[:, columns],
-            {k: _at_observed(v[:, columns], observed[:, columns]) for k, v in drawn.items()}, where,
+            {k: at_observed(v[:, columns], observed[:, columns]) for k, v in drawn.items()}, where,
             x_label="time after 5 % of the energy (s)", y_label=y_label,
         )  # fmt: skip
         out.captions[title] = (
@@ -95,28 +97,6 @@ def section(data: BenchmarkData) -> Section | Skipped:
     return out
 
 
-def limits(chosen: Sample, found: dict[str, Misfit]) -> list[str]:
-    """What every comparison of waveforms says of its sample."""
-    data = chosen.data
-    least = data.settings.least
-    out = [
-        f"{int(data.observations.with_waveforms.sum())} observed records have waveforms, "
-        f"{len(chosen)} of {len(np.unique(chosen.event))} events are compared (at most "
-        f"{data.settings.waveforms} draws of each model).",
-        f"Bins with fewer than {least} records are hatched; in a half of the records a bin counts "
-        f"from {max(3, least // 2)} on.",
-    ]
-    for name in (p.name for p in data.generative):
-        if name not in found:
-            out.append(f"{name}: too few records in its range for halves by event.")
-        if name in data.models and len(data.models[name].card.components) == 1:
-            out.append(
-                f"{name} draws one component: its standard deviations are of one component, those "
-                "observed of the mean of two."
-            )
-    return out
-
-
 def _features(chosen: Sample, name: str | None) -> NDArray[np.float32]:
     """ln envelopes of the horizontals (mean) and the vertical, then both rises."""
     n_times = len(TIMES_S)
@@ -134,13 +114,6 @@ def _features(chosen: Sample, name: str | None) -> NDArray[np.float32]:
         return out
 
     return chosen.collect(name, of, (2 * n_times + 2,))
-
-
-def _at_observed(
-    drawn: NDArray[np.floating], observed: NDArray[np.floating]
-) -> NDArray[np.floating]:
-    """Draws where the observations are known, so that means are over the same records."""
-    return np.where(np.isfinite(observed), drawn, np.nan)
 
 
 def _rises(observed: NDArray[np.floating], drawn: dict[str, NDArray[np.float32]]) -> pd.DataFrame:

@@ -5,20 +5,21 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from gwm_hazard.benchmark.binned_figure import binned_curves
 from gwm_hazard.benchmark.comparable import (
     DT_S,
     Misfit,
     Motion,
     Sample,
+    at_observed,
     bins,
+    limits,
     misfit,
     misfit_table,
     sample,
 )
 from gwm_hazard.benchmark.data import BenchmarkData
+from gwm_hazard.benchmark.figures import binned_curves
 from gwm_hazard.benchmark.section import Section, Skipped
-from gwm_hazard.benchmark.sections.envelopes import _at_observed, limits
 from gwm_hazard.intensity import effective_amplitude
 from gwm_hazard.records.usable_band import longest_period_s
 
@@ -58,7 +59,7 @@ def section(data: BenchmarkData) -> Section | Skipped:
     n = len(FREQUENCIES_HZ)
     observed = np.where(np.tile(usable, 2), _spectra(chosen, None), np.nan)
     drawn = {
-        p.name: _at_observed(_spectra(chosen, p.name), observed) for p in data.generative
+        p.name: at_observed(_spectra(chosen, p.name), observed) for p in data.generative
     }  # fmt: skip
     where = bins(chosen)
     found: dict[str, Misfit] = {}

@@ -10,8 +10,9 @@ import numpy as np
 
 from gwm_hazard.catalogue.export import Options
 from gwm_hazard.catalogue.export.folder import write_table
-from gwm_hazard.catalogue.export.miniseed import codes, streams
 from gwm_hazard.catalogue.export.records import Records
+from gwm_hazard.catalogue.export.streams import codes, streams
+from gwm_hazard.errors import MissingPackageError
 
 README = """
 Files
@@ -60,5 +61,5 @@ def _pyasdf() -> Any:
     try:
         import pyasdf
     except ImportError:
-        raise ImportError("ASDF needs pyasdf: pip install pyasdf") from None
+        raise MissingPackageError("ASDF needs pyasdf: pip install pyasdf") from None
     return pyasdf

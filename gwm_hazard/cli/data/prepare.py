@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from gwm_hazard.cli._options import sample_options
+from gwm_hazard.cli._options import Bars, sample_options, seed_option
 from gwm_hazard.errors import InputError
 from gwm_hazard.records.formats import FORMATS
 
@@ -147,7 +144,7 @@ def _shares(ctx: click.Context, param: click.Parameter, value: str) -> tuple[flo
     help="Keep records within, mag=4:8; may be repeated.",
 )
 @click.option("--shares", default="0.8,0.1,0.1", callback=_shares, help="Of train, dev, test.")
-@click.option("--seed", default=0, help="Of the splits by event.")
+@seed_option
 @click.option("--jobs", "-j", type=click.IntRange(0), help="Worker processes; else one a core.")
 @click.option("--resume/--restart", default=True, help="Whether to go on with an interrupted run.")
 @click.option(
@@ -189,7 +186,11 @@ def prepare(
     chosen = Settings(**settings)
     tables = [MetadataTable.read(path) for path in metadata]
     options = Options(unit, dt, inventory)
-    with _counter() as progress:
+    with Bars() as bars:
+
+        def progress(kept: int, rejected: int) -> None:
+            bars("records", None, f"{kept} kept, {rejected} left out")
+
         summary = prepare(
             find_tasks(paths, format_, options),
             output,
@@ -202,7 +203,7 @@ def prepare(
         )
     _report(summary)
     if plot is not None:
-        from gwm_hazard.datasets.preparation.overview import draw
+        from gwm_hazard.datasets.preparation.figures import draw
 
         draw(summary.folder, plot)
         click.echo(f"{plot}: overview")
@@ -226,15 +227,3 @@ def _report(summary: Summary) -> None:
         click.echo("left out (rejected.csv has each with its reason):")
         for code, number in summary.rejected.most_common():
             click.echo(f"  {number:6d}  {code}: {CODES[code]}")
-
-
-@contextlib.contextmanager
-def _counter() -> Iterator[Callable[[int, int], None]]:
-    """Counts of records on the terminal; their total is not known before the end."""
-    if not sys.stderr.isatty():
-        yield lambda kept, rejected: None
-        return
-    from rich.console import Console
-
-    with Console(stderr=True).status("0 records") as status:
-        yield lambda kept, rejected: status.update(f"{kept} records kept, {rejected} left out")

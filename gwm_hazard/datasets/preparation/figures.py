@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from gwm_hazard.files.atomic import replacing
 from gwm_hazard.records.figures import COLOURS
@@ -24,8 +25,6 @@ def draw(folder: str | Path, path: str | Path) -> None:
 
     path : its suffix tells the format, png, pdf or svg
     """
-    from matplotlib.figure import Figure
-
     data, path = TrainingSet.open(folder), Path(path)
     rejected = pd.read_csv(Path(folder) / "rejected.csv")
     figure = Figure(figsize=(13, 9.2), layout="constrained")
