@@ -1,7 +1,7 @@
 """Penalised maximum likelihood of the stochastic model's parameters, by Gauss-Newton.
 
 The residuals of each measure, ln observed - mean of ln IM of the model, follow a mixed model
-(:mod:`gwm_hazard.calibration.mixed`) whose standard deviations are estimated with the
+(:mod:`gwm_hazard.statistics.mixed_effects`) whose standard deviations are estimated with the
 parameters. Measures of one record are correlated. Their joint density would let the fit trade the
 level of the spectrum against differences between near periods, which a simple physical model gets
 least right; so the measures enter as a *composite likelihood*, the product of their marginal ones
@@ -26,10 +26,11 @@ from scipy.interpolate import RBFInterpolator
 
 from gwm_hazard.calibration.free import Free, with_vector
 from gwm_hazard.calibration.medians import Medians
-from gwm_hazard.calibration.mixed import Estimate, Groups, fit_spread
 from gwm_hazard.calibration.variability import coordinates
 from gwm_hazard.models.stochastic import StochasticParameters
 from gwm_hazard.records.observations import Observations
+from gwm_hazard.statistics import mixed_effects
+from gwm_hazard.statistics.mixed_effects import Estimate, Groups
 
 Array = NDArray[np.float64]
 
@@ -170,7 +171,9 @@ def evaluate(
     """Residuals and likelihood at a vector."""
     drawn = problem.medians(problem.parameters(x), problem.draws)
     residuals = problem.observations.ln() - drawn.mean - shift
-    estimates = tuple(fit_spread(g, residuals[known, j]) for j, (known, g) in enumerate(groups))
+    estimates = tuple(
+        mixed_effects.fit(g, residuals[known, j]) for j, (known, g) in enumerate(groups)
+    )
     penalty = 0.5 * float(problem.precision @ (x - problem.centre) ** 2)
     return State(
         x, residuals, drawn.variance.mean(axis=0), estimates, composite_power(residuals), penalty

@@ -9,9 +9,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gwm_hazard.calibration.fit import Fit, Problem
-from gwm_hazard.calibration.mixed import Groups, with_intervals
 from gwm_hazard.calibration.variability import ModelSpread
 from gwm_hazard.records.observations import Observations
+from gwm_hazard.statistics import mixed_effects
 
 Array = NDArray[np.float64]
 
@@ -72,8 +72,9 @@ def summary(
         known = np.isfinite(residuals[:, j])
         if known.sum() < 3:
             continue
-        groups = Groups(event[known], site[known] if site_terms else None)
-        found = with_intervals(groups, residuals[known, j], mean=True)
+        groups = mixed_effects.Groups(event[known], site[known] if site_terms else None)
+        constant = np.ones((groups.n, 1))
+        found = mixed_effects.fit(groups, residuals[known, j], constant, intervals=True)
         s = found.spread
         within = np.hypot(s.phi, s.phi_s2s)
         noise = simulation_variance[j]
@@ -83,8 +84,8 @@ def summary(
                 "imt": imt,
                 "records": found.n_records,
                 "events": found.n_events,
-                "mean": found.mean,
-                "mean_error": found.mean_error,
+                "mean": found.beta[0],
+                "mean_error": found.error[0],
                 "tau": s.tau,
                 "tau_low": found.intervals.get("tau", nan)[0],
                 "tau_high": found.intervals.get("tau", nan)[1],

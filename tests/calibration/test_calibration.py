@@ -10,8 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from scipy.optimize import minimize
-from scipy.stats import multivariate_normal
 
 from gwm_hazard.calibration import (
     ComponentRule,
@@ -27,7 +25,6 @@ from gwm_hazard.calibration import fit as fit_module
 from gwm_hazard.calibration.fit import Problem, composite_power, differences, fit, score
 from gwm_hazard.calibration.free import FREE, choose, prior, to_vector, with_vector
 from gwm_hazard.calibration.medians import Medians, points_of, quiet
-from gwm_hazard.calibration.mixed import Groups, Spread, fit_spread, with_intervals
 from gwm_hazard.cli.data.calibrate import calibrate as command
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
@@ -37,94 +34,6 @@ from gwm_hazard.models.stochastic import StochasticModel, StochasticParameters
 
 RANGES = StochasticModel().card.conditions
 IMTS = ["PGA", "SA(0.1)", "SA(1.0)"]
-
-
-# --- mixed models -----------------------------------------------------------------------------
-
-
-def random_residuals(seed: int, sites: bool):
-    rng = np.random.default_rng(seed)
-    event, site = rng.integers(0, 12, 90), rng.integers(0, 25, 90)
-    r = 0.4 * rng.normal(size=12)[event] + 0.6 * rng.normal(size=90) + 0.2
-    if sites:
-        r = r + 0.35 * rng.normal(size=25)[site]
-    return event, site, r
-
-
-def dense(event, site, s: Spread):
-    same_event, same_site = event[:, None] == event, site[:, None] == site
-    return s.tau**2 * same_event + s.phi_s2s**2 * same_site + s.phi**2 * np.eye(len(event))
-
-
-@pytest.mark.parametrize("sites", [False, True])
-@pytest.mark.parametrize("spread", [(0.4, 0.3, 0.6), (0.0, 0.2, 0.5), (0.7, 0.0, 0.1)])
-def test_likelihood_solution_and_event_terms_are_those_of_the_dense_matrix(sites, spread):
-    event, site, r = random_residuals(1, sites)
-    s = Spread(spread[0], spread[1] if sites else 0.0, spread[2])
-    v = dense(event, site, s)
-    groups = Groups(event, site if sites else None)
-    assert groups.ln_likelihood(r, s) == pytest.approx(
-        multivariate_normal(np.zeros(90), v).logpdf(r), rel=1e-10
-    )
-    x = np.random.default_rng(2).normal(size=(90, 3))
-    np.testing.assert_allclose(groups.solve(x, s), np.linalg.solve(v, x), atol=1e-8)
-    z = (event[:, None] == np.unique(event)).astype(float)
-    expected = s.tau**2 * z.T @ np.linalg.solve(v, r)
-    np.testing.assert_allclose(groups.event_terms(r[:, None], s)[:, 0], expected, atol=1e-9)
-
-
-@pytest.mark.parametrize("seed", [3, 4, 5])
-def test_event_terms_as_statsmodels_fits_them(seed):
-    sm = pytest.importorskip("statsmodels.api")
-    event, _, r = random_residuals(seed, False)
-    theirs = sm.MixedLM(r, np.ones(90), groups=event).fit(reml=False)
-    ours = fit_spread(Groups(event), r, mean=True)
-    assert ours.ln_likelihood == pytest.approx(theirs.llf, abs=1e-5)
-    assert ours.mean == pytest.approx(theirs.fe_params[0], abs=1e-4)
-    assert ours.mean_error == pytest.approx(theirs.bse_fe[0], rel=1e-2)
-    assert ours.spread.phi == pytest.approx(np.sqrt(theirs.scale), rel=1e-3)
-    assert ours.spread.tau == pytest.approx(np.sqrt(theirs.cov_re[0, 0]), rel=1e-2)
-
-
-def test_crossed_event_and_site_terms_as_statsmodels_fits_them():
-    sm = pytest.importorskip("statsmodels.api")
-    event, site, r = random_residuals(6, True)
-    frame = pd.DataFrame({"r": r, "e": event, "s": site, "all": 1})
-    terms = {"e": "0 + C(e)", "s": "0 + C(s)"}
-    model = sm.MixedLM.from_formula("r ~ 1", frame, groups="all", re_formula="0", vc_formula=terms)
-    theirs = model.fit(reml=False)
-    ours = fit_spread(Groups(event, site), r, mean=True)
-    assert ours.ln_likelihood == pytest.approx(theirs.llf, abs=1e-3)
-    expected = dict(zip(model.exog_vc.names, np.sqrt(theirs.vcomp), strict=True))
-    assert ours.spread.tau == pytest.approx(expected["e"], abs=0.01)
-    assert ours.spread.phi_s2s == pytest.approx(expected["s"], abs=0.01)
-
-
-@pytest.mark.parametrize("name", ["tau", "phi"])
-def test_intervals_end_where_the_likelihood_has_fallen_by_half_of_chi_squared(name):
-    event, site, r = random_residuals(7, False)
-    found = with_intervals(Groups(event), r)
-    best = multivariate_normal(np.zeros(90), dense(event, site, found.spread)).logpdf(r)
-    other = "phi" if name == "tau" else "tau"
-    for end in found.intervals[name]:
-
-        def negative(x, end=end):
-            s = replace(Spread(0, 0, 0), **{name: end, other: abs(x[0])})
-            return -multivariate_normal(np.zeros(90), dense(event, site, s)).logpdf(r)
-
-        profile = -minimize(negative, [0.4], method="Nelder-Mead").fun
-        assert best - profile == pytest.approx(1.9207, abs=0.01)
-
-
-def test_no_event_terms_gives_tau_zero_to_its_lower_end():
-    rng = np.random.default_rng(8)
-    event = np.repeat(np.arange(20), 5)
-    r = rng.normal(size=100)
-    r -= np.repeat(r.reshape(20, 5).mean(axis=1), 5)  # event means exactly 0
-    found = with_intervals(Groups(event), r)
-    assert found.spread.tau == pytest.approx(0.0, abs=1e-3)
-    assert found.intervals["tau"][0] == 0.0
-    assert 0.0 < found.intervals["tau"][1] < 0.5
 
 
 # --- flatfiles --------------------------------------------------------------------------------

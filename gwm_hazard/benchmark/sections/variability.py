@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from gwm_hazard.benchmark.data import BenchmarkData
 from gwm_hazard.benchmark.section import Section, Skipped
 from gwm_hazard.report.style import OBSERVED, grid_of_axes, legend_above
+from gwm_hazard.statistics import mixed_effects
 from gwm_hazard.statistics.bootstrap import interval
-from gwm_hazard.statistics.mixed_effects import Split, split
 from gwm_hazard.statistics.regression import design, fit
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ KEY, TITLE = "variability", "Variability"
 
 #: The fewest records to which a regression is fitted.
 LEAST = 30
+#: Events or stations with two records or more that must be there for their term to be told apart.
+REPEATED = 10
 
 TEXT = """\
 A generative model must scatter as nature does. To the observations of each measure a simple
@@ -135,10 +137,14 @@ def _part(
     same: NDArray[np.bool_],
 ) -> dict[str, object]:
     obs = data.observations
-    s: Split = split(y[same], x[same], obs.event[same], obs.station[same])
+    groups = mixed_effects.Groups(obs.event[same], obs.station[same])
+    found = mixed_effects.fit(groups, y[same], x[same], restricted=True, repeated=REPEATED)
+    s = found.spread
     return {
-        "model": name, "measure": imt, "records": int(same.sum()), "tau": s.tau,
-        "phi S2S": s.phi_s2s, "phi SS": s.phi_ss, "sigma": s.sigma,
+        "model": name, "measure": imt, "records": int(same.sum()),
+        "tau": s.tau if "tau" in found.terms else np.nan,
+        "phi S2S": s.phi_s2s if "phi_s2s" in found.terms else np.nan,
+        "phi SS": s.phi, "sigma": s.sigma,
     }  # fmt: skip
 
 
