@@ -1,10 +1,8 @@
 """Catalogues of any size: written in blocks, with bounded memory, and resumed after a kill.
 
-Each block of records is a small file of its own in the folder ``NAME.parts``, written under a
-temporary name and renamed: what carries its name is complete. A run that was stopped, at any
-moment and by any means, goes on at the first block that is missing. When all are there they are
-joined into the catalogue, which is renamed too, and the folder goes away. Nothing is lost or
-doubled, because a block's records follow from its number and the plan alone.
+Each block of records is a part of its own in the work folder ``NAME.parts``
+(:mod:`gwm_hazard.files.parts`). When all are there they are joined into the catalogue. Nothing is
+lost or doubled, because a block's records follow from its number and the plan alone.
 
 While the blocks are joined a catalogue takes its space on disk twice.
 """
@@ -12,7 +10,6 @@ While the blocks are joined a catalogue takes its space on disk twice.
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,14 +17,13 @@ from typing import Any
 
 import h5py
 import numpy as np
-from filelock import FileLock, Timeout
 from numpy.typing import ArrayLike, NDArray
 
 from gwm_hazard.catalogue.store import CatalogueWriter
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.core.units import CONDITIONS
-from gwm_hazard.files.atomic import replacing
+from gwm_hazard.files.parts import working
 from gwm_hazard.intensity import intensity_measures_array, parse_imt
 from gwm_hazard.models.base import WaveformModel
 
@@ -128,15 +124,7 @@ def write_catalogue(
     """
     path = Path(path)
     size = block_records or BLOCK[plan.store]
-    parts = path.with_name(path.name + ".parts")
-    parts.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(parts / "lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise OSError(f"{path}: another run is writing it; wait, or give another name") from None
-    try:
-        _check_plan(parts, plan.fingerprint(size))
+    with working(path, path.with_name(path.name + ".parts"), plan.fingerprint(size)) as parts:
         starts = range(0, plan.records, size)
         names = [parts / f"{i:06d}.h5" for i in range(len(starts))]
         for name, start in zip(names, starts, strict=True):
@@ -145,31 +133,8 @@ def write_catalogue(
             if progress is not None:
                 progress(min(start + size, plan.records) / plan.records)
         _join(path, names, plan)
-    finally:
-        lock.release()
-    shutil.rmtree(parts)
+        parts.remove()
     return path
-
-
-def _check_plan(parts: Path, fingerprint: dict[str, str]) -> None:
-    record = parts / "plan.json"
-    if not record.exists():
-        with replacing(record) as temporary:
-            temporary.write_text(json.dumps(fingerprint, indent=1), encoding="utf-8")
-        return
-    found = json.loads(record.read_text(encoding="utf-8"))
-    for name in fingerprint | found:
-        if found.get(name) != fingerprint.get(name):
-            raise OSError(
-                f"{parts}: holds an unfinished run with another {name} "
-                f"({_short(found.get(name))}, now {_short(fingerprint.get(name))}): remove the "
-                "folder to start anew, or give the catalogue another name"
-            )
-
-
-def _short(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _write_block(path: Path, plan: Plan, start: int, stop: int) -> None:

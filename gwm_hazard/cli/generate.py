@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from gwm_hazard.cli._options import device_option, model_option, output_option
+from gwm_hazard.cli._options import device_option, model_option, output_option, progress_bar
 
 
 @click.command()
@@ -26,9 +26,14 @@ from gwm_hazard.cli._options import device_option, model_option, output_option
 def generate(
     model: str, device: str, pairs: tuple[str, ...], n: int, seed: int, output: Path
 ) -> None:
-    """Draw waveforms for scenarios into an HDF5 file."""
+    """Draw waveforms for scenarios into a catalogue (HDF5).
+
+    The records of each scenario follow each other: ``event`` is the number of the scenario,
+    ``realization`` that of the draw. Memory does not grow with -n; a run that was stopped goes on
+    where it was.
+    """
+    from gwm_hazard.catalogue.generated import write_generated
     from gwm_hazard.core.scenario import Scenarios
-    from gwm_hazard.files.atomic import replacing
     from gwm_hazard.models.registry import load_model
 
     conditions = {}
@@ -39,11 +44,7 @@ def generate(
         except ValueError:
             raise click.BadParameter(f"{pair!r}: write NAME=VALUE or NAME=VALUE,VALUE") from None
     plain = {k: v if len(v) > 1 else v[0] for k, v in conditions.items()}
-    data = load_model(model, device).generate(Scenarios(**plain), n=n, seed=seed)
-    with replacing(output) as temporary:
-        data.to_netcdf(
-            temporary,
-            engine="h5netcdf",
-            encoding={"acceleration": {"zlib": True, "complevel": 1, "shuffle": True}},
-        )
-    click.echo(f"{output}: {data.sizes['scenario']} scenarios x {n} realizations")
+    scenarios = Scenarios(**plain)
+    with progress_bar(f"{len(scenarios) * n} waveforms of {model}") as progress:
+        write_generated(output, load_model(model, device), scenarios, n, seed, progress=progress)
+    click.echo(f"{output}: {len(scenarios)} scenarios x {n} realizations")
