@@ -20,6 +20,7 @@ from scipy.special import ndtr
 
 from gwm_hazard.benchmark.kept import kept_rows
 from gwm_hazard.benchmark.predictions import Prediction, keys
+from gwm_hazard.core.draws import Draws
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.distribution.file import read_surface
@@ -29,9 +30,8 @@ from gwm_hazard.distribution.surface import Surface, fingerprint
 from gwm_hazard.errors import SurfaceError
 from gwm_hazard.files.atomic import replacing
 from gwm_hazard.files.user_folders import cache_folder
-from gwm_hazard.intensity import intensity_measures_array
 from gwm_hazard.intensity.one_component import rotd50_phi
-from gwm_hazard.models.measuring import draw_ln_measures
+from gwm_hazard.models.measuring import ln_measures, ln_of, measured
 
 if TYPE_CHECKING:
     from gwm_hazard.core.card import ModelCard
@@ -95,7 +95,7 @@ def predict(
         surface = find_surface(model)
         share = 1.0 if surface is not None else 0.25
         drawn[rows] = _draw(
-            model, scenarios, noise.take(rows), rows, kept, imts, folder,
+            model, Draws(scenarios, noise.take(rows)), rows, kept, imts, folder,
             lambda s: progress(share * s),
         )  # fmt: skip
         if surface is not None:
@@ -179,8 +179,7 @@ def _start(folder: Path, stamp: Mapping[str, Any]) -> None:
 
 def _draw(
     model: WaveformModel,
-    scenarios: Scenarios,
-    noise: Noise,
+    draws: Draws,
     rows: NDArray[np.int64],
     kept: NDArray[np.int64],
     imts: tuple[str, ...],
@@ -190,7 +189,7 @@ def _draw(
     """ln IM of one draw for each scenario, (n, n_imts); waveforms of ``kept`` go to files."""
     out = np.empty((len(rows), len(imts)))
     keep = np.isin(rows, kept)
-    lengths = model.npts(scenarios)
+    lengths = model.npts(draws.scenarios)
     order = np.argsort(lengths, kind="stable")
     for number, start in enumerate(range(0, len(order), CHUNK)):
         part = order[start : start + CHUNK]
@@ -204,13 +203,11 @@ def _draw(
                     continue
         ln = np.empty((len(part), len(imts)))
         waves: list[tuple[int, NDArray[np.float32]]] = []
-        for place, acc in model.batches(scenarios.take(part), noise.take(part)):
-            with np.errstate(divide="ignore"):
-                ln[place] = np.log(intensity_measures_array(acc, model.dt_s, imts))
+        for place, acc, values in measured(model, draws.take(part), imts):
+            ln[place] = ln_of(values)
             waves += [
                 (int(i), a) for i, a in zip(place, acc, strict=True) if keep[part[i]]
             ]  # fmt: skip
-        ln[~np.isfinite(ln)] = np.nan
         waves.sort(key=lambda pair: pair[0])
         npts = np.array([a.shape[1] for _, a in waves], dtype=np.int64)
         stack = np.zeros(
@@ -298,7 +295,7 @@ def _from_draws(
         each = np.tile(np.arange(draws), len(part))
         here = Noise(noise.seed + 1, np.repeat(own[part], draws), each % 2, each // 2)
         repeated = _prior_of_each(model.card, scenarios.take(part).repeat(draws), here)
-        ln = draw_ln_measures(model, repeated, here, list(imts))
+        ln = ln_measures(model, Draws(repeated, here), imts)
         pairs = ln.reshape(len(part), draws // 2, 2, len(imts))
         within = (0.5 * (pairs[:, :, 0] - pairs[:, :, 1]) ** 2).mean(axis=1)
         between = 2.0 * pairs.mean(axis=2).var(axis=1, ddof=1)

@@ -76,23 +76,26 @@ class Ensemble:
 
     def tile(self, scenarios: int) -> _EnsembleNoise:
         """The whole ensemble for each of ``scenarios`` scenarios in succession."""
-        return _EnsembleNoise(self, np.tile(np.arange(self.realizations), scenarios))
+        return self.of_rows(np.tile(np.arange(self.realizations), scenarios))
+
+    def of_rows(self, rows: NDArray[np.int64]) -> _EnsembleNoise:
+        """Some rows of the ensemble."""
+        base = self.noise.take(rows)
+        return _EnsembleNoise(base.seed, base.event, base.site, base.realization, self, rows)
 
 
+@dataclass(frozen=True)
 class _EnsembleNoise(Noise):
     """Rows of an ensemble, with the interface of :class:`Noise`."""
 
-    def __init__(self, ensemble: Ensemble, rows: NDArray[np.int64]) -> None:
-        base = ensemble.noise.take(rows)
-        super().__init__(base.seed, base.event, base.site, base.realization)
-        object.__setattr__(self, "_ensemble", ensemble)
-        object.__setattr__(self, "_rows", rows)
+    ensemble: Ensemble
+    rows: NDArray[np.int64]
 
     def take(self, rows: Any) -> _EnsembleNoise:
-        return _EnsembleNoise(self._ensemble, self._rows[rows])  # type: ignore[attr-defined]
+        return self.ensemble.of_rows(self.rows[rows])
 
     def normal(self, stream: str, size: int, *, per_event: bool = False) -> NDArray[np.float32]:
-        matched = self._ensemble.matched(stream, size, per_event)  # type: ignore[attr-defined]
+        matched = self.ensemble.matched(stream, size, per_event)
         if matched is None:
             return super().normal(stream, size, per_event=per_event)
-        return matched[self._rows]  # type: ignore[attr-defined]
+        return matched[self.rows]

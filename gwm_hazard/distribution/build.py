@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from gwm_hazard.core.draws import Draws
 from gwm_hazard.core.ensemble_noise import Ensemble
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
@@ -31,7 +32,7 @@ from gwm_hazard.distribution.shape import Shape, pooled_shape, sample_shape
 from gwm_hazard.distribution.surface import Axis, Surface, fingerprint
 from gwm_hazard.errors import SurfaceError
 from gwm_hazard.models.base import WaveformModel
-from gwm_hazard.models.measuring import draw_ln_measures
+from gwm_hazard.models.measuring import ln_measures
 
 log = logging.getLogger(__name__)
 
@@ -264,7 +265,7 @@ def _add_shape(
         first = [event[tuple(r)] * draws for r in np.stack(list(part.values()), 1).tolist()]
         events = (np.array(first)[:, None] + np.arange(draws)).ravel()
         noise = Noise(seed + 2, events, 0, 0)
-        ln = draw_ln_measures(model, Scenarios(**part).repeat(draws), noise, imts)
+        ln = ln_measures(model, Draws(Scenarios(**part).repeat(draws), noise), imts)
         shape = sample_shape(ln.reshape(len(first), draws, len(imts)))
         return np.stack([shape.skewness, shape.kurtosis])
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from gwm_hazard.core.draws import Draws
 from gwm_hazard.core.ensemble_noise import SITES_PER_EVENT, Ensemble
 from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.distribution.moments import Moments, moments_of
 from gwm_hazard.models.base import WaveformModel
-from gwm_hazard.models.measuring import draw_ln_measures
+from gwm_hazard.models.measuring import ln_measures
 
 
 def estimate(
@@ -31,7 +32,7 @@ def estimate_with_halves(
     from gwm_hazard.intensity.one_component import rotd50_phi
 
     n, draws = len(scenarios), ensemble.realizations
-    ln = draw_ln_measures(model, scenarios.repeat(draws), ensemble.tile(n), imts)
+    ln = ln_measures(model, Draws(scenarios.repeat(draws), ensemble.tile(n)), imts)
     ln = ln.reshape(n, draws, len(imts))
     half = ensemble.events // 2 * SITES_PER_EVENT
 

@@ -4,18 +4,18 @@ The key of a draw is (``ses_seed``, event id, site id, 0), with the ids of OpenQ
 """
 
 import contextlib
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from gwm_hazard.core.draws import Draws
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
-from gwm_hazard.intensity import intensity_measures_array
 from gwm_hazard.intensity.one_component import component_sigma
 from gwm_hazard.models.devices import one_thread
+from gwm_hazard.models.measuring import measured
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM, _loaded_model, conditions_of
 from gwm_hazard.openquake.progress import Progress
 
@@ -27,14 +27,6 @@ BOUND = 4.0
 FEW = 64
 
 _progress = Progress()
-
-
-@dataclass(frozen=True)
-class Draws:
-    """The draws of a rupture: one row for each event and site, sites within events."""
-
-    scenarios: Scenarios
-    noise: Noise
 
 
 def scenarios_of(
@@ -76,7 +68,7 @@ def draws_of(gsim: GenerativeWaveformGMM, ctx: Any, eids: Any, seed: int) -> Dra
 
     Returns
     -------
-    Draws of E x N rows.
+    Draws of E x N rows, sites within events.
     """
     event = np.repeat(np.asarray(eids, dtype=np.uint64), len(ctx))
     site = np.tile(np.asarray(ctx["sids"], dtype=np.uint32), len(eids))
@@ -89,19 +81,17 @@ def has_waveforms(gsim: Any) -> bool:
     return isinstance(gsim, GenerativeWaveformGMM) and gsim.fields == "waveforms"
 
 
-def measures_of(
-    oq: Any, gsim: GenerativeWaveformGMM, scenarios: Scenarios, noise: Noise
-) -> NDArray[np.float64]:
-    """Measures of one waveform for each of n keys, in the component of the job, (n, M)."""
+def measures_of(oq: Any, gsim: GenerativeWaveformGMM, draws: Draws) -> NDArray[np.float64]:
+    """Measures of one waveform for each of n draws, in the component of the job, (n, M)."""
     model = _loaded_model(gsim.model, gsim.device)
     imts = list(oq.imtls)
     component = component_of(oq, len(model.card.components))
-    measured = np.empty((len(scenarios), len(imts)))
-    with one_thread() if len(scenarios) <= FEW else contextlib.nullcontext():
-        for rows, acceleration in model.batches(scenarios, noise):
-            measured[rows] = intensity_measures_array(acceleration, model.dt_s, imts, component)
+    found = np.empty((len(draws), len(imts)))
+    with one_thread() if len(draws) <= FEW else contextlib.nullcontext():
+        for rows, _, values in measured(model, draws, imts, component):
+            found[rows] = values
             _progress.add(len(rows))
-    return measured
+    return found
 
 
 def reaching(

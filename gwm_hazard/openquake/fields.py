@@ -146,7 +146,7 @@ class WaveformGmfComputer(GmfComputer):
         sites = np.arange(self.N) if self._reaching is None else np.flatnonzero(self._reaching)
         if len(sites):
             draws = draws_of(gsim, self.ctx[sites], events, ses_seed(self.cmaker.oq))
-            measured = measures_of(self.cmaker.oq, gsim, draws.scenarios, draws.noise)
+            measured = measures_of(self.cmaker.oq, gsim, draws)
             fields[:, sites] = measured.reshape(len(events), len(sites), -1).transpose(2, 1, 0)
         return fields
 

@@ -23,10 +23,12 @@ from numpy.typing import NDArray
 from openquake.calculators.export import export
 
 from gwm_hazard.catalogue.store import CatalogueWriter
+from gwm_hazard.core.draws import Draws
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.errors import InputError
-from gwm_hazard.intensity import intensity_measures_array, parse_imt
+from gwm_hazard.intensity import parse_imt
+from gwm_hazard.models.measuring import measured
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.openquake import figures
 from gwm_hazard.openquake.accounting import THRESHOLD, range_accounting
@@ -173,8 +175,7 @@ class _Sampled:
     """Draws for a site, GWM branch and poe, with the columns of a catalogue."""
 
     branch: Branch
-    scenarios: Scenarios
-    noise: Noise
+    draws: Draws
     columns: dict[str, NDArray[Any]]
 
 
@@ -183,7 +184,7 @@ def _write_catalogue(dstore: Any, path: Path, jobs: list[_Sampled], seed: int) -
     measures = tuple(dict.fromkeys([*oq.imtls, *STANDARD_MEASURES]))
     gsim = jobs[0].branch.gsim
     model = load_model(gsim.model, gsim.device)
-    longest = max(int(model.npts(job.scenarios).max()) for job in jobs)
+    longest = max(int(model.npts(job.draws.scenarios).max()) for job in jobs)
     component = component_of(oq)
     provenance = {
         "calculation_id": str(dstore.calc_id),
@@ -193,17 +194,15 @@ def _write_catalogue(dstore: Any, path: Path, jobs: list[_Sampled], seed: int) -
         "component": component,
     }
     units = {m: parse_imt(m).measure.unit for m in measures}
-    done, total = 0, sum(len(job.scenarios) for job in jobs)
+    done, total = 0, sum(len(job.draws) for job in jobs)
     with CatalogueWriter(path, model, longest, seed, units, _EXTRA, provenance) as writer:
         for job in jobs:
-            for rows, acceleration in model.batches(job.scenarios, job.noise):
-                values = intensity_measures_array(
-                    acceleration, model.dt_s, list(measures), component
-                )
+            for rows, acceleration, values in measured(model, job.draws, measures, component):
+                part = job.draws.take(rows)
                 writer.append(
                     acceleration,
-                    job.scenarios.take(rows),
-                    job.noise.take(rows),
+                    part.scenarios,
+                    part.model_noise,
                     {m: values[:, i] for i, m in enumerate(measures)},
                     {k: v[rows] for k, v in job.columns.items()},
                 )
@@ -243,8 +242,7 @@ def _sampled(
                 event += n
                 yield _Sampled(
                     branch,
-                    Scenarios(**columns),
-                    noise,
+                    Draws(Scenarios(**columns), noise),
                     {
                         "branch": np.full(n, branch.id, dtype=object),
                         "poe": np.full(n, poe),

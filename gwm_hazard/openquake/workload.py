@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from openquake.hazardlib.calc.filters import SourceFilter
 
+from gwm_hazard.core.draws import Draws
 from gwm_hazard.core.noise import Noise
-from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.models.devices import one_thread
 from gwm_hazard.openquake import releases
 from gwm_hazard.openquake.event_draws import (
@@ -77,7 +77,7 @@ def estimate(oq: Any, dstore: Any, trees: list[Any]) -> Workload | None:
     sample = ruptures[np.unique(np.linspace(0, len(ruptures) - 1, SAMPLED).astype(int))]
     makers = releases.makers_of(oq, tree, sample, sites)
     weight = pairs = kept = 0.0
-    timed: list[tuple[Any, Scenarios, Noise]] = []
+    timed: list[tuple[Any, Draws]] = []
     for proxy in releases.proxies_of(dstore, sample):
         maker = makers[int(proxy["trt_smr"])]
         rlzs = sum(map(len, maker.gsims.values()))
@@ -100,7 +100,7 @@ def estimate(oq: Any, dstore: Any, trees: list[Any]) -> Workload | None:
             if len(rows):
                 at = rows[:1]
                 noise = Noise(ses_seed(oq), int(proxy["e0"]), ctx["sids"][at], 0)
-                timed.append((gsim, scenarios_of(gsim, ctx, at, noise), noise))
+                timed.append((gsim, Draws(scenarios_of(gsim, ctx, at, noise), noise)))
     events = float(ours.sum())
     total = float(ruptures["n_occ"].sum())
     waveforms = kept / weight * total
@@ -108,18 +108,13 @@ def estimate(oq: Any, dstore: Any, trees: list[Any]) -> Workload | None:
     return Workload(events, pairs / weight * total, waveforms, seconds)
 
 
-def _seconds(timed: list[tuple[Any, Scenarios, Noise]], oq: Any) -> float:
+def _seconds(timed: list[tuple[Any, Draws]], oq: Any) -> float:
     """Time to draw and measure one waveform, in a batch, with one thread as workers have."""
     gsim = timed[0][0]
-    alike = [(s, n) for g, s, n in timed if g == gsim]
-    alike = (alike * TIMED)[:TIMED]
-    scenarios = Scenarios(
-        **{name: np.concatenate([s[name] for s, _ in alike]) for name in alike[0][0]}
-    )
-    sites = np.concatenate([n.site for _, n in alike])
-    noise = Noise(ses_seed(oq), np.arange(TIMED), sites, 0)
+    alike = [draws for g, draws in timed if g == gsim]
+    draws = Draws.concat((alike * TIMED)[:TIMED])
     with one_thread():
-        measures_of(oq, gsim, scenarios.take(np.arange(1)), noise.take(np.arange(1)))  # compiles
+        measures_of(oq, gsim, draws.take(np.arange(1)))  # compiles
         start = time.process_time()
-        measures_of(oq, gsim, scenarios, noise)
+        measures_of(oq, gsim, draws)
         return (time.process_time() - start) / TIMED

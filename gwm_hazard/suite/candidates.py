@@ -21,11 +21,12 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from gwm_hazard.core.draws import Draws
 from gwm_hazard.core.noise import MixedNoise, Noise
 from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.errors import BudgetExceededError, InputError
-from gwm_hazard.intensity import intensity_measures_array
 from gwm_hazard.models.base import WaveformModel
+from gwm_hazard.models.measuring import ln_measures
 from gwm_hazard.suite.search import Found, Reach, walk
 
 Array = NDArray[np.float64]
@@ -196,15 +197,9 @@ def measured(
     imts: tuple[str, ...],
     component: str,
 ) -> Array:
-    """ln of the measures of motions, (n, n_imts), by batches; OpenQuake's units."""
+    """ln of the measures of motions, (n, n_imts), in OpenQuake's units; NaN where there is none."""
     scenarios = Scenarios(**{k: v[rupture] for k, v in proposal.conditions.items()})
-    ln = np.empty((len(rupture), len(imts)))
-    # MixedNoise has all that a model asks of Noise
-    for rows, acceleration in model.batches(scenarios, cast(Noise, noise)):
-        measures = intensity_measures_array(acceleration, model.dt_s, list(imts), component)
-        with np.errstate(divide="ignore"):
-            ln[rows] = np.log(measures)
-    return ln
+    return ln_measures(model, Draws(scenarios, noise), imts, component, on_zero="missing")
 
 
 def _all(proposal: Proposal, wanted: int, seed: int, site: int) -> Found:

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gwm_hazard.core.draws import Draws
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.errors import InputError
 from gwm_hazard.models.base import WaveformModel
-from gwm_hazard.models.measuring import draw_ln_measures
+from gwm_hazard.models.measuring import ln_measures
 
 Array = NDArray[np.float64]
 
@@ -108,7 +109,9 @@ def measured(
         raise InputError(f"imts = {', '.join(imts)}: each measure once")
     n = len(scenarios)
     noise = Noise(seed, np.repeat(np.arange(n), draws), 0, np.tile(np.arange(draws), n))
-    ln = draw_ln_measures(model, scenarios.repeat(draws), noise, list(imts), component, batch_size)
+    ln = ln_measures(
+        model, Draws(scenarios.repeat(draws), noise), imts, component, batch_size=batch_size
+    )
     ln = ln.reshape(n, draws, len(imts))
     residual = ln - ln.mean(axis=1, keepdims=True)
     sigma = np.sqrt((residual**2).mean(axis=1, keepdims=True))

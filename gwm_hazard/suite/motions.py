@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gwm_hazard.core.draws import Draws
 from gwm_hazard.errors import InputError
 from gwm_hazard.intensity import intensity_measures_array
+from gwm_hazard.models.measuring import ln_of, measured
 from gwm_hazard.suite.study import Study, Suite
 
 Array = NDArray[np.float64]
@@ -59,12 +61,16 @@ def draw_again(study: Study, suite: Suite) -> Motions:
     scale = suite.scale.astype(np.float32)
     drawn: dict[int, NDArray[np.float32]] = {}
     values = np.empty((len(suite), len(imts)))
-    for rows, acceleration in model.batches(suite.scenarios, suite.noise):
-        scaled = acceleration * scale[rows, None, None]
-        values[rows] = intensity_measures_array(scaled, model.dt_s, imts, study.component)
+    for rows, scaled, measures in measured(
+        model,
+        Draws(suite.scenarios, suite.noise),
+        imts,
+        study.component,
+        change=lambda rows, acceleration: acceleration * scale[rows, None, None],
+    ):
+        values[rows] = measures
         drawn.update(zip(rows.tolist(), scaled, strict=True))
-    with np.errstate(divide="ignore"):
-        difference = np.abs(np.log(values[:, : len(target.imts)]) - suite.ln)
+    difference = np.abs(ln_of(values[:, : len(target.imts)]) - suite.ln)
     if not (difference <= TOLERANCE).all():
         row, column = np.argwhere(~(difference <= TOLERANCE))[0]
         raise InputError(

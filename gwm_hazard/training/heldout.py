@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from gwm_hazard.core.draws import Draws
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import DISTANCE_FALLBACK, Scenarios
 from gwm_hazard.errors import InputError
 from gwm_hazard.intensity import intensity_measures_array
+from gwm_hazard.models import measuring
 from gwm_hazard.models.base import WaveformModel
 
 IMTS = ("PGA", "PGV", "SA(0.1)", "SA(0.3)", "SA(1.0)", "RSD595")
@@ -39,10 +41,14 @@ def drawn_measures(
     scenarios = Scenarios(**columns).repeat(n)
     rows = np.arange(len(table))
     noise = Noise(seed, np.repeat(rows, n), 0, np.tile(np.arange(n), len(rows)))
-    out = np.empty((len(table) * n, len(imts)))
-    for part, acceleration in model.batches(scenarios, noise):
-        out[part] = ln_measures(acceleration[:, :, :npts], model.dt_s, imts)
-    return out.reshape(len(table), n, len(imts))
+    ln = measuring.ln_measures(
+        model,
+        Draws(scenarios, noise),
+        imts,
+        on_zero="missing",
+        change=lambda _, acceleration: acceleration[:, :, :npts],
+    )
+    return ln.reshape(len(table), n, len(imts))
 
 
 def drawn_waveforms(model: WaveformModel, table: pd.DataFrame, samples: int) -> NDArray[np.float32]:
@@ -75,8 +81,8 @@ def _column(table: pd.DataFrame, name: str) -> NDArray[np.float64]:
 def ln_measures(
     acceleration: NDArray[np.float32], dt_s: float, imts: Sequence[str] = IMTS
 ) -> NDArray[np.float64]:
-    """ln IM (RotD50) of records (n, 3, nt) m/s2: (n, n_imts)."""
-    return np.log(intensity_measures_array(acceleration, dt_s, list(imts), component="RotD50"))
+    """ln IM (RotD50) of records (n, 3, nt) m/s2: (n, n_imts); NaN where it is none."""
+    return measuring.ln_of(intensity_measures_array(acceleration, dt_s, list(imts)))
 
 
 def residual_table(

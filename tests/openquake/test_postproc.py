@@ -136,7 +136,7 @@ def test_draws_of_scenarios_follow_the_shares(finished: Finished) -> None:
         control = finished.controlling("SA(0.5)", float(job.columns["poe"][0]))
         mean = control.share @ control.ctx["mag"]
         s_d = np.sqrt(control.share @ (control.ctx["mag"] - mean) ** 2)
-        assert abs(job.scenarios["mag"].mean() - mean) < 4 * s_d / np.sqrt(n)
+        assert abs(job.draws.scenarios["mag"].mean() - mean) < 4 * s_d / np.sqrt(n)
 
 
 # The catalogue
@@ -251,7 +251,7 @@ def test_an_exception_leaves_the_former_catalogue_and_no_part(
     def fail(*args: Any, **kwargs: Any) -> Any:
         raise RuntimeError("no more memory")
 
-    monkeypatch.setattr(postproc, "intensity_measures_array", fail)
+    monkeypatch.setattr(postproc, "measured", fail)
     with pytest.raises(RuntimeError, match="no more memory"):
         postproc.write_catalogues(finished.dstore, path, "PGA", 2, 1)
     assert [p.name for p in tmp_path.iterdir()] == ["waveforms.h5"]

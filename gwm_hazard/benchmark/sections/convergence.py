@@ -8,14 +8,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gwm_hazard.benchmark.data import BenchmarkData
+from gwm_hazard.benchmark.data import Comparison
 from gwm_hazard.benchmark.predictions import Prediction
 from gwm_hazard.benchmark.section import Section, Skipped
+from gwm_hazard.core.draws import Draws
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.distribution.surface import fingerprint
 from gwm_hazard.files.atomic import replacing
-from gwm_hazard.models.measuring import draw_ln_measures
+from gwm_hazard.models.measuring import ln_measures
 from gwm_hazard.report.style import grid_of_axes, legend_above
 from gwm_hazard.statistics.sampling import (
     TAIL,
@@ -51,7 +52,7 @@ more than 5 % of the rows speaks against normality; with many draws small depart
 do not matter, so look at the tails."""
 
 
-def section(data: BenchmarkData) -> Section | Skipped:
+def section(data: Comparison) -> Section | Skipped:
     """Convergence of median and sigma, Shapiro-Wilk, Q-Q and tails (Palgunadi et al. 2025)."""
     drawn = {p.name: _draws(data, p) for p in data.generative if p.inside.any()}
     if not drawn:
@@ -101,7 +102,7 @@ def section(data: BenchmarkData) -> Section | Skipped:
 _Drawn = dict[str, dict[str, NDArray[np.float64]]]
 
 
-def _draws(data: BenchmarkData, p: Prediction) -> dict[str, NDArray[np.float64]]:
+def _draws(data: Comparison, p: Prediction) -> dict[str, NDArray[np.float64]]:
     """ln IM (draws, n_imts) by scenario; kept in the work folder."""
     model = data.models[p.name]
     inside = np.flatnonzero(p.inside)
@@ -128,13 +129,13 @@ def _draws(data: BenchmarkData, p: Prediction) -> dict[str, NDArray[np.float64]]
                     continue
         scenarios = Scenarios(**columns).repeat(n)
         noise = Noise(data.seed + 7, np.arange(n), 0, 0)
-        out[label] = draw_ln_measures(model, scenarios, noise, list(data.imts))
+        out[label] = ln_measures(model, Draws(scenarios, noise), data.imts)
         with replacing(path) as temporary, temporary.open("wb") as file:
             np.savez(file, key=np.array(key), ln=out[label])
     return out
 
 
-def _observed(data: BenchmarkData) -> pd.DataFrame:
+def _observed(data: Comparison) -> pd.DataFrame:
     rows = []
     for p in data.predictions:
         z = (data.observed - p.mean) / np.where(p.sigma > 0, p.sigma, np.nan)
@@ -155,7 +156,7 @@ def _panels(drawn: _Drawn) -> list[tuple[str, str, NDArray[np.float64]]]:
     return [(name, label, ln) for name, s in drawn.items() for label, ln in s.items()]
 
 
-def _convergence_figure(data: BenchmarkData, drawn: _Drawn) -> Figure:
+def _convergence_figure(data: Comparison, drawn: _Drawn) -> Figure:
     panels = _panels(drawn)
     figure, axes = grid_of_axes(2 * len(panels), len(panels), 3.6, 2.5, sharex=True)
     styles = ("-", "--", "-.", ":")
@@ -184,7 +185,7 @@ def _convergence_figure(data: BenchmarkData, drawn: _Drawn) -> Figure:
     return figure
 
 
-def _quantile_figure(data: BenchmarkData, drawn: _Drawn) -> Figure:
+def _quantile_figure(data: Comparison, drawn: _Drawn) -> Figure:
     panels = _panels(drawn)
     figure, axes = grid_of_axes(
         len(panels), min(len(panels), 4), 3.2, 3.0, sharex=True, sharey=True
