@@ -22,7 +22,7 @@ from gwm_hazard.records.waveform_source import resample
 from gwm_hazard.statistics.splits import halves_by_event
 
 if TYPE_CHECKING:
-    from gwm_hazard.benchmark.data import BenchmarkData
+    from gwm_hazard.benchmark.data import Comparison
 
 #: Time step of the comparison, s.
 DT_S = 0.01
@@ -53,14 +53,14 @@ class Motion(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Sample:
+class PairedRecords:
     """The records that are compared: observed waveforms of which a model drew one.
 
     rows : (n,) into the observations, in order
     table, event : of these rows
     """
 
-    data: BenchmarkData
+    data: Comparison
     rows: NDArray[np.int64]
 
     @property
@@ -75,7 +75,7 @@ class Sample:
 
     @property
     def distance_km(self) -> NDArray[np.float64]:
-        """Distance of each record, see `BenchmarkData.distance_km`."""
+        """Distance of each record, see `Comparison.distance_km`."""
         return self.data.distance_km[self.rows]
 
     def __len__(self) -> int:
@@ -128,7 +128,7 @@ class Sample:
         return out
 
 
-def sample(data: BenchmarkData, key: str, title: str) -> Sample | Skipped:
+def sample(data: Comparison, key: str, title: str) -> PairedRecords | Skipped:
     """The records that can be compared, or why there are none."""
     if not data.generative:
         return Skipped(key, title, "no generative model is compared")
@@ -142,7 +142,7 @@ def sample(data: BenchmarkData, key: str, title: str) -> Sample | Skipped:
     rows = np.flatnonzero(drawn & obs.with_waveforms)
     if not len(rows):
         return Skipped(key, title, "no record with a waveform lies in the range of a model")
-    return Sample(data, rows)
+    return PairedRecords(data, rows)
 
 
 def _samples(npts: NDArray[np.int64], dt_s: float | NDArray[np.float64]) -> NDArray[np.int64]:
@@ -191,7 +191,7 @@ class Bins(NamedTuple):
         return f"{self.magnitudes[m]}, {self.distances[d]}"
 
 
-def bins(chosen: Sample) -> Bins:
+def bins(chosen: PairedRecords) -> Bins:
     """Magnitude-distance bins of `MAGNITUDES` and `DISTANCES_KM`."""
     m = np.digitize(chosen.table["mag"].to_numpy(np.float64), MAGNITUDES) - 1
     r = chosen.distance_km
@@ -298,7 +298,7 @@ def misfit_table(found: dict[str, Misfit]) -> pd.DataFrame:
     ).T.rename_axis("model")
 
 
-def limits(chosen: Sample, found: dict[str, Misfit]) -> list[str]:
+def limits(chosen: PairedRecords, found: dict[str, Misfit]) -> list[str]:
     """What every comparison of waveforms says of its sample."""
     data = chosen.data
     least = data.settings.least

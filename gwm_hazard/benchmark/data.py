@@ -49,8 +49,8 @@ class Settings:
     least: int = 10
 
 
-@dataclass
-class BenchmarkData:
+@dataclass(frozen=True)
+class Comparison:
     """Observations and what each model says of them.
 
     Attributes

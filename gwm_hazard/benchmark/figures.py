@@ -14,11 +14,11 @@ from gwm_hazard.report.style import OBSERVED, grid_of_axes, legend_above
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from gwm_hazard.benchmark.data import BenchmarkData
+    from gwm_hazard.benchmark.data import Comparison
 
 
 def binned_curves(
-    data: BenchmarkData,
+    data: Comparison,
     x: NDArray[np.float64],
     observed: NDArray[np.floating],
     drawn: Mapping[str, NDArray[np.floating]],

@@ -29,10 +29,10 @@ import numpy as np
 import pandas as pd
 
 from gwm_hazard.benchmark import classifiers, draws
-from gwm_hazard.benchmark.data import BenchmarkData, Settings
+from gwm_hazard.benchmark.data import Comparison, Settings
 from gwm_hazard.benchmark.predictions import Prediction, keys, sample
 from gwm_hazard.benchmark.section import Section, Skipped, load, save, stamp_of
-from gwm_hazard.benchmark.sections import SECTIONS
+from gwm_hazard.benchmark.sections import MODULES, SECTIONS
 from gwm_hazard.errors import InputError
 from gwm_hazard.files.atomic import replacing
 from gwm_hazard.files.provenance import software_versions
@@ -105,7 +105,7 @@ def run(
         observations, loaded, gmms, tuple(i for i in names if i in observations.ims),
         seed=seed, settings=chosen, work=output / "work", progress=progress,
     )  # fmt: skip
-    made.classifier, made.training_sets = embedding, trained_on
+    made = replace(made, classifier=embedding, training_sets=trained_on)
     about = describe(made, gmms)
     with replacing(output / "run.json") as temporary:
         temporary.write_text(json.dumps(about, indent=1, default=str) + "\n", encoding="utf-8")
@@ -177,7 +177,7 @@ def assemble(
     settings: Settings,
     work: Path,
     progress: Progress = lambda what, share: None,
-) -> BenchmarkData:
+) -> Comparison:
     """Predictions of all models at the records, as the sections take them."""
     completed, filled = complete(observations.table)
     said = [f"Filled in where a model asks for it: {n}" for n in filled]
@@ -211,7 +211,7 @@ def assemble(
         while p.name in taken:
             p.name, number = f"{name} ({number})", number + 1
         taken.add(p.name)
-    return BenchmarkData(observations, completed, predictions, models, imts, seed, work, settings)
+    return Comparison(observations, completed, predictions, models, imts, seed, work, settings)
 
 
 def gmm_prediction(
@@ -228,11 +228,11 @@ def gmm_prediction(
     )
 
 
-def make_section(data: BenchmarkData, key: str, folder: Path, stamp: str) -> Section | Skipped:
+def make_section(data: Comparison, key: str, folder: Path, stamp: str) -> Section | Skipped:
     """Make and store a section, unless it stands there from the same inputs and code."""
     if stamp_of(folder) == {"inputs": stamp}:
         return load(folder)  # type: ignore[return-value]
-    module = importlib.import_module(f"gwm_hazard.benchmark.sections.{key}")
+    module = importlib.import_module(MODULES[key])
     found: Section | Skipped = module.section(data)
     save(found, folder, {"inputs": stamp})
     return found
@@ -245,7 +245,7 @@ def _sections(asked: Sequence[str]) -> tuple[str, ...]:
     return tuple(k for k in SECTIONS if k in asked) if asked else SECTIONS
 
 
-def describe(data: BenchmarkData, gmms: Sequence[str]) -> dict[str, Any]:
+def describe(data: Comparison, gmms: Sequence[str]) -> dict[str, Any]:
     """What was compared, for ``run.json`` and the page."""
     obs, table = data.observations, data.observations.table
     ranges = {
@@ -296,7 +296,7 @@ def describe(data: BenchmarkData, gmms: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def records_table(data: BenchmarkData) -> pd.DataFrame:
+def records_table(data: Comparison) -> pd.DataFrame:
     """Conditions, observed ln IM, and mean, tau, phi and draw of each model, a row a record."""
     parts = [data.observations.table]
     parts.append(
@@ -323,10 +323,12 @@ def scores(output: Path) -> pd.DataFrame:
 
 
 def _stamp(about: dict[str, Any]) -> str:
-    """Identity of a run's inputs and of the code that makes its sections."""
+    """Identity of a run's inputs and of the code and tables that its sections' numbers come from:
+    measures, models, statistics and the benchmark alike, the whole package."""
     kept = {k: v for k, v in about.items() if k != "created"}
-    folder = Path(__file__).parent
-    code = b"".join(p.read_bytes() for p in sorted(folder.rglob("*.py")))
+    package = Path(__file__).parents[1]
+    sources = sorted(p for suffix in ("py", "csv") for p in package.rglob(f"*.{suffix}"))
+    code = b"".join(p.read_bytes() for p in sources)
     return _digest(json.dumps(kept, sort_keys=True, default=str).encode() + code)
 
 

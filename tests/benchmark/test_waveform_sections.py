@@ -202,7 +202,7 @@ def test_without_waveforms_there_is_a_reason(tmp_path) -> None:  # type: ignore[
 def test_misfit_of_the_same_distribution_is_that_of_halves(tmp_path) -> None:  # type: ignore[no-untyped-def]
     """Two samples of one distribution: multiple near 1, on average."""
     chosen = comparable.sample(made_up(tmp_path), "", "")
-    assert isinstance(chosen, comparable.Sample)
+    assert isinstance(chosen, comparable.PairedRecords)
     where, squares = comparable.bins(chosen), []
     for seed in range(40):
         rng = np.random.default_rng(seed)

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 
-from gwm_hazard.benchmark.data import BenchmarkData
+from gwm_hazard.benchmark.data import Comparison
 from gwm_hazard.benchmark.kept import Drawn
 from gwm_hazard.benchmark.predictions import Prediction
 from gwm_hazard.records.completion import complete
@@ -57,8 +57,8 @@ def waves(conditions: pd.DataFrame, seed: int) -> np.ndarray:
     return (coloured * envelope * size).astype(np.float32)
 
 
-@dataclass
-class Data(BenchmarkData):
+@dataclass(frozen=True)
+class Data(Comparison):
     """Benchmark data whose draws are held in memory."""
 
     held: dict[str, np.ndarray] = field(default_factory=dict)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from gwm_hazard.benchmark.data import BenchmarkData, Settings
+from gwm_hazard.benchmark.data import Comparison, Settings
 from gwm_hazard.benchmark.predictions import Prediction, keys, sample
 from gwm_hazard.records.completion import complete
 from gwm_hazard.records.observations import Observations
@@ -63,6 +63,6 @@ def world(bad=(), seed=0, work=None, settings=None):
         predictions.append(
             Prediction(name, "gwm", IMTS, said.copy(), factor * tau, factor * phi, draw, outside)
         )
-    return BenchmarkData(
+    return Comparison(
         obs, complete(table)[0], predictions, {}, IMTS, 1, work, settings or Settings()
     )

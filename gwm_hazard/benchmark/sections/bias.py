@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gwm_hazard.benchmark.data import BenchmarkData
+from gwm_hazard.benchmark.data import Comparison
 from gwm_hazard.benchmark.section import Section, Skipped
 from gwm_hazard.report.style import (
     OBSERVED_POINTS,
@@ -42,7 +42,7 @@ is the mean of log10(observed / median), its interval is by bootstrap over event
 deviation of the residuals in log10 units."""
 
 
-def section(data: BenchmarkData) -> Section | Skipped:
+def section(data: Comparison) -> Section | Skipped:
     """Bias by measure, distance and magnitude (Palgunadi et al. 2025, figures of model bias)."""
     found = Section(KEY, TITLE, TEXT)
     table = _table(data, common=False)
@@ -64,13 +64,13 @@ def section(data: BenchmarkData) -> Section | Skipped:
     return found
 
 
-def _residuals(data: BenchmarkData, name: str, imt: str, drawn: bool) -> NDArray[np.float64]:
+def _residuals(data: Comparison, name: str, imt: str, drawn: bool) -> NDArray[np.float64]:
     p, column = data.prediction(name), data.column(imt)
     said = p.draw if drawn and p.kind == "gwm" else p.mean
     return (data.observed[:, column] - said[:, column]) / _LOG10
 
 
-def _table(data: BenchmarkData, common: bool) -> pd.DataFrame:
+def _table(data: Comparison, common: bool) -> pd.DataFrame:
     rows = []
     for p in data.predictions:
         for column, imt in enumerate(data.imts):
@@ -97,7 +97,7 @@ def _table(data: BenchmarkData, common: bool) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*columns, "sd, log10"]).set_index(["model", "measure"])
 
 
-def _figure(data: BenchmarkData, by: str) -> Figure:
+def _figure(data: Comparison, by: str) -> Figure:
     x = data.distance_km if by == "distance" else data.conditions["mag"].to_numpy(np.float64)
     known = np.zeros(len(x), dtype=bool)
     for p in data.predictions:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gwm_hazard.benchmark.data import BenchmarkData
+from gwm_hazard.benchmark.data import Comparison
 from gwm_hazard.benchmark.section import Section, Skipped
 from gwm_hazard.intensity import intensity_measures_array, parse_imt
 from gwm_hazard.report.style import OBSERVED, grid_of_axes, legend_above
@@ -47,7 +47,7 @@ correlation of Bayless and Abrahamson (2019). A curve that is too wide means tha
 are too smooth from record to record, one that is too narrow that they are too rough."""
 
 
-def section(data: BenchmarkData) -> Section | Skipped:
+def section(data: Comparison) -> Section | Skipped:
     """Inter-period and inter-frequency correlation, PGV-SA and duration-SA."""
     sets, reference = _residuals(data)
     sets = {k: v for k, v in sets.items() if np.isfinite(v).sum(axis=0).max() >= LEAST}
@@ -93,7 +93,7 @@ def _enough(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(few, np.nan, values)
 
 
-def _residuals(data: BenchmarkData) -> tuple[dict[str, NDArray[np.float64]], str]:
+def _residuals(data: Comparison) -> tuple[dict[str, NDArray[np.float64]], str]:
     """Residuals (n, n_imts) of the observations and of each model's draws, and the reference."""
     gmms = [p for p in data.predictions if p.kind == "gmm"]
     order = [*gmms, *data.generative]
@@ -121,7 +121,7 @@ def _long(imts: tuple[str, ...], matrices: dict[str, NDArray[np.float64]]) -> pd
 
 
 def _scores(
-    data: BenchmarkData, imts: list[str], matrices: dict[str, NDArray[np.float64]]
+    data: Comparison, imts: list[str], matrices: dict[str, NDArray[np.float64]]
 ) -> dict[str, float]:
     """Rms difference to the observed correlation over pairs of periods."""
     columns = [data.column(i) for i in imts]
@@ -143,7 +143,7 @@ def _period(imt: str) -> float:
 
 
 def _period_figure(
-    data: BenchmarkData,
+    data: Comparison,
     spectral: list[str],
     anchors: list[str],
     matrices: dict[str, NDArray[np.float64]],
@@ -178,7 +178,7 @@ def _period_figure(
 # -- Fourier amplitudes ----------------------------------------------------------------------------
 
 
-def _add_eas(data: BenchmarkData, found: Section) -> None:
+def _add_eas(data: Comparison, found: Section) -> None:
     sets, events = {}, {}
     rows = np.flatnonzero(data.observations.with_waveforms)
     if rows.size >= LEAST:
@@ -247,7 +247,7 @@ def _ln_eas(acceleration: NDArray[np.float32], dt_s: float) -> NDArray[np.float6
     return np.where(np.isfinite(out), out, np.nan)
 
 
-def _observed_eas(data: BenchmarkData, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+def _observed_eas(data: Comparison, rows: NDArray[np.int64]) -> NDArray[np.float64]:
     """ln EAS (n, n_frequencies) of observed waveforms, empty below the lowest usable frequency."""
     obs = data.observations
     out = np.full((len(rows), len(EAS_HZ)), np.nan)
@@ -260,7 +260,7 @@ def _observed_eas(data: BenchmarkData, rows: NDArray[np.int64]) -> NDArray[np.fl
 
 
 def _about_regression(
-    data: BenchmarkData, rows: NDArray[np.int64], values: NDArray[np.float64]
+    data: Comparison, rows: NDArray[np.int64], values: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Residuals about a regression on magnitude, distance and Vs30 by column, and their events."""
     c = data.conditions.iloc[rows]

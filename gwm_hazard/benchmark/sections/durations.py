@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gwm_hazard.benchmark.data import BenchmarkData
+from gwm_hazard.benchmark.data import Comparison
 from gwm_hazard.benchmark.section import Section, Skipped
 from gwm_hazard.report.style import (
     OBSERVED,
@@ -39,7 +39,7 @@ sees what amplitudes do not: a model with random phases can have every response 
 last half or twice as long."""
 
 
-def section(data: BenchmarkData) -> Section | Skipped:
+def section(data: Comparison) -> Section | Skipped:
     """Durations of observed and generated records (Palgunadi et al. 2025)."""
     imts = [i for i in data.imts if i in ("RSD575", "RSD595")]
     if not imts:
@@ -81,7 +81,7 @@ def section(data: BenchmarkData) -> Section | Skipped:
 _Curves = dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]
 
 
-def _table(data: BenchmarkData, imts: list[str], curves: _Curves) -> pd.DataFrame:
+def _table(data: Comparison, imts: list[str], curves: _Curves) -> pd.DataFrame:
     rows = []
     for name, (mean, sigma) in curves.items():
         for k, imt in enumerate(imts):
@@ -101,7 +101,7 @@ def _table(data: BenchmarkData, imts: list[str], curves: _Curves) -> pd.DataFram
     return pd.DataFrame(rows).set_index(["model", "measure"])
 
 
-def _figure(data: BenchmarkData, imts: list[str], imt: str, curves: _Curves) -> Figure:
+def _figure(data: Comparison, imts: list[str], imt: str, curves: _Curves) -> Figure:
     k, column = imts.index(imt), data.column(imt)
     observed = data.observed[:, column]
     mag = data.conditions["mag"].to_numpy(np.float64)

@@ -10,7 +10,7 @@ from gwm_hazard.benchmark.comparable import (
     DT_S,
     Misfit,
     Motion,
-    Sample,
+    PairedRecords,
     at_observed,
     bins,
     limits,
@@ -18,7 +18,7 @@ from gwm_hazard.benchmark.comparable import (
     misfit_table,
     sample,
 )
-from gwm_hazard.benchmark.data import BenchmarkData
+from gwm_hazard.benchmark.data import Comparison
 from gwm_hazard.benchmark.figures import binned_curves
 from gwm_hazard.benchmark.metrics.envelope import log_envelopes, rise_share, start_s
 from gwm_hazard.benchmark.section import Section, Skipped
@@ -44,7 +44,7 @@ The rise is (t45 - t5) / (t95 - t5) of the build-up of energy (Husid curve): sma
 energy comes early. Motion turned in time, or with an envelope of the wrong shape, shows here."""
 
 
-def section(data: BenchmarkData) -> Section | Skipped:
+def section(data: Comparison) -> Section | Skipped:
     """See `TEXT`."""
     if isinstance(chosen := sample(data, KEY, TITLE), Skipped):
         return chosen
@@ -97,7 +97,7 @@ def section(data: BenchmarkData) -> Section | Skipped:
     return out
 
 
-def _features(chosen: Sample, name: str | None) -> NDArray[np.float32]:
+def _features(chosen: PairedRecords, name: str | None) -> NDArray[np.float32]:
     """ln envelopes of the horizontals (mean) and the vertical, then both rises."""
     n_times = len(TIMES_S)
 

@@ -9,7 +9,7 @@ from gwm_hazard.benchmark.comparable import (
     DT_S,
     Misfit,
     Motion,
-    Sample,
+    PairedRecords,
     at_observed,
     bins,
     limits,
@@ -17,7 +17,7 @@ from gwm_hazard.benchmark.comparable import (
     misfit_table,
     sample,
 )
-from gwm_hazard.benchmark.data import BenchmarkData
+from gwm_hazard.benchmark.data import Comparison
 from gwm_hazard.benchmark.figures import binned_curves
 from gwm_hazard.benchmark.section import Section, Skipped
 from gwm_hazard.intensity import effective_amplitude
@@ -51,7 +51,7 @@ half of the events and observations of the other, beside those between the halve
 observations."""
 
 
-def section(data: BenchmarkData) -> Section | Skipped:
+def section(data: Comparison) -> Section | Skipped:
     """See `TEXT`."""
     if isinstance(chosen := sample(data, KEY, TITLE), Skipped):
         return chosen
@@ -94,7 +94,7 @@ def section(data: BenchmarkData) -> Section | Skipped:
     return out
 
 
-def _usable(chosen: Sample) -> NDArray[np.bool_]:
+def _usable(chosen: PairedRecords) -> NDArray[np.bool_]:
     """Frequencies that count of each record, (n, n_frequencies)."""
     table = chosen.table
     low = 1.0 / longest_period_s(table)
@@ -105,7 +105,7 @@ def _usable(chosen: Sample) -> NDArray[np.bool_]:
     return (low[:, None] <= FREQUENCIES_HZ) & (high[:, None] >= FREQUENCIES_HZ)
 
 
-def _spectra(chosen: Sample, name: str | None) -> NDArray[np.float32]:
+def _spectra(chosen: PairedRecords, name: str | None) -> NDArray[np.float32]:
     """ln amplitudes of horizontals and vertical, (n, 2 n_frequencies)."""
     n = len(FREQUENCIES_HZ)
 

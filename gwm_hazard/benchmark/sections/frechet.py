@@ -14,11 +14,11 @@ from gwm_hazard.benchmark.comparable import (
     DT_S,
     SPLITS,
     Motion,
-    Sample,
+    PairedRecords,
     aligned,
     sample,
 )
-from gwm_hazard.benchmark.data import BenchmarkData
+from gwm_hazard.benchmark.data import Comparison
 from gwm_hazard.benchmark.metrics.arrivals import onsets_s
 from gwm_hazard.benchmark.metrics.envelope import start_s
 from gwm_hazard.benchmark.metrics.memorisation import features
@@ -72,7 +72,7 @@ else; a model that was made from the same motions has an advantage. Its distance
 of its own: compare them within this table only. They do not enter the ranking."""
 
 
-def section(data: BenchmarkData) -> Section | Skipped:
+def section(data: Comparison) -> Section | Skipped:
     """See `TEXT`."""
     if isinstance(chosen := sample(data, KEY, TITLE), Skipped):
         return chosen
@@ -119,7 +119,7 @@ def section(data: BenchmarkData) -> Section | Skipped:
 
 
 def _of(
-    chosen: Sample, name: str | None, band: NDArray[np.bool_]
+    chosen: PairedRecords, name: str | None, band: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """ln Fourier amplitudes (n, 3 n_frequencies), and features for the discriminant."""
     n = int(band.sum())
@@ -189,7 +189,7 @@ def _rounded(values: pd.Series[float]) -> dict[str, float]:
 
 
 def _figure(
-    data: BenchmarkData, frequency: NDArray[np.float64], curves: dict[str, NDArray[np.float64]]
+    data: Comparison, frequency: NDArray[np.float64], curves: dict[str, NDArray[np.float64]]
 ) -> Figure:
     figure, (ax,) = grid_of_axes(1, columns=1, width=6.5, height=3.4)
     edges = np.geomspace(*BAND_HZ, 41)
@@ -211,7 +211,7 @@ def _figure(
     return figure
 
 
-def _add_embeddings(chosen: Sample, out: Section) -> None:
+def _add_embeddings(chosen: PairedRecords, out: Section) -> None:
     """Distances of embeddings (equation 15), where a classifier is at hand."""
     classifier = chosen.data.classifier
     if classifier is None:
@@ -248,7 +248,7 @@ def _told(classifier: Classifier) -> list[str]:
     return [*lines, *about.get("limitations", ())]
 
 
-def embedding_rows(chosen: Sample, classifier: Classifier) -> dict[str, dict[str, float]]:
+def embedding_rows(chosen: PairedRecords, classifier: Classifier) -> dict[str, dict[str, float]]:
     """Distances of embeddings and accuracies, a row a model; see `EMBEDDING_TEXT`."""
     event, data, table = chosen.event, chosen.data, chosen.table
     real, rows = _embedded(chosen, None, classifier), {}
@@ -279,7 +279,9 @@ def embedding_rows(chosen: Sample, classifier: Classifier) -> dict[str, dict[str
     return rows
 
 
-def _embedded(chosen: Sample, name: str | None, classifier: Classifier) -> NDArray[np.float32]:
+def _embedded(
+    chosen: PairedRecords, name: str | None, classifier: Classifier
+) -> NDArray[np.float32]:
     """Embeddings (n, d) of records with three components and a clear P onset, NaN of others."""
     found = []
     for motion in chosen.motions(name):

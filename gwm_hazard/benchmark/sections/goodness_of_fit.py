@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gwm_hazard.benchmark.comparable import DT_S, Sample, aligned, bins, sample
-from gwm_hazard.benchmark.data import BenchmarkData
+from gwm_hazard.benchmark.comparable import DT_S, PairedRecords, aligned, bins, sample
+from gwm_hazard.benchmark.data import Comparison
 from gwm_hazard.benchmark.metrics.arrivals import onsets_s
 from gwm_hazard.benchmark.metrics.envelope import start_s
 from gwm_hazard.benchmark.metrics.goodness_of_fit import (
@@ -22,6 +22,7 @@ from gwm_hazard.benchmark.metrics.goodness_of_fit import (
 )
 from gwm_hazard.benchmark.section import Section, Skipped
 from gwm_hazard.errors import InputError
+from gwm_hazard.models.abilities import Reconstructs, Represents
 from gwm_hazard.report.style import OBSERVED, grid_of_axes
 
 if TYPE_CHECKING:
@@ -70,29 +71,11 @@ by such a representation, not even the sign, so phase and cross correlation near
 fault; envelopes and spectra are to be compared."""
 
 
-@runtime_checkable
-class Reconstructs(Protocol):
-    """A model that gives a signal back, as an autoencoder or a translator does."""
-
-    def reconstruct(self, acceleration: NDArray[np.float32], dt_s: float) -> NDArray[np.float32]:
-        """The model's version of given records, (n, 3, nt) to the same shape, m/s2, P at 5 s."""
-        ...
-
-
-@runtime_checkable
-class Represents(Protocol):
-    """A model whose representation of a signal loses something by itself."""
-
-    def represent(self, acceleration: NDArray[np.float32], dt_s: float) -> NDArray[np.float32]:
-        """As :meth:`Reconstructs.reconstruct`, through the representation alone."""
-        ...
-
-
 #: Signals and the references that they are scored against, each (n, NPTS).
 _Pair = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
-def section(data: BenchmarkData) -> Section | Skipped:
+def section(data: Comparison) -> Section | Skipped:
     """See `TEXT`."""
     if isinstance(chosen := sample(data, KEY, TITLE), Skipped):
         return chosen
@@ -153,7 +136,7 @@ def _tables(pairs: dict[str, _Pair]) -> dict[str, pd.DataFrame]:
 
 
 def _reconstructions(
-    data: BenchmarkData, name: str, given: NDArray[np.float32], out: Section
+    data: Comparison, name: str, given: NDArray[np.float32], out: Section
 ) -> dict[str, _Pair]:
     """Records given to a model and what it gives back."""
     model = data.models[name]
@@ -186,7 +169,7 @@ def _given_back(
     return back[:, 0], given[:, 0]
 
 
-def _cuts(chosen: Sample, name: str | None, at: NDArray[np.int64]) -> NDArray[np.float32]:
+def _cuts(chosen: PairedRecords, name: str | None, at: NDArray[np.int64]) -> NDArray[np.float32]:
     """Records at places of the sample, (n, 3, NPTS); zero where there is none."""
     out = np.zeros((len(at), 3, NPTS), dtype=np.float32)
     for motion in chosen.motions(name):
@@ -197,7 +180,7 @@ def _cuts(chosen: Sample, name: str | None, at: NDArray[np.int64]) -> NDArray[np
 
 
 def _of_other_events(
-    chosen: Sample, at: NDArray[np.int64], ready: NDArray[np.int64], rng: np.random.Generator
+    chosen: PairedRecords, at: NDArray[np.int64], ready: NDArray[np.int64], rng: np.random.Generator
 ) -> NDArray[np.int64]:
     """For each record one of another event in the same bin, -1 where there is none."""
     number, event = bins(chosen).number, chosen.event
@@ -209,7 +192,7 @@ def _of_other_events(
     return out
 
 
-def _with_onset(chosen: Sample, at: NDArray[np.int64]) -> NDArray[np.float32]:
+def _with_onset(chosen: PairedRecords, at: NDArray[np.int64]) -> NDArray[np.float32]:
     """At most `MOST` records of three components with P, which is clear, at 5 s, (n, 3, NPTS)."""
     found = []
     for motion in chosen.motions():
@@ -229,7 +212,7 @@ def _time_frequency(signals: NDArray[np.float32], references: NDArray[np.float32
     return pd.DataFrame({"envelope": envelope, "phase": phase})
 
 
-def _figure(data: BenchmarkData, frames: dict[str, pd.DataFrame]) -> Figure:
+def _figure(data: Comparison, frames: dict[str, pd.DataFrame]) -> Figure:
     figure, axes = grid_of_axes(2, columns=2, width=4.6, height=3.6)
     for ax, (title, frame), names, lines in zip(
         axes, frames.items(), (ANDERSON, OLSEN_MAYHEW), ((4, 6, 8), (45, 65, 80)), strict=False

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gwm_hazard.benchmark.comparable import DT_S, Motion, Sample, aligned, sample
-from gwm_hazard.benchmark.data import BenchmarkData
+from gwm_hazard.benchmark.comparable import DT_S, Motion, PairedRecords, aligned, sample
+from gwm_hazard.benchmark.data import Comparison
 from gwm_hazard.benchmark.metrics.envelope import start_s
 from gwm_hazard.benchmark.metrics.memorisation import (
     Nearest,
@@ -67,11 +67,11 @@ Records that a model was trained on and that are not in this benchmark were not 
 --training-set MODEL=FOLDER does."""
 
 
-def section(data: BenchmarkData) -> Section | Skipped:
+def section(data: Comparison) -> Section | Skipped:
     """See `TEXT`."""
     out = Section(KEY, TITLE, TEXT)
     chosen = sample(data, KEY, TITLE)
-    if isinstance(chosen, Sample):
+    if isinstance(chosen, PairedRecords):
         _among_observed(chosen, out)
     if data.training_sets:
         _among_training(data, out)
@@ -84,7 +84,7 @@ def section(data: BenchmarkData) -> Section | Skipped:
     return Skipped(KEY, TITLE, "too few draws and records with the same components")
 
 
-def _among_observed(chosen: Sample, out: Section) -> None:
+def _among_observed(chosen: PairedRecords, out: Section) -> None:
     """Draws looked up among the observed records of the benchmark."""
     data, event = chosen.data, chosen.event
     rng = np.random.default_rng(data.seed)
@@ -134,7 +134,7 @@ def _among_observed(chosen: Sample, out: Section) -> None:
         out.limits.append(f"At most {MOST} observed records are searched, of {len(chosen)}.")
 
 
-def _among_training(data: BenchmarkData, out: Section) -> None:
+def _among_training(data: Comparison, out: Section) -> None:
     """Draws looked up among the records that trained their model."""
     rows: dict[str, dict[str, float]] = {}
     curves: dict[str, Nearest] = {}
@@ -179,7 +179,7 @@ def _among_training(data: BenchmarkData, out: Section) -> None:
 
 
 def _not_drawn(
-    held: TrainingSet, references: _Training, common: list[int], data: BenchmarkData
+    held: TrainingSet, references: _Training, common: list[int], data: Comparison
 ) -> tuple[NDArray[np.float32], str, NDArray[np.bool_] | bool]:
     """Records to look up beside the draws, what they are, and what each is not compared with.
 
@@ -229,7 +229,7 @@ def _summary(found: Nearest) -> dict[str, float]:
 
 
 def _tell(
-    out: Section, data: BenchmarkData, rows: dict[str, dict[str, float]], table_title: str,
+    out: Section, data: Comparison, rows: dict[str, dict[str, float]], table_title: str,
     figure_title: str, curves: Mapping[str, Nearest], bases: Mapping[str, Nearest], score: str,
     beside: str,
 ) -> None:  # fmt: skip
@@ -247,7 +247,7 @@ def _tell(
 
 
 def _figure(
-    data: BenchmarkData, curves: Mapping[str, Nearest], bases: Mapping[str, Nearest]
+    data: Comparison, curves: Mapping[str, Nearest], bases: Mapping[str, Nearest]
 ) -> Figure:
     figure, (ax,) = grid_of_axes(1, columns=1, width=6.5, height=3.2)
     for label, base in bases.items():
@@ -270,15 +270,15 @@ def _has(cuts: NDArray[np.floating], component: int) -> NDArray[np.bool_]:
     return np.asarray(np.nan_to_num(cuts[:, component]).any(axis=-1))
 
 
-def _drawn(data: BenchmarkData, name: str) -> NDArray[np.float32]:
+def _drawn(data: Comparison, name: str) -> NDArray[np.float32]:
     """The draws of a model, at most `MOST`, (n, 3, NPTS)."""
     blocks = [block.rows for block in data.drawn(name)]
     if not blocks:
         return np.empty((0, 3, NPTS), dtype=np.float32)
-    return _cuts(Sample(data, _picked(np.concatenate(blocks), MOST, data.seed)), name)
+    return _cuts(PairedRecords(data, _picked(np.concatenate(blocks), MOST, data.seed)), name)
 
 
-def _cuts(chosen: Sample, name: str | None) -> NDArray[np.float32]:
+def _cuts(chosen: PairedRecords, name: str | None) -> NDArray[np.float32]:
     return np.nan_to_num(chosen.collect(name, _cut, (3, NPTS)))
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gwm_hazard.benchmark.comparable import DT_S, Motion, Sample, sample
-from gwm_hazard.benchmark.data import BenchmarkData
+from gwm_hazard.benchmark.comparable import DT_S, Motion, PairedRecords, sample
+from gwm_hazard.benchmark.data import Comparison
 from gwm_hazard.benchmark.metrics.arrivals import onsets_s
 from gwm_hazard.benchmark.metrics.physics import (
     apparent_velocity,
@@ -62,7 +62,7 @@ At rest: final over peak velocity and displacement, integrated from the accelera
 Records are filtered, so theirs is no target; a physical model ends with little velocity."""
 
 
-def section(data: BenchmarkData) -> Section | Skipped:
+def section(data: Comparison) -> Section | Skipped:
     """See `TEXT`."""
     if isinstance(chosen := sample(data, KEY, TITLE), Skipped):
         return chosen
@@ -111,7 +111,7 @@ def section(data: BenchmarkData) -> Section | Skipped:
 _Features = dict[str, NDArray[np.float64]]
 
 
-def _features(chosen: Sample, name: str | None) -> _Features:
+def _features(chosen: PairedRecords, name: str | None) -> _Features:
     n = len(PERIODS_S)
 
     def of(motion: Motion) -> NDArray[np.floating]:
@@ -186,7 +186,7 @@ def _median(x: NDArray[np.floating]) -> float:
 
 
 def _panel(
-    ax: Axes, data: BenchmarkData, values: dict[str | None, NDArray[np.floating]], label: str
+    ax: Axes, data: Comparison, values: dict[str | None, NDArray[np.floating]], label: str
 ) -> dict[str, float]:
     """Draw medians by period; the rms difference of ln medians from the observations'."""
     x = SHOWN_S
@@ -217,7 +217,7 @@ def _panel(
 
 
 def _delays(
-    ax: Axes, data: BenchmarkData, found: dict[str | None, _Features],
+    ax: Axes, data: Comparison, found: dict[str | None, _Features],
     distance: NDArray[np.float64],
 ) -> None:  # fmt: skip
     for name, f in found.items():

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gwm_hazard.benchmark.data import BenchmarkData
+from gwm_hazard.benchmark.data import Comparison
 from gwm_hazard.benchmark.predictions import Prediction
 from gwm_hazard.benchmark.section import Section, Skipped
 from gwm_hazard.report.style import grid_of_axes, label_outer
@@ -52,7 +52,7 @@ _LOG10 = np.log(10.0)
 COMMON = "records inside the range of all models"
 
 
-def section(data: BenchmarkData) -> Section | Skipped:
+def section(data: Comparison) -> Section | Skipped:
     """LLH, its multivariate forms, and eq. 13 of Palgunadi et al. (2025)."""
     found = Section(KEY, TITLE, TEXT)
     own = _llh_table(data, np.isfinite(data.observed))
@@ -100,7 +100,7 @@ def section(data: BenchmarkData) -> Section | Skipped:
     return found
 
 
-def _llh_table(data: BenchmarkData, use: NDArray[np.bool_]) -> pd.DataFrame:
+def _llh_table(data: Comparison, use: NDArray[np.bool_]) -> pd.DataFrame:
     rows = []
     for column, imt in enumerate(data.imts):
         found: dict[str, dict[str, object]] = {}
@@ -129,7 +129,7 @@ def _llh_table(data: BenchmarkData, use: NDArray[np.bool_]) -> pd.DataFrame:
     return table.reindex([(m, i) for m in order for i in data.imts if (m, i) in table.index])
 
 
-def _differences(data: BenchmarkData) -> pd.DataFrame:
+def _differences(data: Comparison) -> pd.DataFrame:
     first, rows = data.predictions[0], []
     for p in data.predictions[1:]:
         for column, imt in enumerate(data.imts):
@@ -150,7 +150,7 @@ def _differences(data: BenchmarkData) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns).set_index(["model", "measure"])
 
 
-def _joint(data: BenchmarkData) -> dict[str, float]:
+def _joint(data: Comparison) -> dict[str, float]:
     """LLH over PGA and SA jointly, by model, at the records common to all."""
     imts = [i for i in data.imts if i == "PGA" or i.startswith("SA(")]
     imts = [i for i in imts if all(p.gives(i) for p in data.predictions)]
@@ -177,14 +177,14 @@ def _joint(data: BenchmarkData) -> dict[str, float]:
     return out
 
 
-def _bins(data: BenchmarkData) -> NDArray[np.int64]:
+def _bins(data: Comparison) -> NDArray[np.int64]:
     m = index_of(data.conditions["mag"].to_numpy(np.float64), MAGNITUDE_EDGES)
     r = index_of(data.distance_km, DISTANCE_EDGES)
     return np.where((m >= 0) & (r >= 0), m * (len(DISTANCE_EDGES) - 1) + r, -1)
 
 
 def _density(
-    data: BenchmarkData, p: Prediction, imt: str, use: NDArray[np.bool_]
+    data: Comparison, p: Prediction, imt: str, use: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     column = data.column(imt)
     shape = (len(MAGNITUDE_EDGES) - 1, len(DISTANCE_EDGES) - 1)
@@ -198,7 +198,7 @@ def _density(
     return values.reshape(shape), count.reshape(shape)
 
 
-def _map(data: BenchmarkData, first: Prediction, other: Prediction) -> Figure:
+def _map(data: Comparison, first: Prediction, other: Prediction) -> Figure:
     imts = [i for i in data.shown if first.gives(i) and other.gives(i)]
     imts = (
         imts or [i for i in data.imts if first.gives(i) and other.gives(i)][:6] or list(data.shown)
@@ -244,7 +244,7 @@ def _hatched(j: int, i: int) -> Patch:
                      edgecolor="0.6", lw=0)  # fmt: skip
 
 
-def _densities(data: BenchmarkData) -> pd.DataFrame:
+def _densities(data: Comparison) -> pd.DataFrame:
     rows = []
     for p in data.predictions:
         for imt in data.imts:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gwm_hazard.benchmark.data import BenchmarkData
+from gwm_hazard.benchmark.data import Comparison
 from gwm_hazard.benchmark.section import Section, Skipped
 from gwm_hazard.intensity import parse_imt
 from gwm_hazard.report.style import (
@@ -56,7 +56,7 @@ class _Axis:
     groups: list[tuple[str, NDArray[np.bool_]]]
 
 
-def section(data: BenchmarkData) -> Section | Skipped:
+def section(data: Comparison) -> Section | Skipped:
     """Medians and bands beside binned data (Palgunadi et al. 2025, figures 8, 9, S16 to S37)."""
     found = Section(KEY, TITLE, TEXT)
     rows: list[dict[str, object]] = []
@@ -74,7 +74,7 @@ def section(data: BenchmarkData) -> Section | Skipped:
     return found
 
 
-def _axes(data: BenchmarkData) -> list[_Axis]:
+def _axes(data: Comparison) -> list[_Axis]:
     mag = data.conditions["mag"].to_numpy(np.float64)
     vs30 = data.conditions["vs30"].to_numpy(np.float64)
     r = data.distance_km
@@ -119,7 +119,7 @@ def _groups(
     return out or [("all", known)]
 
 
-def _figure(data: BenchmarkData, axis: _Axis, rows: list[dict[str, object]]) -> Figure:
+def _figure(data: Comparison, axis: _Axis, rows: list[dict[str, object]]) -> Figure:
     imts = _measures(data)
     n = len(imts) * len(axis.groups)
     figure, axes = grid_of_axes(n, len(imts), 2.9, 2.3, sharex=True, sharey="col")
@@ -165,7 +165,7 @@ def _figure(data: BenchmarkData, axis: _Axis, rows: list[dict[str, object]]) -> 
     return figure
 
 
-def _measures(data: BenchmarkData) -> list[str]:
+def _measures(data: Comparison) -> list[str]:
     preferred = [i for i in ("PGA", "SA(0.3)", "SA(1.0)", "SA(3.0)") if i in data.imts]
     others = [i for i in data.shown if i not in preferred]
     return (preferred + others)[:MEASURES]

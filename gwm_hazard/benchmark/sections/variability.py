@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gwm_hazard.benchmark.data import BenchmarkData
+from gwm_hazard.benchmark.data import Comparison
 from gwm_hazard.benchmark.section import Section, Skipped
 from gwm_hazard.report.style import OBSERVED, grid_of_axes, legend_above
 from gwm_hazard.statistics import mixed_effects
@@ -41,7 +41,7 @@ event only where the model has one, and none between the records of a station: w
 the station term a model has in the rest, so tau and the total are to be compared first."""
 
 
-def section(data: BenchmarkData) -> Section | Skipped:
+def section(data: Comparison) -> Section | Skipped:
     """Residuals about a regression (Palgunadi et al. 2025, eq. 11 and 12), and their split."""
     mag = data.conditions["mag"].to_numpy(np.float64)
     vs30 = data.conditions["vs30"].to_numpy(np.float64)
@@ -109,7 +109,7 @@ def _full_design(
 
 
 def _compare(
-    data: BenchmarkData,
+    data: Comparison,
     name: str,
     imt: str,
     residual: NDArray[np.float64],
@@ -129,7 +129,7 @@ def _compare(
 
 
 def _part(
-    data: BenchmarkData,
+    data: Comparison,
     name: str,
     imt: str,
     y: NDArray[np.float64],
@@ -148,7 +148,7 @@ def _part(
     }  # fmt: skip
 
 
-def _ratio_figure(data: BenchmarkData, table: pd.DataFrame, models: list[str]) -> Figure:
+def _ratio_figure(data: Comparison, table: pd.DataFrame, models: list[str]) -> Figure:
     figure, (ax,) = grid_of_axes(1, 1, 7.5, 3.4)
     for k, name in enumerate(models):
         part = table.loc[name]
@@ -164,12 +164,12 @@ def _ratio_figure(data: BenchmarkData, table: pd.DataFrame, models: list[str]) -
     return figure
 
 
-def _places(data: BenchmarkData, imts: pd.Index) -> NDArray[np.int64]:
+def _places(data: Comparison, imts: pd.Index) -> NDArray[np.int64]:
     """Where the measures of a table stand along the axis of a figure."""
     return np.array([data.column(str(imt)) for imt in imts])
 
 
-def _parts_figure(data: BenchmarkData, pieces: pd.DataFrame, models: list[str]) -> Figure:
+def _parts_figure(data: Comparison, pieces: pd.DataFrame, models: list[str]) -> Figure:
     titles = {
         "tau": "tau, between events",
         "phi S2S": "phi S2S, between stations",
