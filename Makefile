@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test test-all lint check clean
+.PHONY: demo test test-slow test-all lint check clean
 
 $(READY): pyproject.toml .ci/install.py
 	$(PYTHON) -m venv .venv
@@ -24,6 +24,9 @@ demo: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(READY)
+	$(BIN)/python -m pytest -m slow --durations=20
 
 test-all: $(READY)
 	$(BIN)/python -m pytest

@@ -32,7 +32,7 @@ from gwm_hazard.benchmark import classifiers, draws
 from gwm_hazard.benchmark.data import Comparison, Settings
 from gwm_hazard.benchmark.predictions import Prediction, keys, sample
 from gwm_hazard.benchmark.section import Section, Skipped, load, save, stamp_of
-from gwm_hazard.benchmark.sections import SECTIONS
+from gwm_hazard.benchmark.sections import MODULES, SECTIONS
 from gwm_hazard.errors import InputError
 from gwm_hazard.files.atomic import replacing
 from gwm_hazard.files.provenance import software_versions
@@ -232,7 +232,7 @@ def make_section(data: Comparison, key: str, folder: Path, stamp: str) -> Sectio
     """Make and store a section, unless it stands there from the same inputs and code."""
     if stamp_of(folder) == {"inputs": stamp}:
         return load(folder)  # type: ignore[return-value]
-    module = importlib.import_module(f"gwm_hazard.benchmark.sections.{key}")
+    module = importlib.import_module(MODULES[key])
     found: Section | Skipped = module.section(data)
     save(found, folder, {"inputs": stamp})
     return found

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import importlib
 import re
+from importlib.metadata import entry_points
 from pathlib import Path
 
 from gwm_hazard.errors import InputError
 from gwm_hazard.records.obspy_formats import obspy_format
 
+#: Entry points of other packages: a format's name, and the module that reads it, with
+#: ``scan(paths, options)`` as in :mod:`gwm_hazard.records.readers.text` and
+#: ``recognises(path) -> bool``.
+GROUP = "gwm_hazard.readers"
+
+_INSTALLED = {e.name: e.value for e in entry_points(group=GROUP)}
+
 #: Formats, and the module that reads each.
-FORMATS = {
+FORMATS = _INSTALLED | {
     "hdf5": "gwm_hazard.records.readers.hdf5",
     "seisbench": "gwm_hazard.records.readers.seisbench",
     "obspy": "gwm_hazard.records.readers.seismology",
@@ -41,6 +50,9 @@ def detect(path: Path) -> str:
         head = file.read(16384)
     if not head.strip():
         raise InputError(f"{path}: the file is empty")
+    for installed, module in _INSTALLED.items():
+        if importlib.import_module(module).recognises(path):
+            return installed
     if head.startswith(_HDF5):
         from gwm_hazard.records.readers.asdf import is_asdf
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,7 @@ from gwm_hazard.benchmark.metrics.goodness_of_fit import (
 )
 from gwm_hazard.benchmark.section import Section, Skipped
 from gwm_hazard.errors import InputError
+from gwm_hazard.models.abilities import Reconstructs, Represents
 from gwm_hazard.report.style import OBSERVED, grid_of_axes
 
 if TYPE_CHECKING:
@@ -68,24 +69,6 @@ phases retrieved: what draws would lose even if every latent were right. Represe
 leaves the network out: what the spectrogram and the retrieval of phases lose. Phases are not kept \
 by such a representation, not even the sign, so phase and cross correlation near chance are no \
 fault; envelopes and spectra are to be compared."""
-
-
-@runtime_checkable
-class Reconstructs(Protocol):
-    """A model that gives a signal back, as an autoencoder or a translator does."""
-
-    def reconstruct(self, acceleration: NDArray[np.float32], dt_s: float) -> NDArray[np.float32]:
-        """The model's version of given records, (n, 3, nt) to the same shape, m/s2, P at 5 s."""
-        ...
-
-
-@runtime_checkable
-class Represents(Protocol):
-    """A model whose representation of a signal loses something by itself."""
-
-    def represent(self, acceleration: NDArray[np.float32], dt_s: float) -> NDArray[np.float32]:
-        """As :meth:`Reconstructs.reconstruct`, through the representation alone."""
-        ...
 
 
 #: Signals and the references that they are scored against, each (n, NPTS).

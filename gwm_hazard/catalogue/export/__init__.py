@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,8 +54,10 @@ class Exported:
     remarks: tuple[str, ...] = ()
 
 
-#: Importing this package loads none of the modules.
-FORMATS: dict[str, Format] = {
+#: Entry points of other packages: a format's name, and the :class:`Format` that describes it.
+GROUP = "gwm_hazard.exporters"
+
+_OWN = {
     "asdf": Format("asdf", "ASDF, one HDF5 file (needs pyasdf)"),
     "at2": Format("at2", "PEER AT2, a file a component, in g", units=("g",)),
     "csv": Format("csv_text", "CSV, a file a record: time and components", ("m/s2", "cm/s2", "g")),
@@ -71,6 +74,11 @@ FORMATS: dict[str, Format] = {
         ("g", "m/s2", "cm/s2"),
     ),
     "seisbench": Format("seisbench", "SeisBench data set: metadata.csv and waveforms.hdf5"),
+}
+
+#: Importing this package loads none of its own modules.
+FORMATS: dict[str, Format] = {e.name: e.load() for e in entry_points(group=GROUP)} | {
+    name: replace(known, module=f"{__name__}.{known.module}") for name, known in _OWN.items()
 }
 
 
@@ -139,7 +147,7 @@ def export_catalogue(
             raise InputError(
                 f"{name} = {value!r}: format {format} has no such option; leave it out"
             )
-    module = importlib.import_module(f"gwm_hazard.catalogue.export.{known.module}")
+    module = importlib.import_module(known.module)
     options = Options(
         unit or next(iter(known.units), ""),
         imts,

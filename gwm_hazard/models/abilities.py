@@ -1,0 +1,80 @@
+"""What a model may be able to do beside drawing for a scenario: small protocols, asked by name.
+
+``isinstance(model, Reconstructs)`` tells whether it can. The two ``ConditionsOn...`` are about an
+argument of ``generate``: a model has the ability where its ``generate`` takes that argument.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from gwm_hazard.core.scenario import Scenarios
+
+
+@runtime_checkable
+class Reconstructs(Protocol):
+    """A model that gives a signal back, as an autoencoder or a translator does."""
+
+    def reconstruct(self, acceleration: NDArray[np.float32], dt_s: float) -> NDArray[np.float32]:
+        """The model's version of given records, (n, 3, nt) to the same shape, m/s2, P at 5 s."""
+        ...
+
+
+@runtime_checkable
+class Represents(Protocol):
+    """A model whose representation of a signal loses something by itself."""
+
+    def represent(self, acceleration: NDArray[np.float32], dt_s: float) -> NDArray[np.float32]:
+        """As :meth:`Reconstructs.reconstruct`, through the representation alone."""
+        ...
+
+
+class _ByArgument(type(Protocol)):  # type: ignore[misc]
+    """Classes whose instances are the models whose ``generate`` takes an argument by name."""
+
+    argument: str
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        generate = getattr(instance, "generate", None)
+        return callable(generate) and cls.argument in inspect.signature(generate).parameters
+
+
+class ConditionsOnSpectrum(Protocol, metaclass=_ByArgument):
+    """A model whose waveforms follow given response spectra."""
+
+    def generate(
+        self, scenarios: Scenarios, n: int = 1, seed: int = 0, *, target: Any, **options: Any
+    ) -> xr.Dataset:
+        """As :meth:`WaveformModel.generate`; ``target`` holds SA in g by scenario and period."""
+        ...
+
+
+class ConditionsOnLowFrequencies(Protocol, metaclass=_ByArgument):
+    """A model that adds high frequencies to simulated motions."""
+
+    def generate(
+        self,
+        scenarios: Scenarios,
+        n: int = 1,
+        seed: int = 0,
+        *,
+        low_frequency: Any,
+        **options: Any,
+    ) -> xr.Dataset:
+        """As :meth:`WaveformModel.generate`.
+
+        ``low_frequency`` holds acceleration(scenario, component, time) in m/s2.
+        """
+        ...
+
+
+# Set here: an annotation in the class would make it a member that instances must have.
+ConditionsOnSpectrum.argument = "target"
+ConditionsOnLowFrequencies.argument = "low_frequency"

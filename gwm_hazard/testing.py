@@ -1,0 +1,160 @@
+"""What a waveform model of any package must keep, as one check; and a double for tests.
+
+::
+
+    from gwm_hazard.testing import check_model
+
+    def test_my_model():
+        check_model(MyModel())
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gwm_hazard.core.noise import Noise
+from gwm_hazard.core.scenario import Scenarios
+from gwm_hazard.models.base import WaveformModel
+from gwm_hazard.models.devices import available
+from gwm_hazard.models.double import RandomModel
+
+__all__ = ["RandomModel", "check_model"]
+
+#: Largest difference between the same draw in two batches, as a share of its peak: networks round
+#: sums of other batches in another order.
+ROUNDING = 1e-3
+
+#: Rows that are drawn together.
+ROWS = 5
+
+
+def check_model(
+    model: WaveformModel,
+    rounding: float = ROUNDING,
+    conditions: Mapping[str, tuple[float, float]] | None = None,
+) -> None:
+    """Check what the package relies on; an AssertionError says what does not hold.
+
+    Parameters
+    ----------
+    model : WaveformModel
+    rounding : float
+        Largest difference between two draws of one key in batches of another size, order or
+        device, as a share of the peak.
+    conditions : {name: (low, high)}, optional
+        Draw within these, where a model is slow or large at the ends of its own ranges.
+
+    It checks that the card survives JSON, that every condition has a range and scenarios outside
+    are refused, and that a draw is float32, finite, of the card's components and its ``npts``,
+    depends on its key and conditions only (not on n, the order, the batch or the device) and is
+    asked for in batches no larger than given.
+    """
+    _check_card(model)
+    scenarios = _scenarios(model, dict(conditions or {}))
+    noise = Noise(3, np.arange(ROWS), np.arange(ROWS) + 7, np.arange(ROWS) % 2)
+    drawn = _drawn(model, scenarios, noise)
+    _check_shapes(model, scenarios, drawn)
+    _check_ranges(model, scenarios)
+    order = np.arange(ROWS)[::-1]
+    back = _drawn(model, scenarios.take(order), noise.take(order))
+    _same(drawn, [back[i] for i in order], rounding, "rows in another order")
+    _same(drawn, _drawn(model, scenarios, noise, 1), rounding, "batches of one")
+    few = np.array([1, 3])
+    some = _drawn(model, scenarios.take(few), noise.take(few))
+    _same([drawn[i] for i in few], some, rounding, "fewer rows")
+    one = scenarios.take(np.zeros(2, dtype=int))
+    first, second = _drawn(model, one, Noise(3, np.arange(2), 0, 0))
+    assert not np.array_equal(first, second), "two keys draw the same waveform"
+    _check_generate(model, scenarios, rounding)
+    device = model.device
+    if available("cuda") == "cuda" and not device.startswith("cuda"):
+        try:
+            model.device = "cuda"
+            _same(drawn, _drawn(model, scenarios, noise), rounding, "another device")
+        finally:
+            model.device = device
+
+
+def _check_card(model: WaveformModel) -> None:
+    told = model.card.to_dict()
+    plain = json.loads(json.dumps(told))
+    assert plain == json.loads(json.dumps(plain)), "the card does not survive JSON"
+    again = type(model)(**_arguments(model, plain["parameters"]))
+    assert again.card.to_dict()["parameters"] == told["parameters"], (
+        "the card's parameters do not make the same model again"
+    )
+
+
+def _arguments(model: WaveformModel, parameters: dict[str, Any]) -> dict[str, Any]:
+    from gwm_hazard.models.registry import WEIGHTS_KEY
+
+    if model.weights is None:
+        return parameters
+    return {k: v for k, v in parameters.items() if k != WEIGHTS_KEY} | {"weights": model.weights}
+
+
+def _scenarios(model: WaveformModel, within: dict[str, tuple[float, float]]) -> Scenarios:
+    """Spread over the ranges of the card, the ends left out."""
+    share = np.linspace(0.1, 0.9, ROWS)
+    columns = {}
+    for i, r in enumerate(model.card.conditions):
+        low, high = within.get(r.name, (r.low, r.high))
+        columns[r.name] = low + (high - low) * np.roll(share, i)
+    return Scenarios(**columns)
+
+
+def _drawn(
+    model: WaveformModel, scenarios: Scenarios, noise: Noise, size: int | None = None
+) -> list[NDArray[np.float32]]:
+    """One array a row; the batches are no larger than asked for."""
+    out: list[NDArray[np.float32]] = [np.empty(0, np.float32)] * len(scenarios)
+    lengths = model.npts(scenarios)
+    for rows, acceleration in model.batches(scenarios, noise, size):
+        most = size or model.batch_size(int(lengths[rows[0]]))
+        assert len(rows) <= most, f"{len(rows)} records at once, the memory is for {most}"
+        for row, values in zip(rows, acceleration, strict=True):
+            out[row] = values
+    return out
+
+
+def _check_shapes(
+    model: WaveformModel, scenarios: Scenarios, drawn: list[NDArray[np.float32]]
+) -> None:
+    lengths = model.npts(scenarios)
+    assert lengths.shape == (len(scenarios),), "npts gives one number a scenario"
+    for npts, values in zip(lengths, drawn, strict=True):
+        want = (len(model.card.components), int(npts))
+        assert values.shape == want, f"a draw has shape {values.shape}, the card says {want}"
+        assert values.dtype == np.float32, f"a draw is {values.dtype}, not float32"
+        assert np.isfinite(values).all() and values.any(), "a draw is not finite, or zero"
+    assert model.batch_size(10**9) == 1, "batch_size does not fall with the length of records"
+
+
+def _check_ranges(model: WaveformModel, scenarios: Scenarios) -> None:
+    for r in model.card.conditions:
+        outside = {name: scenarios[name][:1] for name in scenarios}
+        outside[r.name] = np.array([np.nextafter(r.high, np.inf)])
+        assert model.card.outside(Scenarios(**outside)).all(), f"{r.name} above its range passes"
+
+
+def _check_generate(model: WaveformModel, scenarios: Scenarios, rounding: float) -> None:
+    two = scenarios.take(np.arange(2))
+    few = model.generate(two, n=1, seed=11)["acceleration"].values
+    more = model.generate(two, n=3, seed=11)["acceleration"].values
+    _same(list(few[:, 0]), list(more[:, 0]), rounding, "more realizations")
+    first = model.generate(two.take(np.arange(1)), n=1, seed=11)["acceleration"].values[0, 0]
+    _same([few[0, 0][:, : first.shape[1]]], [first], rounding, "other scenarios beside it")
+
+
+def _same(
+    these: list[NDArray[np.float32]], those: list[NDArray[np.float32]], rounding: float, what: str
+) -> None:
+    for one, other in zip(these, those, strict=True):
+        assert one.shape == other.shape, f"{what} change the shape of a draw"
+        worst = float(np.abs(one - other).max() / np.abs(one).max())
+        assert worst <= rounding, f"{what} change a draw by {worst:.2g} of its peak"
