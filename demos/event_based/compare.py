@@ -23,7 +23,7 @@ from scipy.stats import chi2, norm, poisson
 
 from gwm_hazard.files.atomic import replacing
 from gwm_hazard.intensity import parse_imt
-from gwm_hazard.openquake import event_catalogue as calculation
+from gwm_hazard.openquake import datastore
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM
 
 HERE = Path(__file__).parent
@@ -165,10 +165,10 @@ def main(arguments: list[str] | None = None) -> None:
     if len(args.calculations) not in (0, 2):
         parser.error("give the event-based and the classical calculation, or none to run both")
     if args.calculations:
-        stores = [calculation.read(c) for c in args.calculations]
+        stores = [datastore.read(c) for c in args.calculations]
     else:
         (HERE / "output").mkdir(exist_ok=True)  # the export_dir of the jobs
-        stores = [calculation.run(HERE / name) for name in ("job.ini", "job_classical.ini")]
+        stores = [datastore.run(HERE / name) for name in ("job.ini", "job_classical.ini")]
     found = curves(*stores)
     text = report(found)
     print(text)

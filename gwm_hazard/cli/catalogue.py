@@ -48,16 +48,12 @@ def catalogue(
     }
     minimum = dict(_threshold(text) for text in least)
     further = [i.strip() for i in imts.split(",") if i.strip()]
-    import openquake.calculators  # noqa: F401  (finds this package's hooks)
+    from gwm_hazard.openquake import event_catalogue
+    from gwm_hazard.openquake.datastore import opened
 
-    from gwm_hazard.openquake import event_catalogue as made
-
-    is_job = calculation.endswith(".ini")
-    if is_job and not Path(calculation).is_file():
-        raise FileNotFoundError(f"{calculation}: no such job file")
-    dstore = made.run(Path(calculation)) if is_job else made.read(calculation)
+    dstore = opened(calculation)
     with dstore, progress_bar(f"waveforms of calculation {dstore.calc_id}") as progress:
-        files = made.write(
+        files = event_catalogue.write(
             dstore,
             output,
             store=store,

@@ -102,9 +102,7 @@ def suite(
     that matches its mean and scatter at all periods. Started again after it was stopped, it keeps
     the suites that were finished.
     """
-    import openquake.calculators  # noqa: F401  (finds this package's hooks)
-
-    from gwm_hazard.openquake import event_catalogue as made
+    from gwm_hazard.openquake.datastore import is_job, opened
     from gwm_hazard.openquake.suites import GCIM, Request, make_study
     from gwm_hazard.suite import design, parts
     from gwm_hazard.suite.build import Settings
@@ -146,11 +144,9 @@ def suite(
         device=device,
         about={"command": shlex.join(["gwm-hazard", *sys.argv[1:]])},
     )
-    is_job = calculation.endswith(".ini")
-    if is_job and not Path(calculation).is_file():
-        raise FileNotFoundError(f"{calculation}: no such job file")
+    is_job(calculation)  # refuses a path that is none
     output.mkdir(parents=True, exist_ok=True)  # before hours of work
-    dstore = made.run(Path(calculation)) if is_job else made.read(calculation)
+    dstore = opened(calculation)
     # OpenQuake logs all that is said in the process, also how fonts go into a PDF
     logging.getLogger("fontTools").setLevel(logging.WARNING)
     with dstore, Bars() as progress:

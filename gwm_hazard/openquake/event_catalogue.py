@@ -6,16 +6,12 @@ of a calculation can be drawn again, and its measures are the values in ``gmf_da
 """
 
 import logging
-import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openquake.calculators  # noqa: F401  (finds this package's hooks)
 from numpy.typing import NDArray
-from openquake.baselib import InvalidFile, config
-from openquake.commonlib import datastore
 
 from gwm_hazard.catalogue.stream import Block, Plan, write_catalogue
 from gwm_hazard.core.card import ModelCard
@@ -25,13 +21,13 @@ from gwm_hazard.errors import CatalogueError, GwmHazardError, InputError
 from gwm_hazard.intensity import intensity_measures_array, parse_imt
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.openquake import releases
+from gwm_hazard.openquake.datastore import gsims_of, logic_trees, status_of
 from gwm_hazard.openquake.event_draws import (
     component_of,
     has_waveforms,
     scenarios_of,
     ses_seed,
 )
-from gwm_hazard.openquake.fields import gsims_of, logic_trees
 
 log = logging.getLogger(__name__)
 
@@ -51,66 +47,6 @@ _EXTRA = {
     "lon": {"long_name": "longitude of the site", "units": "degrees_east"},
     "lat": {"long_name": "latitude of the site", "units": "degrees_north"},
 }
-
-
-def read(calculation: int | str | Path) -> Any:
-    """The datastore of a calculation: its number (-1 for the last), or the path of its file.
-
-    Raises
-    ------
-    OSError
-        No such calculation.
-    """
-    number: int | str
-    try:
-        number = int(str(calculation))
-    except ValueError:
-        number = str(calculation)
-        if not Path(number).is_file():
-            raise OSError(f"{number}: no such calculation file") from None
-    try:
-        return datastore.read(number)
-    except Exception as exc:  # OpenQuake raises its own NotFound, OSError or ValueError
-        raise OSError(
-            f"calculation {number} cannot be read ({exc}); `oq engine --lc` lists calculations"
-        ) from exc
-
-
-def run(job_ini: Path) -> Any:
-    """Run a job as ``oq engine --run`` does; returns its datastore.
-
-    Raises
-    ------
-    ValueError
-        A job that OpenQuake refuses.
-    """
-    from openquake.commonlib import logs
-    from openquake.engine import engine
-    from openquake.server import dbserver
-
-    # What ``oq engine`` does first: OpenQuake's database, local or behind its server.
-    if os.environ.get("OQ_DATABASE", config.dbserver.host) != "127.0.0.1":
-        dbserver.ensure_on()
-    elif not Path(config.dbserver.file).expanduser().exists():
-        logs.dbcmd("upgrade_db")
-    try:
-        jobs = engine.create_jobs([str(job_ini)])
-        engine.run_jobs(jobs)
-    except InvalidFile as exc:
-        raise InputError(f"OpenQuake refuses the job: {exc}") from exc
-    return read(jobs[-1].calc_id)
-
-
-def _status(dstore: Any) -> str | None:
-    """What OpenQuake's database says of a calculation, None where it does not know it."""
-    from openquake.commonlib import logs
-
-    try:
-        job = logs.dbcmd("get_job", int(dstore.calc_id))
-    except Exception:  # no database, or none that answers
-        return None
-    here = job is not None and Path(job.ds_calc_dir).name == Path(dstore.filename).stem
-    return str(job.status) if here else None
 
 
 def models_of(dstore: Any) -> dict[str, ModelCard]:
@@ -209,7 +145,7 @@ class Calculation:
     def _refuse(self) -> None:
         # What OpenQuake writes when all fields are there, but for very many.
         if "avg_gmf" not in self.dstore:
-            status = _status(self.dstore)
+            status = status_of(self.dstore)
             if status not in (None, "complete", "shared"):
                 raise InputError(
                     f"{self._name} did not finish (OpenQuake's status: {status}): wait where it "

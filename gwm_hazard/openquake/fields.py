@@ -48,6 +48,7 @@ from openquake.hazardlib.calc.gmf import GmfComputer
 
 from gwm_hazard.errors import InputError
 from gwm_hazard.openquake import releases
+from gwm_hazard.openquake.datastore import gsims_of, logic_trees
 from gwm_hazard.openquake.event_draws import (
     draws_of,
     has_waveforms,
@@ -264,19 +265,3 @@ def _say_workload(oq: Any, dstore: Any) -> None:
         return
     if work is not None:
         log.info("GenerativeWaveformGMM: %s", work)
-
-
-def logic_trees(dstore: Any) -> list[Any]:
-    """The logic trees of a calculation, one a hazard model."""
-    found = dstore["full_lt"]
-    return [found] if hasattr(found, "gsim_lt") else [dstore[f"full_lt/{name}"] for name in found]
-
-
-def gsims_of(dstore: Any) -> list[Any]:
-    """The GSIMs of a calculation's logic trees."""
-    return [
-        gsim
-        for full_lt in logic_trees(dstore)
-        for gsims in full_lt.gsim_lt.values.values()
-        for gsim in gsims
-    ]

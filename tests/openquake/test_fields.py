@@ -36,8 +36,8 @@ from gwm_hazard.intensity import intensity_measures, intensity_measures_array
 from gwm_hazard.intensity.one_component import ln_rotd50_ratio
 from gwm_hazard.models.registry import load_model, save_model
 from gwm_hazard.models.stochastic import StochasticModel
+from gwm_hazard.openquake import datastore, event_draws, fields, progress, workload
 from gwm_hazard.openquake import event_catalogue as calculation
-from gwm_hazard.openquake import event_draws, fields, progress, workload
 from gwm_hazard.openquake.conditions import sources_of
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM, distribution
 from gwm_hazard.openquake.workload import estimate
@@ -700,7 +700,7 @@ def test_catalogue_in_the_component_of_the_job(oq: OpenQuake, tmp_path: Path) ->
 
 def test_no_such_calculation(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="no such calculation file"):
-        calculation.read(tmp_path / "calc_7.hdf5")
+        datastore.read(tmp_path / "calc_7.hdf5")
 
 
 # Risk

@@ -29,7 +29,7 @@ from jobs import run, write_job
 from gwm_hazard.core.noise import MixedNoise
 from gwm_hazard.models.base import WaveformModel
 from gwm_hazard.models.registry import load_model
-from gwm_hazard.openquake import event_catalogue as calculation
+from gwm_hazard.openquake import datastore
 from gwm_hazard.openquake.correlation import published
 from gwm_hazard.openquake.site_hazard import site_hazard
 from gwm_hazard.suite.candidates import CAPPED, Candidates, Proposal, draw
@@ -81,7 +81,7 @@ def problem(path: Path | None) -> Problem:
         if path is None:
             ini = write_job(Path(home) / "job", BRANCHES)
             path = run(ini, Path(home) / "oqdata").datastore
-        with calculation.read(path) as dstore:
+        with datastore.read(path) as dstore:
             hazard = site_hazard(dstore, IMTS)
             years = float(dstore["oqparam"].investigation_time)
     branch = hazard.waveforms[0]
