@@ -161,6 +161,7 @@ def test_other_branches_are_openquakes(oq: OpenQuake, tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(*found, check_exact=True)
 
 
+@pytest.mark.slow
 def test_fields_of_a_chain(oq: OpenQuake, tmp_path: Path) -> None:
     """Ruptures first, their fields in a job of its own, the catalogue of that one."""
     ini = two_by_two(oq, tmp_path)
