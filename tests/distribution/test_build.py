@@ -12,7 +12,7 @@ import torch
 from gwm_hazard.core.ensemble_noise import Ensemble
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
-from gwm_hazard.distribution import build
+from gwm_hazard.distribution import build, find
 from gwm_hazard.distribution.build import build_surface
 from gwm_hazard.distribution.estimate import estimate
 from gwm_hazard.distribution.file import read_surface
@@ -103,8 +103,8 @@ def test_noise_of_the_draws_puts_no_nodes(tmp_path: Path) -> None:
 
 def test_progress_in_a_log(caplog: pytest.LogCaptureFixture, monkeypatch) -> None:
     now = [0.0]
-    monkeypatch.setattr(build.time, "monotonic", lambda: now[0])
-    progress = build.LogProgress()
+    monkeypatch.setattr(find.time, "monotonic", lambda: now[0])
+    progress = find.LogProgress()
     for now[0], share in ((30.0, 0.1), (90.0, 0.3), (100.0, 0.4), (200.0, 0.5)):
         progress(share)
     assert [r.getMessage() for r in caplog.records] == [
