@@ -41,6 +41,7 @@ def write_generated(
     if n < 1:
         raise InputError(f"n = {n}: give at least 1 realization")
     model.card.check(scenarios)
+    Noise(seed, 0, 0, 0)  # refuses a seed before anything is written
 
     def block(start: int, stop: int) -> Block:
         records = np.arange(start, stop)
