@@ -110,7 +110,7 @@ class Calculation:
                 raise InputError(
                     f"minimum of {imt}: not a measure of the job; it has {', '.join(self.imts)}"
                 )
-            keep &= dstore[f"gmf_data/{imt}"][:] >= least
+            keep &= releases.stored_fields(dstore, imt) >= least
         if model is not None:
             keep &= np.isin(gsim_of_row, [i for i, g in enumerate(gsims) if g.card == model])
         rows = np.flatnonzero(keep)
@@ -132,7 +132,7 @@ class Calculation:
             )
         self.model = load_model(used[0].model, used[0].device)
         self.component = component_of(self.oq, len(self.model.card.components))
-        self._values = {imt: dstore[f"gmf_data/{imt}"][:][rows] for imt in self.imts}
+        self._values = {imt: releases.stored_fields(dstore, imt)[rows] for imt in self.imts}
         self._sites = dstore["sitecol"].complete
         self._makers = releases.makers_of(
             self.oq, logic_trees(dstore)[0].init(), self._ruptures, self._sites

@@ -9,6 +9,7 @@ The rest of the package is written for all of them; where they differ it asks he
   from 3.26 on.
 - ``ContextMaker.get_ctx_iter`` is ``get_ctxs`` from 3.26 on; ``scenario`` was an attribute that
   the calculator sets, and follows from the job now.
+- The table of fields names its columns by number in 3.23, by measure from 3.24 on.
 - From 3.26 on a job may truncate between and within events apart.
 """
 
@@ -90,6 +91,13 @@ def events_as_labelled(computer: Any, rlzs: Any) -> Any:
         computer.rlzs, computer.ctx.sids[:1], computer.eid, computer.rlz
     )
     return eid[np.isin(rlz, rlzs)]
+
+
+def stored_fields(dstore: Any, imt: str) -> Any:
+    """The values of a measure in the table of fields, (rows,); 3.23 numbers the measures."""
+    if (name := f"gmf_data/{imt}") not in dstore.hdf5:
+        name = f"gmf_data/gmv_{list(dstore['oqparam'].imtls).index(imt)}"
+    return dstore[name][:]
 
 
 def is_median(cmaker: Any) -> bool:

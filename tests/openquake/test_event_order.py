@@ -84,6 +84,7 @@ def weights(n: int) -> list[float]:
 def fields_of(dstore: Any) -> pd.DataFrame:
     """gmf_data with the GSIM of each row, as the realization's path through the tree says."""
     table = dstore.read_df("gmf_data")
+    table = table.rename(columns={f"gmv_{m}": imt for m, imt in enumerate(IMTS)})  # in 3.23
     events = dstore["events"][:]
     ruptures = pd.DataFrame(
         {name: dstore["ruptures"][name] for name in ("id", "trt_smr", "mag")}
