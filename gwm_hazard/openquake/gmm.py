@@ -272,4 +272,4 @@ def period_correlation(imts: Sequence[str]) -> NDArray[np.float64]:
     imts : "SA(T)", T from 0.01 to 10 s; PGA stands for 0.01 s.
     """
     kinds = [imt.from_string("SA(0.01)" if i == "PGA" else i) for i in imts]
-    return np.asarray(BakerJayaram2008().get_cross_correlation_mtx(kinds))
+    return np.asarray(BakerJayaram2008().get_cross_correlation_mtx(kinds), dtype=np.float64)

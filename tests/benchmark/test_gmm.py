@@ -141,7 +141,7 @@ def test_correlation_of_periods():
     assert np.diag(matrix) == pytest.approx(1.0) and (matrix == matrix.T).all()
     # eq. 6 of the paper for T1 = 1 s, T2 = 0.3 s: C1 = 1 - cos(pi/2 - 0.366 ln(1 / 0.3))
     c1 = 1 - np.cos(np.pi / 2 - 0.366 * np.log(1 / 0.3))
-    assert matrix[1, 2] == pytest.approx(c1, abs=1e-9)
+    assert matrix[1, 2] == pytest.approx(c1, abs=1e-7)  # float32 from OpenQuake 3.26 on
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def release(request: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[str
     # torch takes most of a gigabyte: that of this environment, with what it needs from pip
     for path in [*here.glob("torch"), *here.glob("torch-*"), *here.glob("torchgen")]:
         (there / path.name).symlink_to(path)
-    needed = ["fiona", "hatchling", "pytest", *RELEASES[version]]
+    needed = ["fiona", "hatchling", "pytest", "hypothesis", *RELEASES[version]]
     pip(python, f"openquake.engine~={version}.0", *needed)
     pip(python, "--no-build-isolation", str(ROOT), *RELEASES[version])
     return version, python
