@@ -37,7 +37,7 @@ from openquake.hazardlib.const import TRT
 
 from gwm_hazard.intensity import parse_imt
 from gwm_hazard.openquake.curves import Curves
-from gwm_hazard.openquake.event_catalogue import run
+from gwm_hazard.openquake.datastore import run
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM
 from gwm_hazard.openquake.rates import Comparison, branches, rates_of
 from gwm_hazard.openquake.ruptures import pairs
