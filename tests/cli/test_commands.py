@@ -175,7 +175,7 @@ def test_surface_goes_where_the_gsim_finds_it(tmp_path: Path, monkeypatch: Any) 
         options = {"realizations": 4, "held_out": 2, "shape_scenarios": 0}
         return build_surface(model, path, axes=axes, imts=imts, progress=progress, **options)
 
-    monkeypatch.setattr("gwm_hazard.distribution.build.build_surface", coarsely)
+    monkeypatch.setattr("gwm_hazard.distribution.find.build_surface", coarsely)
     text = run("surface", "build")
     path = Path(text.splitlines()[0])
     assert path.is_relative_to(tmp_path) and "4 draws at each of 16 nodes" in text

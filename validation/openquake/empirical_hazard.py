@@ -28,9 +28,10 @@ from gwm_hazard.files.atomic import replacing
 from gwm_hazard.intensity import parse_imt
 from gwm_hazard.models.measuring import draw_ln_measures
 from gwm_hazard.models.registry import load_model
-from gwm_hazard.openquake.gsim import conditions_of, estimated
+from gwm_hazard.openquake.curves import Curves
+from gwm_hazard.openquake.gsim import estimated
 from gwm_hazard.openquake.postproc import controlling
-from gwm_hazard.openquake.rates import branches, hazard_levels
+from gwm_hazard.openquake.rates import branches
 
 #: Probability in the 50 years of the job of what happens at 1e-4 per year.
 POE = float(-np.expm1(-50.0 * 1e-4))
@@ -49,17 +50,18 @@ TRUNCATION = 3.0
 
 def analyse(dstore: object, draws: int) -> list[dict[str, object]]:
     """Levels, their ratio and its causes, one row a measure."""
-    by_name = {b.gsim.distribution: b for b in branches(dstore)}
-    imts = list(dstore["oqparam"].imtls)
+    curves = Curves(dstore)
+    by_name = {b.gsim.distribution: b for b in branches(curves)}
+    imts = list(curves.imtls)
     levels = {
-        k: hazard_levels(dstore, b.realizations[0], [POE])[0, :, 0] for k, b in by_name.items()
+        k: [curves.level(0, b.realizations, imt, POE) for imt in imts] for k, b in by_name.items()
     }
     model = load_model("stochastic")
     rows = []
     for m, imt in enumerate(imts):
         branch = by_name["lognormal"]
-        control = controlling(dstore, branch, 0, imt, POE)
-        moments, shape = estimated(branch.gsim, control.ctx, (imt,), True)
+        (control,) = controlling(curves, branch, 0, imt, [POE])
+        moments, shape = estimated(branch.gsim, control.ctx.view(np.recarray), (imt,), True)
         z = (np.log(control.iml) - moments.mean) / moments.sigma
         normal = Shape(np.zeros_like(z), np.zeros_like(z))
         p = {k: exceedance(z, s, TRUNCATION)[:, 0] for k, s in (("l", normal), ("e", shape))}
@@ -76,8 +78,7 @@ def analyse(dstore: object, draws: int) -> list[dict[str, object]]:
             "ratio": (rate * p["e"]).sum() / (rate * p["l"]).sum(),
         }
         if imt in PICTURED:
-            columns = conditions_of(branch.gsim, control.ctx[[top]].view(np.recarray))
-            sc = Scenarios(**columns)
+            sc = Scenarios(**{k: v[[top]] for k, v in control.conditions.items()})
             ln = draw_ln_measures(model, sc.repeat(draws), Noise(5, np.arange(draws), 0, 0), [imt])
             one = Shape(shape.skewness[[top]], shape.kurtosis[[top]])
             row["drawn"] = np.sort((ln[:, 0] - ln.mean()) / ln.std())
@@ -98,7 +99,7 @@ def picture(dstore: object, rows: list[dict[str, object]]) -> Figure:
         imt = row["imt"]
         m = list(oq.imtls).index(imt)
         ax = axes[0, column]
-        for b in branches(dstore):
+        for b in branches(Curves(dstore)):
             curve = dstore["hcurves-rlzs"][0, b.realizations[0], m]
             rate = -np.log1p(-curve) / oq.investigation_time
             name = b.gsim.distribution
