@@ -10,10 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-#: Up to this magnitude a rupture whose distance nobody tells is taken as a point. Strong-motion
-#: databases do so "generally" below M 5.5 (Bindi et al. 2011, Bull. Earthq. Eng. 9: 1899-1920, on
-#: that of Italy). A rupture is then 6 km long, at M 6 13 km (Wells and Coppersmith 1994,
-#: subsurface length, all styles): more than the distance to the nearest stations.
+#: Up to this magnitude a rupture whose distance nobody tells is taken as a point. It is then 6 km
+#: long, at M 6 13 km (Wells and Coppersmith 1994, BSSA 84(4): 974-1002, subsurface length, all
+#: styles): more than the distance to the nearest stations.
 POINT_UP_TO = 5.5
 
 
