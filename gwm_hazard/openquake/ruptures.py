@@ -148,12 +148,14 @@ def _made(dstore: Any, cmaker: Any, source: Any, sites: Any, occurrence: Occurre
 def _gathered(parts: Iterable[Pairs]) -> Iterator[Pairs]:
     """The pairs of a group in pieces of about CHUNK: most sources have a handful each."""
     waiting: list[Pairs] = []
+    count = 0
     for part in parts:
         other = bool(waiting) and waiting[0].ctx.dtype != part.ctx.dtype
-        if other or sum(map(len, waiting)) >= CHUNK:
+        if other or count >= CHUNK:
             yield _joined(waiting)
-            waiting = []
+            waiting, count = [], 0
         waiting.append(part)
+        count += len(part)
     if waiting:
         yield _joined(waiting)
 
