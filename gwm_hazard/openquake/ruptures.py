@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from openquake.baselib.parallel import Starmap, num_cores
 from openquake.hazardlib.calc.filters import SourceFilter
 from openquake.hazardlib.contexts import read_ctx_by_grp
 from openquake.hazardlib.source_group import read_src_group
@@ -22,6 +24,14 @@ CHUNK = 20_000
 
 #: OpenQuake numbers the ruptures of a calculation by source id times this, plus their own number.
 _RUPTURES = 2**30
+
+#: Ruptures for which a worker makes contexts at once.
+_RUPTURES_AT_ONCE = 2_000
+
+Array = NDArray[np.float64]
+
+#: Contexts of sources, each with numbers of their ruptures.
+_Found = list[tuple[np.recarray, NDArray[np.int64]]]
 
 
 @dataclass(frozen=True)
@@ -73,6 +83,7 @@ def pairs(curves: Curves, site: int | None = None, gsims: Any = None) -> Iterato
     sites = curves.sites if site is None else curves.sites.filtered([site])
     groups = _groups(dstore)
     stored = _stored(curves)
+    changes = _changes(dstore)
     for number, keys in groups.items():
         cmaker = curves.cmakers[number]
         if gsims is not None and not any(gsim in cmaker.gsims for gsim in gsims):
@@ -90,18 +101,19 @@ def pairs(curves: Curves, site: int | None = None, gsims: Any = None) -> Iterato
         if occurrence.dependent:  # OpenQuake keeps such a group in one block
             whole: list[Pairs] = []
             for position, source in enumerate(group):
-                for made in _made(dstore, cmaker, source, sites, occurrence):
-                    made.ctx["src_id"] = position
-                    made.ctx["rup_id"] -= source.offset
-                    whole.append(made)
+                for ctx, of_source in _contexts(cmaker, [source], sites, changes):
+                    ctx["src_id"] = position
+                    ctx["rup_id"] -= source.offset
+                    whole.append(Pairs(cmaker, ctx, occurrence, of_source))
             if whole:
                 yield _joined(whole)
             continue
+        blocks = _blocks(dstore, keys, group)
         yield from _gathered(
-            made
-            for key in keys
-            for source in (group if key == keys[0] else read_src_group(dstore, key))
-            for made in _made(dstore, cmaker, source, sites, occurrence)
+            Pairs(cmaker, ctx[part].view(np.recarray), occurrence, numbers[part])
+            for found in _in_workers(_contexts, ((cmaker, b, sites, changes) for b in blocks))
+            for ctx, numbers in found
+            for part in (slice(start, start + CHUNK) for start in range(0, len(ctx), CHUNK))
         )
 
 
@@ -122,26 +134,66 @@ def _groups(dstore: Any) -> dict[int, list[str]]:
     return dict(sorted(out.items()))
 
 
-def _made(dstore: Any, cmaker: Any, source: Any, sites: Any, occurrence: Occurrence) -> list[Pairs]:
-    """Pairs of a source, made as OpenQuake's classical calculator makes them."""
+def _changes(dstore: Any) -> dict[int, Array]:
+    """Changes of the rates of ruptures by number of source, in a job with aftershocks."""
+    if "delta_rates" not in dstore:
+        return {}
+    return {int(n): np.asarray(rates) for n, rates in enumerate(dstore["delta_rates"])}
+
+
+def _blocks(dstore: Any, keys: list[str], first: list[Any]) -> Iterator[list[Any]]:
+    """Sources of a group, as many at once as a worker takes."""
+    for key in keys:
+        sources = first if key == keys[0] else read_src_group(dstore, key)
+        block: list[Any] = []
+        ruptures = 0
+        for source in sources:
+            block.append(source)
+            ruptures += int(source.num_ruptures)
+            if ruptures >= _RUPTURES_AT_ONCE:
+                yield block
+                block, ruptures = [], 0
+        if block:
+            yield block
+
+
+def _in_workers(
+    task: Callable[..., _Found], arguments: Iterable[tuple[Any, ...]]
+) -> Iterator[_Found]:
+    """What a task finds for each of its arguments, in their order.
+
+    OpenQuake's workers are idle while a job is post-processed; without them, as in a command, the
+    task runs here.
+    """
+    pool = getattr(Starmap, "pool", None)
+    if pool is None:
+        yield from (task(*each) for each in arguments)
+        return
+    waiting: deque[Any] = deque()  # few at once: what they find has to be held
+    for each in arguments:
+        waiting.append(pool.apply_async(task, each))
+        if len(waiting) > 2 * num_cores:
+            yield waiting.popleft().get()
+    while waiting:
+        yield waiting.popleft().get()
+
+
+def _contexts(cmaker: Any, sources: Iterable[Any], sites: Any, changes: dict[int, Array]) -> _Found:
+    """Contexts of sources and numbers of their ruptures, as the classical calculator makes them."""
     contexts = getattr(cmaker, "get_ctx_iter", None) or cmaker.get_ctxs
-    nearby = sites
-    if source.code != b"F":  # multi-fault sources: OpenQuake filters rupture by rupture
-        nearby = SourceFilter(sites, cmaker.maximum_distance).get_close_sites(source)
-        if nearby is None:
-            return []
-    delta = None
-    if "delta_rates" in dstore:  # aftershocks
-        delta = dstore["delta_rates"][source.id]
+    closest = SourceFilter(sites, cmaker.maximum_distance)
     found = []
-    for block in contexts(source, nearby):
-        ctx = block.view(np.recarray)
-        if delta is not None:
-            ctx["occurrence_rate"] += delta[ctx["rup_id"]]
-        numbers = int(source.id) * _RUPTURES + np.asarray(ctx["rup_id"], np.int64)
-        for start in range(0, len(ctx), CHUNK):
-            part = slice(start, start + CHUNK)
-            found.append(Pairs(cmaker, ctx[part].view(np.recarray), occurrence, numbers[part]))
+    for source in sources:
+        # multi-fault sources: OpenQuake filters rupture by rupture
+        nearby = sites if source.code == b"F" else closest.get_close_sites(source)
+        if nearby is None:
+            continue
+        for block in contexts(source, nearby):
+            ctx = block.view(np.recarray)
+            if source.id in changes:
+                ctx["occurrence_rate"] += changes[source.id][ctx["rup_id"]]
+            numbers = int(source.id) * _RUPTURES + np.asarray(ctx["rup_id"], np.int64)
+            found.append((ctx, numbers))
     return found
 
 

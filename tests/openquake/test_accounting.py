@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
+from multiprocessing.dummy import Pool
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +14,11 @@ import pytest
 from openquake.hazardlib.map_array import compute_hazard_maps
 from scipy.stats import truncnorm
 
-from gwm_hazard.openquake import accounting
+from gwm_hazard.openquake import accounting, ruptures
 from gwm_hazard.openquake.curves import Curves
 from gwm_hazard.openquake.gsim import distribution
 from gwm_hazard.openquake.rates import branches
-from gwm_hazard.openquake.ruptures import pairs
+from gwm_hazard.openquake.ruptures import Pairs, pairs
 from tests.openquake.conftest import GWM, OpenQuake, Run, toml
 
 #: Magnitudes 5.7 to 6.3 at 22 km, where the tiny surface begins at M 6, and 6.3 to 6.7 at 67 km.
@@ -66,6 +68,28 @@ def test_shares_are_those_of_the_ruptures(oq: OpenQuake, finished: Any) -> None:
             assert row.outside == pytest.approx(share, abs=1e-3) and 0.001 < share < 0.999
             assert row.outside_mag == row.outside
             assert row.outside_rrup == row.outside_vs30 == row.outside_hypo_depth == 0.0
+
+
+def test_pairs_made_again_are_those_that_openquake_stored(
+    oq: OpenQuake, finished: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with oq.datastore(finished[1]) as dstore:
+        curves = Curves(dstore)
+        stored = by_number(pairs(curves))
+        monkeypatch.setattr(ruptures, "_stored", lambda _: {})
+        monkeypatch.setattr(ruptures, "_RUPTURES_AT_ONCE", 1)  # a block for each source
+        made = by_number(pairs(curves))  # as in a command
+        with Pool(3) as pool:  # with OpenQuake's workers
+            monkeypatch.setattr(ruptures.Starmap, "pool", pool, raising=False)
+            again = by_number(pairs(curves))
+    pd.testing.assert_frame_equal(again, made)
+    pd.testing.assert_frame_equal(made, stored, check_dtype=False, rtol=1e-6)
+
+
+def by_number(found: Iterable[Pairs]) -> pd.DataFrame:
+    columns = ("sids", "mag", "rrup", "occurrence_rate")
+    tables = [pd.DataFrame({"n": p.numbers} | {c: p.ctx[c] for c in columns}) for p in found]
+    return pd.concat(tables).sort_values(["n", "sids"], ignore_index=True)
 
 
 def test_branch_without_weight_is_accounted_for(
