@@ -52,7 +52,7 @@ _BRANCHES = """<?xml version="1.0" encoding="UTF-8"?>
 _SET = """
 <logicTreeBranchSet uncertaintyType="gmpeModel" branchSetID="bs{n}"
  applyToTectonicRegionType="{trt}"><logicTreeBranch branchID="gwm{n}">
-<uncertaintyModel>[GenerativeWaveformGMM]</uncertaintyModel>
+<uncertaintyModel>[{gsim}]</uncertaintyModel>
 <uncertaintyWeight>1</uncertaintyWeight></logicTreeBranch></logicTreeBranchSet>"""
 
 #: Site parameters of a job that has none for the branch.
@@ -93,8 +93,8 @@ def jobs(parts: list[str]) -> Iterator[Path]:
             yield name
 
 
-def with_branch(job: Path, folder: Path) -> Path:
-    """Copy a job's folder, with the branch in place of its ground-motion models.
+def with_branch(job: Path, folder: Path, gsim: str = "GenerativeWaveformGMM") -> Path:
+    """Copy a job's folder, with the branch, or another GMM, in place of its ground-motion models.
 
     Raises
     ------
@@ -112,23 +112,24 @@ def with_branch(job: Path, folder: Path) -> Path:
     text = ini.read_text(encoding="utf-8")
     oq = readinput.get_oqparam(str(ROOT / job))
     trts = _regions(oq, source)
-    sets = "".join(_SET.format(n=n, trt=trt) for n, trt in enumerate(trts))
+    sets = "".join(_SET.format(n=n, trt=trt, gsim=gsim) for n, trt in enumerate(trts))
     (ini.parent / "gwm.xml").write_text(_BRANCHES.format(sets=sets), encoding="utf-8")
     levels = {imt: list(map(float, v)) for imt, v in oq.imtls.items() if _has(imt)}
-    if not levels:
+    if oq.imtls and not levels:
         raise ValueError(f"no measure of the branch among {', '.join(oq.imtls)}")
     given = {
         "gsim_logic_tree_file": "gwm.xml",
-        "intensity_measure_types_and_levels": repr(levels),
         "individual_rlzs": "false",
         "mean": "true",
         "export_dir": str(folder / "out"),
     }
+    if levels:  # a job with risk has those of its functions
+        given["intensity_measure_types_and_levels"] = repr(levels)
     sites = oq.inputs.get("site_model", [])
     if not any("vs30" in Path(f).read_text(encoding="utf-8") for f in sites):
         given |= {k: v for k, v in _SITE.items() if k not in text}
     dropped = {*given, *_DROPPED}
-    ini.write_text(_rewritten(text, given, dropped), encoding="utf-8")
+    ini.write_text(rewritten(text, given, dropped), encoding="utf-8")
     return ini
 
 
@@ -144,7 +145,7 @@ def _regions(oq: Any, folder: Path) -> list[str]:
     return [trt for trt in dict.fromkeys(named) if trt != "*"]
 
 
-def _rewritten(text: str, given: dict[str, str], dropped: set[str]) -> str:
+def rewritten(text: str, given: dict[str, str], dropped: set[str]) -> str:
     """A job.ini without the parameters ``dropped`` and with those ``given``."""
     lines, skipping = [], False
     for line in text.splitlines():
