@@ -35,7 +35,8 @@ from gwm_hazard.benchmark.section import Section, Skipped, load, save, stamp_of
 from gwm_hazard.benchmark.sections import MODULES, SECTIONS
 from gwm_hazard.errors import InputError
 from gwm_hazard.files.atomic import replacing
-from gwm_hazard.files.provenance import software_versions
+from gwm_hazard.files.parts import digest
+from gwm_hazard.files.provenance import code, software_versions
 from gwm_hazard.intensity import canonical
 from gwm_hazard.models.base import WaveformModel
 from gwm_hazard.models.registry import load_model
@@ -186,6 +187,7 @@ def assemble(
         "files": observations.files,
         "rows": _digest(observations.table.to_csv().encode()),
         "settings": asdict(settings),
+        "code": code(),
     }
     predictions = []
 
@@ -325,11 +327,8 @@ def scores(output: Path) -> pd.DataFrame:
 def _stamp(about: dict[str, Any]) -> str:
     """Identity of a run's inputs and of the code and tables that its sections' numbers come from:
     measures, models, statistics and the benchmark alike, the whole package."""
-    kept = {k: v for k, v in about.items() if k != "created"}
-    package = Path(__file__).parents[1]
-    sources = sorted(p for suffix in ("py", "csv") for p in package.rglob(f"*.{suffix}"))
-    code = b"".join(p.read_bytes() for p in sources)
-    return _digest(json.dumps(kept, sort_keys=True, default=str).encode() + code)
+    inputs = {k: v for k, v in about.items() if k != "created"}
+    return digest([inputs, code()])
 
 
 def _digest(content: bytes) -> str:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from gwm_hazard.calibration.selection import CONDITIONS
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
-from gwm_hazard.files.atomic import replacing
+from gwm_hazard.files.parts import once
 from gwm_hazard.files.provenance import software_versions
 from gwm_hazard.models.measuring import draw_ln_measures
 from gwm_hazard.models.stochastic import StochasticModel, StochasticParameters
@@ -49,13 +49,8 @@ class Cache:
         if self.folder is None:
             return make()
         text = json.dumps([key, software_versions()], sort_keys=True, default=str)
-        path = self.folder / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.npy"
-        if path.exists():
-            return np.load(path, allow_pickle=False)
-        made = make()
-        with replacing(path) as temporary, temporary.open("wb") as file:
-            np.save(file, made, allow_pickle=False)
-        return made
+        name = hashlib.sha256(text.encode()).hexdigest()[:32]
+        return once(self.folder / f"{name}.npz", text, make)
 
 
 def quiet(p: StochasticParameters) -> StochasticParameters:
