@@ -18,6 +18,7 @@ from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.errors import InputError
 from gwm_hazard.files.provenance import software_versions
 from gwm_hazard.intensity import canonical, parse_imt
+from gwm_hazard.models.base import WaveformModel
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.openquake import correlation as published_correlation
 from gwm_hazard.openquake.branch_names import branch_names
@@ -97,8 +98,8 @@ def make_study(
     request: Request,
     progress: Progress | None = None,
     output: Path | None = None,
-) -> Study:
-    """Targets and suites for a site of a classical or disaggregation calculation.
+) -> tuple[Study, WaveformModel]:
+    """Targets and suites for a site of a classical or disaggregation calculation, and their model.
 
     Parameters
     ----------
@@ -160,10 +161,10 @@ def make_study(
         table = check_consistency(c, suites, imts, rates)
     for remark in remarks:
         log.warning(remark)
-    return Study(
+    study = Study(
         tuple(suites),
         c,
-        source.model,
+        source.model.card,
         source.component,
         hazard.lon,
         hazard.lat,
@@ -189,6 +190,7 @@ def make_study(
             **request.about,
         },
     )
+    return study, source.model
 
 
 def _rate(request: Request, years: float) -> float:

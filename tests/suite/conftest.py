@@ -21,6 +21,13 @@ def study() -> Study:
 @pytest.fixture(scope="session")
 def folder(study: Study, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("suite") / "new" / "folder"
-    page = write(study, out, ("csv", "at2"), lambda *_: make_checks(), code_notes=["See to it."])
+    page = write(
+        study,
+        load_model("stochastic", "cpu"),
+        out,
+        ("csv", "at2"),
+        lambda *_: make_checks(),
+        code_notes=["See to it."],
+    )
     assert page == out / "index.html"
     return out

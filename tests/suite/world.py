@@ -111,7 +111,7 @@ def make_study(
         "seconds": 1.25,
     }
     return Study(
-        tuple(suites), c, model, "RotD50", -86.25, 12.13, 400.0, 50.0, curves, table, about
+        tuple(suites), c, model.card, "RotD50", -86.25, 12.13, 400.0, 50.0, curves, table, about
     )
 
 

@@ -106,7 +106,7 @@ def page(
         files=files,
         data={
             "quantities": [[name, unit] for name, unit, _ in QUANTITIES],
-            "components": list(study.model.card.components),
+            "components": list(study.card.components),
             "component": component_text(study.component),
             "suites": [
                 _data(suite, part["name"].tolist(), digest)
