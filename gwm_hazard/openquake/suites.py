@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from openquake.commonlib.datastore import DataStore
 
 from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.errors import InputError
@@ -21,12 +22,10 @@ from gwm_hazard.intensity import canonical, parse_imt
 from gwm_hazard.models.base import WaveformModel
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.openquake import correlation as published_correlation
-from gwm_hazard.openquake.branch_names import branch_names
+from gwm_hazard.openquake.curves import has_mean_curve, mean_level
 from gwm_hazard.openquake.site_hazard import (
     SiteHazard,
     WaveformBranch,
-    has_mean_curve,
-    mean_level,
     site_hazard,
 )
 from gwm_hazard.suite.build import (
@@ -94,7 +93,7 @@ class Request:
 
 
 def make_study(
-    dstore: Any,
+    dstore: DataStore,
     request: Request,
     progress: Progress | None = None,
     output: Path | None = None,
@@ -126,7 +125,7 @@ def make_study(
         asked = CHECKED_RATES
     hazard = site_hazard(dstore, imts, site, imt=settings.imt, annual_rates=asked)
     c = hazard.contributions
-    source = _source(dstore, hazard, request)
+    source = _source(hazard, request)
     log.info("suites of %s: measures in %s", source.branch, source.component)
     remarks = [
         f"{imt}: not given by {', '.join(without)}; the other branches stand in for it, rupture by "
@@ -203,7 +202,7 @@ def _rate(request: Request, years: float) -> float:
 
 
 def _level_remarks(
-    dstore: Any, request: Request, c: Contributions, rate: float, site: int
+    dstore: DataStore, request: Request, c: Contributions, rate: float, site: int
 ) -> list[str]:
     """What there is to say of the conditioning level; refuses a poe outside OpenQuake's curve."""
     settings = request.settings
@@ -236,7 +235,7 @@ def _measures(asked: tuple[str, ...], conditioning: str) -> tuple[str, ...]:
     return (*sorted(spectral, key=lambda i: parse_imt(i).period), *rest)
 
 
-def _site(dstore: Any, asked: int | tuple[float, float]) -> int:
+def _site(dstore: DataStore, asked: int | tuple[float, float]) -> int:
     """Id of a site, or of the one nearest to (lon, lat)."""
     sites = dstore["sitecol"]
     if not isinstance(asked, tuple):
@@ -257,7 +256,7 @@ def _site(dstore: Any, asked: int | tuple[float, float]) -> int:
     return int(sites.sids[nearest])
 
 
-def _source(dstore: Any, hazard: SiteHazard, request: Request) -> Source:
+def _source(hazard: SiteHazard, request: Request) -> Source:
     """The branches that draw: those asked for, or the one of each tectonic region.
 
     Each rupture is drawn for under the branch of its own region.
@@ -272,7 +271,7 @@ def _source(dstore: Any, hazard: SiteHazard, request: Request) -> Source:
         if name not in found:
             raise InputError(f"branch = {name!r}: the GWM branches are {', '.join(found)}")
     if not request.branches:
-        for region, names in _by_region(dstore, found).items():
+        for region, names in _by_region(hazard, found).items():
             if len(names) > 1:
                 raise InputError(
                     f"several GWM branches in region {region}, {', '.join(names)}: name the one "
@@ -310,11 +309,10 @@ def _by_name(hazard: SiteHazard) -> dict[str, WaveformBranch]:
     return found
 
 
-def _by_region(dstore: Any, names: Collection[str]) -> dict[str, list[str]]:
+def _by_region(hazard: SiteHazard, names: Collection[str]) -> dict[str, list[str]]:
     """Names of the branches by the tectonic region that they are for."""
-    source = dstore.parent if dstore.parent else dstore
     regions: dict[str, list[str]] = {}
-    for (region, _), name in branch_names(source["full_lt"].init().gsim_lt).items():
+    for (region, _), name in hazard.names.items():
         if name in names:
             regions.setdefault(region, []).append(name)
     return regions
