@@ -13,7 +13,7 @@ from gwm_hazard.benchmark.predictions import keys
 from gwm_hazard.records.observations import Observations
 
 
-class Drawn(NamedTuple):
+class KeptWaveforms(NamedTuple):
     """Waveforms drawn for some records: one each.
 
     rows : (n,) into the observations
@@ -38,11 +38,11 @@ def kept_rows(observations: Observations, rows: NDArray[np.int64], most: int) ->
     return np.sort(rows[chosen])
 
 
-def stored(work: Path, name: str, dt_s: float) -> Iterator[Drawn]:
+def stored(work: Path, name: str, dt_s: float) -> Iterator[KeptWaveforms]:
     """The waveforms that :func:`predict` kept of a model, chunk by chunk, read lazily."""
     for path in sorted((work / "draws" / name).glob("chunk-*.npz")):
         with np.load(path) as held:
             rows, npts = held["kept"], held["npts"]
         if len(rows):
             waves = np.load(path.with_suffix(".npy"), mmap_mode="r")
-            yield Drawn(rows, np.asarray(waves), npts, dt_s)
+            yield KeptWaveforms(rows, np.asarray(waves), npts, dt_s)

@@ -77,9 +77,9 @@ def keys(table: pd.DataFrame, seed: int) -> Noise:
     """
     station = table["station_id"].astype(str)
     twice = table.assign(station=station).duplicated(["event_id", "station"]).to_numpy()
-    place = np.where(twice, station + "/" + table["record_id"].astype(str), station)
+    instrument = np.where(twice, station + "/" + table["record_id"].astype(str), station)
     event = [_hash(e, 8) for e in table["event_id"].astype(str)]
-    site = [_hash(s, 4) % (2**32 - 2) for s in place]
+    site = [_hash(s, 4) % (2**32 - 2) for s in instrument]
     return Noise(seed, np.array(event, np.uint64), np.array(site, np.uint32), 0)
 
 

@@ -161,9 +161,9 @@ def sampled(observations: Observations, most: int, seed: int) -> Observations:
         raise InputError(f"records = {most}: give at least 1")
     rng = np.random.default_rng(seed)
     event = observations.event
-    place = rng.permutation(event.max() + 1)[event]
+    rank = rng.permutation(event.max() + 1)[event]
     keep = np.zeros(len(observations), dtype=bool)
-    keep[np.lexsort((rng.random(len(event)), place))[:most]] = True
+    keep[np.lexsort((rng.random(len(event)), rank))[:most]] = True
     note = f"A sample of {int(keep.sum())} of {len(keep)} records, by events."
     return replace(observations.take(keep), notes=[*observations.notes, note])
 

@@ -31,7 +31,7 @@ _BLOCK = 512  # records drawn between two signs of progress
 
 
 @dataclass(frozen=True)
-class Drawn:
+class MeanOfDraws:
     """Mean of ln IM over the draws, and the variance of that mean, (n, n_imts) each."""
 
     mean: NDArray[np.float64]
@@ -110,12 +110,12 @@ class Medians:
         self._tick = tick or (lambda count: None)
         self._key = points.key()
 
-    def __call__(self, p: StochasticParameters, draws: int) -> Drawn:
+    def __call__(self, p: StochasticParameters, draws: int) -> MeanOfDraws:
         """Means over the first ``draws`` waveforms of each point (variance 0 for one)."""
         silent = quiet(p)
         key = ["medians", asdict(silent), draws, self.seed, *self._key]
         mean, variance = self._cache.get(key, lambda: self._draw(silent, draws))
-        return Drawn(mean, variance)
+        return MeanOfDraws(mean, variance)
 
     def _draw(self, p: StochasticParameters, draws: int) -> NDArray[np.float64]:
         model = StochasticModel(**asdict(p))

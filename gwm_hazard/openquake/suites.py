@@ -29,8 +29,8 @@ from gwm_hazard.openquake.site_hazard import (
     site_hazard,
 )
 from gwm_hazard.suite.build import (
+    DrawingBranch,
     Settings,
-    Source,
     check_consistency,
     make_suite,
     make_target,
@@ -125,15 +125,15 @@ def make_study(
         asked = CHECKED_RATES
     hazard = site_hazard(dstore, imts, site, imt=settings.imt, annual_rates=asked)
     c = hazard.contributions
-    source = _source(hazard, request)
-    log.info("suites of %s: measures in %s", source.branch, source.component)
+    drawing = _drawing_branch(hazard, request)
+    log.info("suites of %s: measures in %s", drawing.branch, drawing.component)
     remarks = [
         f"{imt}: not given by {', '.join(without)}; the other branches stand in for it, rupture by "
         "rupture"
         for imt, without in hazard.lacking.items()
     ]
     remarks += _level_remarks(dstore, request, c, rate, site)
-    correlation, told = _correlation(request, source, c, rate, imts)
+    correlation, told = _correlation(request, drawing, c, rate, imts)
     tell("hazard", 1.0)
     targets: tuple[Target, ...]
     if request.stripes:
@@ -141,7 +141,7 @@ def make_study(
         targets = stripe_targets(c, correlation, rate, rarest, request.stripes, settings)
     else:
         targets = (make_target(c, correlation, rate, settings),)
-    parts = Parts(output, c, source, correlation, settings) if output is not None else None
+    parts = Parts(output, c, drawing, correlation, settings) if output is not None else None
     suites: list[Suite] = []
     for i, target in enumerate(targets):
         what = f"suite {i + 1} of {len(targets)}" if len(targets) > 1 else "candidates"
@@ -149,7 +149,7 @@ def make_study(
         suite = parts.find(i, target) if parts else None
         if suite is None:
             now = functools.partial(tell, what)
-            suite = make_suite(c, source, target, settings, correlation, now)
+            suite = make_suite(c, drawing, target, settings, correlation, now)
             if parts:
                 parts.keep(i, suite)
         suites.append(suite)
@@ -163,8 +163,8 @@ def make_study(
     study = Study(
         tuple(suites),
         c,
-        source.model.card,
-        source.component,
+        drawing.model.card,
+        drawing.component,
         hazard.lon,
         hazard.lat,
         float(dstore["sitecol"].filtered([site]).vs30[0]),
@@ -177,7 +177,7 @@ def make_study(
             "checksum": str(dstore["/"].attrs.get("checksum32", "")),
             "site": site,
             "poe": request.poe,
-            "branch": source.branch,
+            "branch": drawing.branch,
             "branches": list(c.branches),
             "settings": asdict(settings),
             "correlation": told,
@@ -189,7 +189,7 @@ def make_study(
             **request.about,
         },
     )
-    return study, source.model
+    return study, drawing.model
 
 
 def _rate(request: Request, years: float) -> float:
@@ -256,7 +256,7 @@ def _site(dstore: DataStore, asked: int | tuple[float, float]) -> int:
     return int(sites.sids[nearest])
 
 
-def _source(hazard: SiteHazard, request: Request) -> Source:
+def _drawing_branch(hazard: SiteHazard, request: Request) -> DrawingBranch:
     """The branches that draw: those asked for, or the one of each tectonic region.
 
     Each rupture is drawn for under the branch of its own region.
@@ -293,7 +293,7 @@ def _source(hazard: SiteHazard, request: Request) -> Source:
     }
     model = load_model(chosen[0].gsim.model, request.device)
     name = ", ".join(branch.name for branch in chosen)
-    return Source(name, model, rows[order], conditions, hazard.site, hazard.component)
+    return DrawingBranch(name, model, rows[order], conditions, hazard.site, hazard.component)
 
 
 def _by_name(hazard: SiteHazard) -> dict[str, WaveformBranch]:
@@ -319,30 +319,30 @@ def _by_region(hazard: SiteHazard, names: Collection[str]) -> dict[str, list[str
 
 
 def _correlation(
-    request: Request, source: Source, c: Contributions, rate: float, imts: tuple[str, ...]
+    request: Request, drawing: DrawingBranch, c: Contributions, rate: float, imts: tuple[str, ...]
 ) -> tuple[Correlation, str]:
     """The correlation, and what the page says of it."""
     if request.correlation != "measured":
         return published_correlation.published(request.correlation), request.correlation
-    share, which = c.rate[source.rows], "by their rates"
+    share, which = c.rate[drawing.rows], "by their rates"
     if request.settings.target in ("cs", "gcim"):
         which = "that control the level" + (" at the poe" if request.stripes else "")
         level = c.level(request.settings.imt, rate)
-        share = c.density(request.settings.imt, level)[source.rows]
+        share = c.density(request.settings.imt, level)[drawing.rows]
     elif request.settings.target == "uhs":
-        share, which = uniform_hazard(c, rate).weight[source.rows], "that control the spectrum"
+        share, which = uniform_hazard(c, rate).weight[drawing.rows], "that control the spectrum"
     rows = controlling(share, SCENARIOS)
-    scenarios = Scenarios(**{k: v[rows] for k, v in source.conditions.items()})
+    scenarios = Scenarios(**{k: v[rows] for k, v in drawing.conditions.items()})
     found = measured(
-        source.model,
+        drawing.model,
         scenarios,
         imts,
         DRAWS,
         request.settings.seed,
-        component=source.component,
+        component=drawing.component,
     )
     return found, (
-        f"measured from {SCENARIOS * DRAWS} draws of branch {source.branch} for "
+        f"measured from {SCENARIOS * DRAWS} draws of branch {drawing.branch} for "
         f"{SCENARIOS} ruptures {which}"
     )
 

@@ -27,7 +27,7 @@ from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.errors import BudgetExceededError, InputError
 from gwm_hazard.models.base import WaveformModel
 from gwm_hazard.models.measuring import ln_measures
-from gwm_hazard.suite.search import Found, Reach, walk
+from gwm_hazard.suite.search import Reach, SearchResult, walk
 
 Array = NDArray[np.float64]
 
@@ -202,11 +202,11 @@ def measured(
     return ln_measures(model, Draws(scenarios, noise), imts, component, on_zero="missing")
 
 
-def _all(proposal: Proposal, wanted: int, seed: int, site: int) -> Found:
+def _all(proposal: Proposal, wanted: int, seed: int, site: int) -> SearchResult:
     """As many draws as are wanted, each of them kept."""
     index = np.arange(wanted)
     rupture, _ = _proposed(np.cumsum(proposal.probability), index, seed, site)
-    return Found(rupture, Noise(seed, index, site, 0), index, wanted, wanted, np.inf)
+    return SearchResult(rupture, Noise(seed, index, site, 0), index, wanted, wanted, np.inf)
 
 
 def _direct(
@@ -218,7 +218,7 @@ def _direct(
     site: int,
     budget: int,
     progress: Callable[[float], None] | None,
-) -> Found:
+) -> SearchResult:
     """Draws of the proposal until enough lie in the band. Draw i has the noise of event i."""
     cumulative, ratio = np.cumsum(proposal.probability), _ratio(proposal)
     keys, ruptures = [], []
@@ -237,7 +237,7 @@ def _direct(
         if progress is not None:
             progress(min(found / wanted, 1.0))
     key = np.concatenate(keys)
-    return Found(
+    return SearchResult(
         np.concatenate(ruptures),
         Noise(seed, key, site, 0),
         np.arange(len(key)),
@@ -257,7 +257,7 @@ def _walk(
     site: int,
     budget: int,
     progress: Callable[[float], None] | None,
-) -> Found:
+) -> SearchResult:
     p = proposal
     if p.density is None or p.mean is None or p.sigma is None:
         raise InputError(
@@ -312,7 +312,7 @@ def _name(given: tuple[str, ...]) -> str:
     return given[0] if len(given) == 1 else f"the geometric mean of {given[0]} ... {given[-1]}"
 
 
-def _message(found: Found, wanted: int, conditioning: str, level: float) -> str:
+def _message(found: SearchResult, wanted: int, conditioning: str, level: float) -> str:
     text = f"{len(found.rupture)} of {wanted} candidates after {found.draws} draws"
     if found.draws and found.highest < 0:
         return (

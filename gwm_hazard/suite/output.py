@@ -24,7 +24,7 @@ from gwm_hazard.suite.motions import Motions, branches_of, draw_again, epsilon, 
 from gwm_hazard.suite.page import figures, page
 from gwm_hazard.suite.page.disaggregation import disaggregation
 from gwm_hazard.suite.page.embed import MOST_MOTIONS, Digest, digest
-from gwm_hazard.suite.page.page import Drawn
+from gwm_hazard.suite.page.page import DrawnFigure
 from gwm_hazard.suite.results import plain, results
 from gwm_hazard.suite.study import Study, Suite
 
@@ -118,7 +118,7 @@ def write(
     overall = None
     if not study.consistency.empty:
         paths = out.figure("consistency", figures.consistency(study))
-        overall = Drawn(*CONSISTENCY, paths)
+        overall = DrawnFigure(*CONSISTENCY, paths)
     out.files |= {RESULTS: "the numbers of the page", "index.html": "the page"}
     listed = {name: what for name, what in out.files.items() if what}
     listed["figures"] = "the figures of the page, PNG and PDF"
@@ -244,7 +244,9 @@ CONSISTENCY = (
 )
 
 
-def _figures(study: Study, k: int, suite: Suite, found: Digest, out: Folder) -> dict[str, Drawn]:
+def _figures(
+    study: Study, k: int, suite: Suite, found: Digest, out: Folder
+) -> dict[str, DrawnFigure]:
     made = {
         "spectra": figures.spectra(suite, found.periods, found.sa, study.component),
         "errors": figures.errors(suite),
@@ -254,7 +256,7 @@ def _figures(study: Study, k: int, suite: Suite, found: Digest, out: Folder) -> 
     }
     start = f"suite{k + 1:02d}_" if len(study.suites) > 1 else ""
     return {
-        key: Drawn(*FIGURES[key], out.figure(start + key, figure))
+        key: DrawnFigure(*FIGURES[key], out.figure(start + key, figure))
         for key, figure in made.items()
         if figure is not None
     }

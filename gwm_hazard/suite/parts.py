@@ -15,7 +15,7 @@ import numpy as np
 from gwm_hazard.core.noise import Noise, noise_from_text
 from gwm_hazard.files.parts import digest, keep, kept
 from gwm_hazard.files.provenance import software_versions
-from gwm_hazard.suite.build import Settings, Source
+from gwm_hazard.suite.build import DrawingBranch, Settings
 from gwm_hazard.suite.candidates import Candidates, Proposal, measured
 from gwm_hazard.suite.contributions import Contributions
 from gwm_hazard.suite.motions import TOLERANCE
@@ -32,37 +32,37 @@ class Parts:
     Parameters
     ----------
     output : folder of the study
-    contributions, source, correlation, settings : what all suites of the run follow from
+    contributions, drawing, correlation, settings : what all suites of the run follow from
     """
 
     def __init__(
         self,
         output: Path,
         contributions: Contributions,
-        source: Source,
+        drawing: DrawingBranch,
         correlation: Correlation,
         settings: Settings,
     ) -> None:
         self.folder = output / FOLDER
-        self.source = source
-        c, model = contributions, source.model
+        self.source = drawing
+        c, model = contributions, drawing.model
         weights = model.weights.sha256 if model.weights is not None else ""
         self._common = digest(
             {
                 "settings": asdict(settings),
-                "source": [source.branch, source.site, source.component],
+                "drawing": [drawing.branch, drawing.site, drawing.component],
                 "model": [model.card.to_dict(), weights, str(model.device)],
                 "software": software_versions(),
                 "truncation": c.truncation,
             },
-            *(c.rate, c.mean, c.sigma, c.rupture, c.branch, source.rows),
-            *source.conditions.values(),
+            *(c.rate, c.mean, c.sigma, c.rupture, c.branch, drawing.rows),
+            *drawing.conditions.values(),
             correlation_matrix(c.imts, correlation),
         )
 
     def find(self, number: int, target: Target) -> Suite | None:
         """The suite of a number, from 0, if it was finished for this target."""
-        source = self.source
+        drawing = self.source
         if (held := kept(self._path(number), self._fingerprint(target))) is None:
             return None
         mixed = noise_from_text(held["keys"].tolist())
@@ -72,28 +72,28 @@ class Parts:
             int(held["draws"]),
             int(held["kept"]),
             int(held["seed"]),
-            source.site,
+            drawing.site,
             mixed.parts[0] if held["plain"] else mixed,
             held["family"],
         )
         suite = Suite(
             target,
             pool,
-            source.conditions,
+            drawing.conditions,
             held["rows"],
             held["scale"],
-            source.branch,
-            source.rows,
+            drawing.branch,
+            drawing.rows,
         )
         rows = suite.rows
-        proposal = Proposal(source.conditions, np.ones(len(source.rows)), None)
+        proposal = Proposal(drawing.conditions, np.ones(len(drawing.rows)), None)
         again = measured(
-            source.model,
+            drawing.model,
             proposal,
             pool.rupture[rows],
             pool.noise(rows),
             target.imts,
-            source.component,
+            drawing.component,
         )
         return suite if (np.abs(again - pool.ln[rows]) <= TOLERANCE).all() else None
 

@@ -72,7 +72,7 @@ LARGEST = 40.0
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchResult:
     """Motions in the band.
 
     Attributes
@@ -224,7 +224,7 @@ def walk(
     site: int,
     budget: int,
     progress: Callable[[float], None] | None = None,
-) -> Found:
+) -> SearchResult:
     """Populations until enough motions lie in the band.
 
     Parameters
@@ -254,10 +254,12 @@ def walk(
         pass
     if not found:
         empty = np.empty(0, dtype=np.int64)
-        return Found(empty, Noise(seed, empty, site, 0), empty, draws.done, kept, draws.highest)
+        return SearchResult(
+            empty, Noise(seed, empty, site, 0), empty, draws.done, kept, draws.highest
+        )
     noise = MixedNoise.joined(noises)
     rupture = ruptures.rows[np.concatenate(positions)]
-    return Found(rupture, noise, families(noise), draws.done, kept, draws.highest)
+    return SearchResult(rupture, noise, families(noise), draws.done, kept, draws.highest)
 
 
 def _walked(draws: _Draws, ruptures: _Ruptures, tolerance: float) -> _Population:
@@ -354,6 +356,6 @@ def correlations(noise: MixedNoise) -> csr_matrix:
 
 
 def families(noise: MixedNoise) -> Rows:
-    """Numbers of the families of noises: see :class:`Found`."""
+    """Numbers of the families of noises: see :class:`SearchResult`."""
     linked = abs(correlations(noise)) >= SIMILAR
     return connected_components(linked, directed=False)[1].astype(np.int64)

@@ -176,7 +176,7 @@ class Stages:
             return
         folder.mkdir(parents=True, exist_ok=True)
 
-        def told(step: int, parts: Mapping[str, float]) -> None:
+        def echo(step: int, parts: Mapping[str, float]) -> None:
             if self.progress is not None:
                 self.progress(stage, step / settings.steps, parts)
 
@@ -189,7 +189,7 @@ class Stages:
             seed=self.config.seed,
             stream=stage,
             checkpoint_s=self.config.machine.checkpoint_s,
-            progress=told,
+            progress=echo,
         )
         loop.assign(loop.trained(objective), best)
 

@@ -211,7 +211,7 @@ def test_different_models_of_two_regions_are_refused(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(suites, "_by_name", lambda hazard: found)
     monkeypatch.setattr(suites, "_by_region", lambda *_: {"crust": ["A"], "slab": ["C"]})
     with pytest.raises(ValueError, match=r"stochastic \(A\), mine \(C\).*name.*\(--branch\)"):
-        suites._source(None, REQUEST)  # type: ignore[arg-type]
+        suites._drawing_branch(None, REQUEST)  # type: ignore[arg-type]
 
 
 def test_measures_of_a_job_in_geometric_mean(oq: OpenQuake, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from gwm_hazard.suite.motions import Motions, husid, spectra, velocity_and_displ
 from gwm_hazard.suite.output import write
 from gwm_hazard.suite.page.embed import Digest, outline, significant
 from gwm_hazard.suite.page.figures import MOST_LABELS, correlation_of, kolmogorov, named, spread
-from gwm_hazard.suite.page.page import Drawn
+from gwm_hazard.suite.page.page import DrawnFigure
 from gwm_hazard.suite.study import Study, Suite
 from gwm_hazard.suite.tables import imt_text, years_text
 from tests.suite.world import BRANCH, IMTS, RUPTURES, make_study
@@ -201,7 +201,7 @@ def test_a_second_run_replaces_what_the_first_left(
 ) -> None:
     def one_figure(study: Study, k: int, suite: Suite, found: Digest, out: Folder) -> Any:
         paths = out.figure(f"suite{k + 1:02d}_spectra", Figure(figsize=(1, 1)))
-        return {"spectra": Drawn("Spectra", "", paths)}
+        return {"spectra": DrawnFigure("Spectra", "", paths)}
 
     toy = ToyModel()
     monkeypatch.setattr(output, "_figures", one_figure)

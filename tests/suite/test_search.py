@@ -48,7 +48,9 @@ class Linear:
         p = self.rate * (norm.sf(low) - norm.sf(high))
         return p / p.sum()
 
-    def found(self, wanted: int, seed: int = 1, bias: float = 0.0, **asked: int) -> search.Found:
+    def found(
+        self, wanted: int, seed: int = 1, bias: float = 0.0, **asked: int
+    ) -> search.SearchResult:
         """A walk that is steered by means that are wrong by ``bias``, and sigmas alike."""
         mean, sigma = self.mean + bias, self.sigma * (1.0 + bias)
         density = self.rate * norm.pdf(-mean / sigma) / sigma

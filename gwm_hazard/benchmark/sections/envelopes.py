@@ -51,7 +51,7 @@ def section(data: Comparison) -> Section | Skipped:
     observed, names = _features(chosen, None), [p.name for p in data.generative]
     drawn = {name: _features(chosen, name) for name in names}
     where = bins(chosen)
-    event, least = chosen.event, data.settings.least
+    event, least = chosen.event, data.settings.min_records
     n_times = len(TIMES_S)
     found: dict[str, Misfit] = {}
     for name in names:
@@ -118,14 +118,14 @@ def _features(chosen: PairedRecords, name: str | None) -> NDArray[np.float32]:
 
 def _rises(observed: NDArray[np.floating], drawn: dict[str, NDArray[np.float32]]) -> pd.DataFrame:
     rows = {}
-    for place, component in ((-2, "horizontal"), (-1, "vertical")):
+    for index, component in ((-2, "horizontal"), (-1, "vertical")):
         for name, values in drawn.items():
-            both = np.isfinite(observed[:, place]) & np.isfinite(values[:, place])
+            both = np.isfinite(observed[:, index]) & np.isfinite(values[:, index])
             if not both.any():
                 continue
             row: dict[str, float] = {"records": int(both.sum())}
             for kind, v in (("observed", observed), ("model", values)):
-                low, middle, high = np.percentile(v[both, place], (16, 50, 84))
+                low, middle, high = np.percentile(v[both, index], (16, 50, 84))
                 row[f"{kind}, median"], row[f"{kind}, spread"] = middle, 0.5 * (high - low)
             rows[f"{name}, {component}"] = row
     return pd.DataFrame(rows).T.rename_axis("model, component")

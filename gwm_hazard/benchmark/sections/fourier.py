@@ -64,7 +64,9 @@ def section(data: Comparison) -> Section | Skipped:
     where = bins(chosen)
     found: dict[str, Misfit] = {}
     for name, values in drawn.items():
-        compared = misfit(observed, values, where, chosen.event, data.settings.least, data.seed)
+        compared = misfit(
+            observed, values, where, chosen.event, data.settings.min_records, data.seed
+        )
         if compared is not None:
             found[name] = compared
     out = Section(KEY, TITLE, TEXT, limits=limits(chosen, found))
@@ -110,7 +112,7 @@ def _spectra(chosen: PairedRecords, name: str | None) -> NDArray[np.float32]:
     n = len(FREQUENCIES_HZ)
 
     def of(motion: Motion) -> NDArray[np.floating]:
-        out = np.full((len(motion.place), 2 * n), np.nan)
+        out = np.full((len(motion.rows), 2 * n), np.nan)
         parts = [(0, motion.acceleration[:, : motion.n_horizontal])]
         if motion.vertical:
             parts.append((n, motion.acceleration[:, -1:]))

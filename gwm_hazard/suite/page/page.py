@@ -25,7 +25,7 @@ from gwm_hazard.suite.tables import component_text, imt_text, largest, title_of
 
 
 @dataclass(frozen=True)
-class Drawn:
+class DrawnFigure:
     """A figure in its files.
 
     Attributes
@@ -42,8 +42,8 @@ class Drawn:
 def page(
     study: Study,
     digests: Sequence[Digest],
-    drawn: Sequence[Mapping[str, Drawn]],
-    consistency: Drawn | None,
+    drawn: Sequence[Mapping[str, DrawnFigure]],
+    consistency: DrawnFigure | None,
     checks: Sequence[Sequence[Any]],
     code_notes: Sequence[str],
     table: pd.DataFrame,
@@ -138,7 +138,7 @@ def _place(study: Study) -> str:
     return f"{degrees(study.lat, 'NS')}, {degrees(study.lon, 'EW')}"
 
 
-def _figure(drawn: Drawn, folder: Path) -> dict[str, Any]:
+def _figure(drawn: DrawnFigure, folder: Path) -> dict[str, Any]:
     return {
         "title": drawn.title,
         "caption": drawn.caption,
