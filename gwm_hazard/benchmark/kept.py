@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gwm_hazard.benchmark.predictions import keys
+from gwm_hazard.benchmark.predictions import noise_of_records
 from gwm_hazard.records.observations import Observations
 
 
@@ -31,7 +31,7 @@ class KeptWaveforms(NamedTuple):
 def kept_rows(observations: Observations, rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
     """Of ``rows``, those whose drawn waveforms are kept: with observed waveforms first, then by a
     hash of the event and station, so that more records move few of the others."""
-    order = keys(observations.table, 0)
+    order = noise_of_records(observations.table, 0)
     first = observations.with_waveforms[rows]
     rank = (order.event ^ (order.site.astype(np.uint64) << np.uint64(16)))[rows]
     chosen = np.lexsort((rank, ~first))[:most]

@@ -69,7 +69,7 @@ class Prediction:
         return imt in self.imts and bool(np.isfinite(self.mean[:, self.imts.index(imt)]).any())
 
 
-def keys(table: pd.DataFrame, seed: int) -> Noise:
+def noise_of_records(table: pd.DataFrame, seed: int) -> Noise:
     """The noise key of each record: (seed, event, station, 0).
 
     Hashes of the names, so that a record keeps its draw whatever others are there. A second record

@@ -30,7 +30,7 @@ import pandas as pd
 
 from gwm_hazard.benchmark import classifiers, draws
 from gwm_hazard.benchmark.data import Comparison, Settings
-from gwm_hazard.benchmark.predictions import Prediction, keys, sample
+from gwm_hazard.benchmark.predictions import Prediction, noise_of_records, sample
 from gwm_hazard.benchmark.section import Section, Skipped, load, save, stamp_of
 from gwm_hazard.benchmark.sections import MODULES, SECTIONS
 from gwm_hazard.errors import InputError
@@ -223,7 +223,7 @@ def gmm_prediction(
     from gwm_hazard.openquake import gmm
 
     m = gmm.moments(text, completed, imts)
-    drawn = sample(m.mean, m.tau, m.phi, keys(completed, seed), imts)
+    drawn = sample(m.mean, m.tau, m.phi, noise_of_records(completed, seed), imts)
     notes = [*m.notes, "Its draws are lognormal, independent between measures."]
     return Prediction(
         m.name, "gmm", imts, m.mean, m.tau, m.phi, drawn, m.outside, notes, dict(m.about)

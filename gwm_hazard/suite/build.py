@@ -14,6 +14,7 @@ from gwm_hazard.errors import InputError
 from gwm_hazard.models.base import WaveformModel
 from gwm_hazard.suite import candidates, consistency
 from gwm_hazard.suite.contributions import Contributions
+from gwm_hazard.suite.search import Search
 from gwm_hazard.suite.selection import select
 from gwm_hazard.suite.study import Suite
 from gwm_hazard.suite.target import (
@@ -143,15 +144,17 @@ def make_suite(
         drawing.model,
         _proposal(contributions, drawing, given, ln_level, correlation),
         target.imts,
-        settings.pool,
-        settings.seed,
+        Search(
+            settings.pool,
+            settings.seed,
+            drawing.site,
+            np.log(settings.max_scale) if scaled else settings.tolerance,
+            settings.budget,
+            progress,
+        ),
         conditioning=given,
         level=float(np.exp(ln_level)),
-        tolerance=np.log(settings.max_scale) if scaled else settings.tolerance,
-        site=drawing.site,
-        budget=settings.budget,
         component=drawing.component,
-        progress=progress,
         method=settings.method,
     )
     scale = np.ones(len(pool))

@@ -44,7 +44,7 @@ class Parts:
         settings: Settings,
     ) -> None:
         self.folder = output / FOLDER
-        self.source = drawing
+        self.drawing = drawing
         c, model = contributions, drawing.model
         weights = model.weights.sha256 if model.weights is not None else ""
         self._common = digest(
@@ -62,7 +62,7 @@ class Parts:
 
     def find(self, number: int, target: Target) -> Suite | None:
         """The suite of a number, from 0, if it was finished for this target."""
-        drawing = self.source
+        drawing = self.drawing
         if (held := kept(self._path(number), self._fingerprint(target))) is None:
             return None
         mixed = noise_from_text(held["keys"].tolist())

@@ -55,9 +55,8 @@ class Linear:
         mean, sigma = self.mean + bias, self.sigma * (1.0 + bias)
         density = self.rate * norm.pdf(-mean / sigma) / sigma
         settings = {"tolerance": TOLERANCE, "site": 0, "budget": 10**6} | asked
-        return search.walk(
-            self.reach, self.rate, density, mean, sigma, 0.0, wanted, seed, **settings
-        )
+        effort = search.Search(wanted, seed, **settings)
+        return search.walk(self.reach, self.rate, density, mean, sigma, 0.0, effort)
 
 
 def effective(noise: MixedNoise) -> float:
