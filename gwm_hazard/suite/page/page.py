@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 import pandas as pd
 
@@ -16,7 +15,7 @@ from gwm_hazard.files.provenance import software_versions
 from gwm_hazard.intensity import parse_imt
 from gwm_hazard.report.picture import picture
 from gwm_hazard.report.style import DPI
-from gwm_hazard.report.text import number, prose, templates
+from gwm_hazard.report.text import number, render
 from gwm_hazard.suite.motions import STANDARD_MEASURES
 from gwm_hazard.suite.page import figures, text
 from gwm_hazard.suite.page.embed import QUANTITIES, Digest
@@ -63,11 +62,6 @@ def page(
     files : {name: what it holds} of the folder
     folder : the page's, which links are relative to
     """
-    environment = jinja2.Environment(
-        loader=templates("gwm_hazard.suite.page"),
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    environment.filters |= {"prose": prose, "number": number}
     parts = [table[table["suite"] == k + 1] for k in range(len(study.suites))]
     suites = [
         {
@@ -80,7 +74,8 @@ def page(
             study.suites, parts, digests, drawn, checks, strict=True
         )
     ]
-    return environment.get_template("page.html.j2").render(
+    return render(
+        "gwm_hazard.suite.page",
         study=study,
         kind=text.KINDS[study.suites[0].target.kind],
         place=_place(study),
