@@ -15,7 +15,7 @@ from gwm_hazard.core.noise import Noise
 from gwm_hazard.errors import InputError
 
 
-@dataclass
+@dataclass(frozen=True)
 class Prediction:
     """Distribution and draws of ln IM at the records, RotD50 in OpenQuake's units.
 

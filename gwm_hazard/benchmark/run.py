@@ -17,9 +17,10 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import itertools
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -128,11 +129,14 @@ def load_models(names: Sequence[str], device: str = "auto") -> dict[str, Wavefor
     found: dict[str, WaveformModel] = {}
     for name in names:
         model = load_model(name, device)
-        key, number = model.card.name, 2
-        while key in found:
-            key, number = f"{model.card.name} ({number})", number + 1
-        found[key] = model
+        found[_numbered(model.card.name, found)] = model
     return found
+
+
+def _numbered(name: str, taken: Collection[str]) -> str:
+    """The name, with a number where it is taken."""
+    numbered = (f"{name} ({number})" for number in itertools.count(2))
+    return next(n for n in itertools.chain([name], numbered) if n not in taken)
 
 
 def open_training_sets(
@@ -189,7 +193,7 @@ def assemble(
         "settings": asdict(settings),
         "code": code(),
     }
-    predictions = []
+    predictions: dict[str, Prediction] = {}
 
     def step(what: str) -> Callable[[float], None]:
         return lambda share: progress(what, share)
@@ -197,23 +201,18 @@ def assemble(
     for name, model in models.items():
         what = f"drawing {name}"
         progress(what, 0.0)
-        predictions.append(
-            draws.predict(
-                name, model, observations, completed, imts, seed=seed, draws=settings.draws,
-                waveforms=settings.waveforms, work=work, stamp=stamp,
-                progress=step(what),
-            )
+        predictions[name] = draws.predict(
+            name, model, observations, completed, imts, seed=seed, draws=settings.draws,
+            waveforms=settings.waveforms, work=work, stamp=stamp, progress=step(what),
         )  # fmt: skip
         progress(what, 1.0)
     for text in gmms:
-        predictions.append(gmm_prediction(text, completed, imts, seed))
-    taken: set[str] = set()
-    for p in predictions:
-        name, number = p.name, 2
-        while p.name in taken:
-            p.name, number = f"{name} ({number})", number + 1
-        taken.add(p.name)
-    return Comparison(observations, completed, predictions, models, imts, seed, work, settings)
+        found = gmm_prediction(text, completed, imts, seed)
+        name = _numbered(found.name, predictions)
+        predictions[name] = replace(found, name=name)
+    return Comparison(
+        observations, completed, [*predictions.values()], models, imts, seed, work, settings
+    )
 
 
 def gmm_prediction(
