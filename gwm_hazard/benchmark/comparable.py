@@ -7,7 +7,7 @@ observations as those are from themselves.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gwm_hazard.benchmark.metrics.envelope import moment_misfit, moments
-from gwm_hazard.benchmark.section import Skipped
+from gwm_hazard.benchmark.section import Section, Skipped
 from gwm_hazard.records.waveform_source import resample
 from gwm_hazard.statistics.splits import halves_by_event
 
@@ -261,7 +261,7 @@ def misfit(
     a = np.where(both, observed, np.nan)[rows]
     b = np.where(both, drawn, np.nan)[rows]
     index = bins.number[rows]
-    # a bin of `least` records has about half of them in each half
+    # a bin of `min_records` records has about half of them in each half
     enough = max(3, min_records // 2)
     found = []
     for first in halves_by_event(event[rows], SPLITS, seed):
@@ -279,7 +279,29 @@ def misfit(
     return Misfit(float(m), float(d), float(rm), float(rd), float(low), float(high), len(rows))
 
 
-def misfit_table(found: dict[str, Misfit]) -> pd.DataFrame:
+def misfits(
+    chosen: PairedRecords,
+    observed: NDArray[np.floating],
+    drawn: Mapping[str, NDArray[np.floating]],
+) -> dict[str, Misfit]:
+    """:func:`misfit` of every model that has enough records."""
+    by_bin, settings, seed = bins(chosen), chosen.data.settings, chosen.data.seed
+    found = {
+        name: misfit(observed, values, by_bin, chosen.event, settings.min_records, seed)
+        for name, values in drawn.items()
+    }
+    return {name: f for name, f in found.items() if f is not None}
+
+
+def add_misfits(out: Section, title: str, score: str, found: Mapping[str, Misfit]) -> None:
+    """Table and score of the misfits of curves; nothing without any."""
+    if found:
+        out.tables[title] = misfit_table(found)
+        out.captions[title] = "Rms differences in ln units, horizontals and vertical."
+        out.scores[score] = {name: round(f.ratio, 4) for name, f in found.items()}
+
+
+def misfit_table(found: Mapping[str, Misfit]) -> pd.DataFrame:
     """A row a model, for the page."""
     return pd.DataFrame(
         {
