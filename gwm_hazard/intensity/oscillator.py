@@ -222,6 +222,14 @@ def _kernel() -> Callable[..., None]:
     return rotd_kernel
 
 
+def _transform_size(samples: int) -> int:
+    """Smallest size of the form (8, 9, 10, 12 or 15) 2^k that holds so many samples."""
+    power = 8
+    while 2 * power < samples:
+        power *= 2
+    return min(m * power // 8 for m in (8, 9, 10, 12, 15, 16) if m * power // 8 >= samples)
+
+
 @lru_cache(maxsize=64)
 def _half_sample(size: int) -> NDArray[np.complex128]:
     """What a transform of this size is multiplied with to stand half a sample later, (size,)."""
@@ -240,7 +248,7 @@ def _between(records: NDArray[np.floating], spans: NDArray[np.int64]) -> NDArray
     out = np.zeros((len(records), 2, int((spans[:, 1] - spans[:, 0]).max()) + 2 * _EDGE))
     for values, (first, last), of_record in zip(records, spans, out, strict=True):
         n = last - first
-        size = scipy.fft.next_fast_len(int(n) + 2 * _EDGE)
+        size = _transform_size(int(n) + 2 * _EDGE)
         both = np.zeros(size, dtype=np.complex128)
         both.real[:n], both.imag[:n] = values[:, first:last]
         spectrum = scipy.fft.fft(both, overwrite_x=True)
