@@ -7,7 +7,7 @@ observations as those are from themselves.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gwm_hazard.benchmark.metrics.envelope import moment_misfit, moments
-from gwm_hazard.benchmark.section import Skipped
+from gwm_hazard.benchmark.section import Section, Skipped
 from gwm_hazard.records.waveform_source import resample
 from gwm_hazard.statistics.splits import halves_by_event
 
@@ -41,11 +41,11 @@ NO_WAVEFORMS = "none of the records has its waveform (a flatfile holds measures 
 class Motion(NamedTuple):
     """Some records: ``acceleration`` (n, n_components, nt) float32 m/s2 at `DT_S`.
 
-    ``place`` (n,) in the sample; ``npts`` (n,); horizontals first, the vertical, where
+    ``rows`` (n,) of the sample; ``npts`` (n,); horizontals first, the vertical, where
     ``vertical`` says so, last.
     """
 
-    place: NDArray[np.int64]
+    rows: NDArray[np.int64]
     acceleration: NDArray[np.float32]
     npts: NDArray[np.int64]
     n_horizontal: int
@@ -81,7 +81,7 @@ class PairedRecords:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def place(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    def index(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Where rows of the observations stand in the sample; -1 for those that do not."""
         at = np.searchsorted(self.rows, rows)
         at = np.minimum(at, len(self.rows) - 1)
@@ -93,25 +93,25 @@ class PairedRecords:
             yield from self._observed()
             return
         for drawn in self.data.drawn(name):
-            place = self.place(drawn.rows)
-            wanted = np.flatnonzero(place >= 0)
+            index = self.index(drawn.rows)
+            wanted = np.flatnonzero(index >= 0)
             for start in range(0, len(wanted), BLOCK):
                 part = wanted[start : start + BLOCK]
                 npts = _samples(drawn.npts[part], drawn.dt_s)
                 acc = np.asarray(drawn.acceleration[part, :, : drawn.npts[part].max()])
                 if abs(drawn.dt_s / DT_S - 1.0) > 1e-6:
                     acc = np.stack([resample(a, drawn.dt_s, DT_S) for a in acc])
-                yield _motion(place[part], acc, npts)
+                yield _motion(index[part], acc, npts)
 
     def _observed(self) -> Iterator[Motion]:
         obs = self.data.observations
         components, npts, dt_s = obs.components[self.rows], obs.npts[self.rows], obs.dt_s[self.rows]
         for number in (2, 3):
-            place = np.flatnonzero(components == number)
+            index = np.flatnonzero(components == number)
             # like lengths together: less padding
-            place = place[np.argsort((npts * dt_s)[place], kind="stable")]
-            for start in range(0, len(place), BLOCK):
-                part = place[start : start + BLOCK]
+            index = index[np.argsort((npts * dt_s)[index], kind="stable")]
+            for start in range(0, len(index), BLOCK):
+                part = index[start : start + BLOCK]
                 acc = obs.waveforms(self.rows[part], DT_S)
                 yield _motion(part, acc, _samples(npts[part], dt_s[part]))
 
@@ -124,7 +124,7 @@ class PairedRecords:
         """``function`` of every record, (n, *shape); NaN for what a model did not draw."""
         out = np.full((len(self), *shape), np.nan, dtype=np.float32)
         for motion in self.motions(name):
-            out[motion.place] = function(motion)
+            out[motion.rows] = function(motion)
         return out
 
 
@@ -149,9 +149,9 @@ def _samples(npts: NDArray[np.int64], dt_s: float | NDArray[np.float64]) -> NDAr
     return np.asarray(np.floor((npts - 1) * (dt_s / DT_S) + 1e-6), dtype=np.int64) + 1
 
 
-def _motion(place: NDArray[np.int64], acc: NDArray[np.float32], npts: NDArray[np.int64]) -> Motion:
+def _motion(rows: NDArray[np.int64], acc: NDArray[np.float32], npts: NDArray[np.int64]) -> Motion:
     return Motion(
-        place, acc, np.minimum(npts, acc.shape[2]), min(2, acc.shape[1]), acc.shape[1] == 3
+        rows, acc, np.minimum(npts, acc.shape[2]), min(2, acc.shape[1]), acc.shape[1] == 3
     )
 
 
@@ -244,9 +244,9 @@ class Misfit(NamedTuple):
 def misfit(
     observed: NDArray[np.floating],
     drawn: NDArray[np.floating],
-    where: Bins,
+    bins: Bins,
     event: NDArray[np.int64],
-    least: int,
+    min_records: int,
     seed: int,
 ) -> Misfit | None:
     """Compare draws for one half of the events with observations of the other, and those two.
@@ -255,18 +255,18 @@ def misfit(
     that both are means over the same records. None where too few records have both.
     """
     both = np.isfinite(observed) & np.isfinite(drawn)
-    rows = np.flatnonzero(both.any(axis=1) & (where.number >= 0))
+    rows = np.flatnonzero(both.any(axis=1) & (bins.number >= 0))
     if len(np.unique(event[rows])) < 2:
         return None
     a = np.where(both, observed, np.nan)[rows]
     b = np.where(both, drawn, np.nan)[rows]
-    index = where.number[rows]
-    # a bin of `least` records has about half of them in each half
-    enough = max(3, least // 2)
+    index = bins.number[rows]
+    # a bin of `min_records` records has about half of them in each half
+    enough = max(3, min_records // 2)
     found = []
     for first in halves_by_event(event[rows], SPLITS, seed):
         of = [
-            binned(x[half], index[half], len(where)) for x in (a, b) for half in (first, ~first)
+            binned(x[half], index[half], len(bins)) for x in (a, b) for half in (first, ~first)
         ]  # fmt: skip
         real = moment_misfit(of[0], of[1], enough)
         model = [moment_misfit(of[2], of[1], enough), moment_misfit(of[3], of[0], enough)]
@@ -279,7 +279,29 @@ def misfit(
     return Misfit(float(m), float(d), float(rm), float(rd), float(low), float(high), len(rows))
 
 
-def misfit_table(found: dict[str, Misfit]) -> pd.DataFrame:
+def misfits(
+    chosen: PairedRecords,
+    observed: NDArray[np.floating],
+    drawn: Mapping[str, NDArray[np.floating]],
+) -> dict[str, Misfit]:
+    """:func:`misfit` of every model that has enough records."""
+    by_bin, settings, seed = bins(chosen), chosen.data.settings, chosen.data.seed
+    found = {
+        name: misfit(observed, values, by_bin, chosen.event, settings.min_records, seed)
+        for name, values in drawn.items()
+    }
+    return {name: f for name, f in found.items() if f is not None}
+
+
+def add_misfits(out: Section, title: str, score: str, found: Mapping[str, Misfit]) -> None:
+    """Table and score of the misfits of curves; nothing without any."""
+    if found:
+        out.tables[title] = misfit_table(found)
+        out.captions[title] = "Rms differences in ln units, horizontals and vertical."
+        out.scores[score] = {name: round(f.ratio, 4) for name, f in found.items()}
+
+
+def misfit_table(found: Mapping[str, Misfit]) -> pd.DataFrame:
     """A row a model, for the page."""
     return pd.DataFrame(
         {
@@ -301,13 +323,13 @@ def misfit_table(found: dict[str, Misfit]) -> pd.DataFrame:
 def limits(chosen: PairedRecords, found: dict[str, Misfit]) -> list[str]:
     """What every comparison of waveforms says of its sample."""
     data = chosen.data
-    least = data.settings.least
+    min_records = data.settings.min_records
     out = [
         f"{int(data.observations.with_waveforms.sum())} observed records have waveforms, "
         f"{len(chosen)} of {len(np.unique(chosen.event))} events are compared (at most "
         f"{data.settings.waveforms} draws of each model).",
-        f"Bins with fewer than {least} records are hatched; in a half of the records a bin counts "
-        f"from {max(3, least // 2)} on.",
+        f"Bins with fewer than {min_records} records are hatched; in a half of the records a bin "
+        f"counts from {max(3, min_records // 2)} on.",
     ]
     for name in (p.name for p in data.generative):
         if name not in found:

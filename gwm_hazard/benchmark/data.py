@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gwm_hazard.benchmark.kept import Drawn
+from gwm_hazard.benchmark.kept import KeptWaveforms
 from gwm_hazard.benchmark.predictions import Prediction
 from gwm_hazard.records.observations import Observations
 from gwm_hazard.report.style import LINES, colour
@@ -39,14 +39,14 @@ class Settings:
     waveforms : records, at most, for which drawn waveforms are kept and compared
     convergence : draws of one scenario from which convergence and normality are judged
     resamples : of the bootstrap over events
-    least : records below which a bin is hatched
+    min_records : records below which a bin is hatched
     """
 
     draws: int = 20
     waveforms: int = 2000
     convergence: int = 1000
     resamples: int = 500
-    least: int = 10
+    min_records: int = 10
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ class Comparison:
         """The line style of a prediction in every figure."""
         return LINES[self.prediction(name).kind]
 
-    def drawn(self, name: str) -> Iterator[Drawn]:
+    def drawn(self, name: str) -> Iterator[KeptWaveforms]:
         """The waveforms that a model drew, block by block, the same in every section.
 
         One a record, for at most ``settings.waveforms`` of the records inside the model's range

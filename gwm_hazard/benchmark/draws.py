@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from gwm_hazard.benchmark.kept import kept_rows
-from gwm_hazard.benchmark.predictions import Prediction, keys
+from gwm_hazard.benchmark.predictions import Prediction, noise_of_records
 from gwm_hazard.core.draws import Draws
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
@@ -77,7 +77,7 @@ def predict(
         are deleted
     """
     n = len(observations)
-    noise = keys(completed, seed)
+    noise = noise_of_records(completed, seed)
     columns, missing, notes = _conditions(model.card, completed, noise)
     outside = np.ones(n, dtype=bool)
     known = np.flatnonzero(~missing)

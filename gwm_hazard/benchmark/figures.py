@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gwm_hazard.benchmark.comparable import Bins, binned
+from gwm_hazard.benchmark.comparable import Bins, PairedRecords, binned, bins
+from gwm_hazard.benchmark.section import Section
 from gwm_hazard.report.style import OBSERVED, grid_of_axes, legend_above
 
 if TYPE_CHECKING:
@@ -17,12 +18,43 @@ if TYPE_CHECKING:
     from gwm_hazard.benchmark.data import Comparison
 
 
+def add_curves(
+    out: Section,
+    chosen: PairedRecords,
+    x: NDArray[np.float64],
+    observed: NDArray[np.floating],
+    drawn: Mapping[str, NDArray[np.floating]],
+    parts: Mapping[str, str],
+    what: str,
+    **labels: Any,
+) -> None:
+    """A figure of :func:`binned_curves` for each part of the columns, one behind the other.
+
+    observed, drawn : (n, n_parts * len(x) or more) of ln
+    parts : {title: label of y}
+    what : the caption says so
+    labels : of :func:`binned_curves`
+    """
+    for part, (title, y_label) in enumerate(parts.items()):
+        columns = slice(part * len(x), (part + 1) * len(x))
+        if not np.isfinite(observed[:, columns]).any():
+            continue
+        models = {name: values[:, columns] for name, values in drawn.items()}
+        out.figures[title] = binned_curves(
+            chosen.data, x, observed[:, columns], models, bins(chosen), y_label=y_label, **labels
+        )
+        out.captions[title] = (
+            f"Mean and standard deviation of {what} by magnitude and distance; the "
+            "observations in black and grey, models in colour; hatched: few records."
+        )
+
+
 def binned_curves(
     data: Comparison,
     x: NDArray[np.float64],
     observed: NDArray[np.floating],
     drawn: Mapping[str, NDArray[np.floating]],
-    where: Bins,
+    by_bin: Bins,
     *,
     x_label: str,
     y_label: str,
@@ -35,17 +67,20 @@ def binned_curves(
     drawn : {model: (n, len(x))}; coloured, standard deviation dotted
     y_range : ln units that a panel shows below its top, at most
 
-    Bins with fewer than ``data.settings.least`` observed records are hatched.
+    Bins with fewer than ``data.settings.min_records`` observed records are hatched.
     """
     counts = np.array(
-        [int(np.isfinite(observed[where.number == b]).any(axis=1).sum()) for b in range(len(where))]
+        [
+            int(np.isfinite(observed[by_bin.number == b]).any(axis=1).sum())
+            for b in range(len(by_bin))
+        ]
     )
     shown = np.flatnonzero(counts > 0)
-    real = binned(observed, where.number, len(where))
-    models = {name: binned(v, where.number, len(where)) for name, v in drawn.items()}
+    real = binned(observed, by_bin.number, len(by_bin))
+    models = {name: binned(v, by_bin.number, len(by_bin)) for name, v in drawn.items()}
     figure, axes = grid_of_axes(len(shown), columns=4, width=2.9, height=2.3)
     top = figure_top(real[:, shown], [m[:, shown] for m in models.values()])
-    for place, (b, ax) in enumerate(zip(shown, axes, strict=True)):
+    for index, (b, ax) in enumerate(zip(shown, axes, strict=True)):
         n, mean, deviation = real[:, b]
         ax.fill_between(x, np.exp(mean - deviation), np.exp(mean + deviation), color="0.82", lw=0,
                         label="observed ± s.d.")  # fmt: skip
@@ -57,15 +92,15 @@ def binned_curves(
             for side in (-1, 1):
                 ax.plot(x, np.exp(mean + side * deviation), color=colour, lw=0.8, ls=":")
         ax.set_yscale("log")
-        ax.set_ylim(np.exp(top[place] - y_range), np.exp(top[place] + 0.4))
+        ax.set_ylim(np.exp(top[index] - y_range), np.exp(top[index] + 0.4))
         if log_x:
             ax.set_xscale("log")
         ax.set_xlim(x[0], x[-1])
-        few = counts[b] < data.settings.least
+        few = counts[b] < data.settings.min_records
         if few:
             ax.axvspan(x[0], x[-1], facecolor="none", edgecolor="0.75", hatch="///", lw=0, zorder=0)
         ax.set_title(
-            f"{where.label(int(b))}: {counts[b]} records" + (" (few)" if few else ""), fontsize=8
+            f"{by_bin.label(int(b))}: {counts[b]} records" + (" (few)" if few else ""), fontsize=8
         )
         ax.set_xlabel(x_label, fontsize=8)
         ax.tick_params(labelsize=7.5)

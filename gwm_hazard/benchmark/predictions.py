@@ -15,7 +15,7 @@ from gwm_hazard.core.noise import Noise
 from gwm_hazard.errors import InputError
 
 
-@dataclass
+@dataclass(frozen=True)
 class Prediction:
     """Distribution and draws of ln IM at the records, RotD50 in OpenQuake's units.
 
@@ -69,7 +69,7 @@ class Prediction:
         return imt in self.imts and bool(np.isfinite(self.mean[:, self.imts.index(imt)]).any())
 
 
-def keys(table: pd.DataFrame, seed: int) -> Noise:
+def noise_of_records(table: pd.DataFrame, seed: int) -> Noise:
     """The noise key of each record: (seed, event, station, 0).
 
     Hashes of the names, so that a record keeps its draw whatever others are there. A second record
@@ -77,9 +77,9 @@ def keys(table: pd.DataFrame, seed: int) -> Noise:
     """
     station = table["station_id"].astype(str)
     twice = table.assign(station=station).duplicated(["event_id", "station"]).to_numpy()
-    place = np.where(twice, station + "/" + table["record_id"].astype(str), station)
+    instrument = np.where(twice, station + "/" + table["record_id"].astype(str), station)
     event = [_hash(e, 8) for e in table["event_id"].astype(str)]
-    site = [_hash(s, 4) % (2**32 - 2) for s in place]
+    site = [_hash(s, 4) % (2**32 - 2) for s in instrument]
     return Noise(seed, np.array(event, np.uint64), np.array(site, np.uint32), 0)
 
 

@@ -17,9 +17,10 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import itertools
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,12 +31,13 @@ import pandas as pd
 
 from gwm_hazard.benchmark import classifiers, draws
 from gwm_hazard.benchmark.data import Comparison, Settings
-from gwm_hazard.benchmark.predictions import Prediction, keys, sample
+from gwm_hazard.benchmark.predictions import Prediction, noise_of_records, sample
 from gwm_hazard.benchmark.section import Section, Skipped, load, save, stamp_of
 from gwm_hazard.benchmark.sections import MODULES, SECTIONS
 from gwm_hazard.errors import InputError
 from gwm_hazard.files.atomic import replacing
-from gwm_hazard.files.provenance import software_versions
+from gwm_hazard.files.parts import digest
+from gwm_hazard.files.provenance import code, software_versions
 from gwm_hazard.intensity import canonical
 from gwm_hazard.models.base import WaveformModel
 from gwm_hazard.models.registry import load_model
@@ -127,11 +129,14 @@ def load_models(names: Sequence[str], device: str = "auto") -> dict[str, Wavefor
     found: dict[str, WaveformModel] = {}
     for name in names:
         model = load_model(name, device)
-        key, number = model.card.name, 2
-        while key in found:
-            key, number = f"{model.card.name} ({number})", number + 1
-        found[key] = model
+        found[_numbered(model.card.name, found)] = model
     return found
+
+
+def _numbered(name: str, taken: Collection[str]) -> str:
+    """The name, with a number where it is taken."""
+    numbered = (f"{name} ({number})" for number in itertools.count(2))
+    return next(n for n in itertools.chain([name], numbered) if n not in taken)
 
 
 def open_training_sets(
@@ -160,9 +165,9 @@ def sampled(observations: Observations, most: int, seed: int) -> Observations:
         raise InputError(f"records = {most}: give at least 1")
     rng = np.random.default_rng(seed)
     event = observations.event
-    place = rng.permutation(event.max() + 1)[event]
+    rank = rng.permutation(event.max() + 1)[event]
     keep = np.zeros(len(observations), dtype=bool)
-    keep[np.lexsort((rng.random(len(event)), place))[:most]] = True
+    keep[np.lexsort((rng.random(len(event)), rank))[:most]] = True
     note = f"A sample of {int(keep.sum())} of {len(keep)} records, by events."
     return replace(observations.take(keep), notes=[*observations.notes, note])
 
@@ -186,8 +191,9 @@ def assemble(
         "files": observations.files,
         "rows": _digest(observations.table.to_csv().encode()),
         "settings": asdict(settings),
+        "code": code(),
     }
-    predictions = []
+    predictions: dict[str, Prediction] = {}
 
     def step(what: str) -> Callable[[float], None]:
         return lambda share: progress(what, share)
@@ -195,23 +201,18 @@ def assemble(
     for name, model in models.items():
         what = f"drawing {name}"
         progress(what, 0.0)
-        predictions.append(
-            draws.predict(
-                name, model, observations, completed, imts, seed=seed, draws=settings.draws,
-                waveforms=settings.waveforms, work=work, stamp=stamp,
-                progress=step(what),
-            )
+        predictions[name] = draws.predict(
+            name, model, observations, completed, imts, seed=seed, draws=settings.draws,
+            waveforms=settings.waveforms, work=work, stamp=stamp, progress=step(what),
         )  # fmt: skip
         progress(what, 1.0)
     for text in gmms:
-        predictions.append(gmm_prediction(text, completed, imts, seed))
-    taken: set[str] = set()
-    for p in predictions:
-        name, number = p.name, 2
-        while p.name in taken:
-            p.name, number = f"{name} ({number})", number + 1
-        taken.add(p.name)
-    return Comparison(observations, completed, predictions, models, imts, seed, work, settings)
+        found = gmm_prediction(text, completed, imts, seed)
+        name = _numbered(found.name, predictions)
+        predictions[name] = replace(found, name=name)
+    return Comparison(
+        observations, completed, [*predictions.values()], models, imts, seed, work, settings
+    )
 
 
 def gmm_prediction(
@@ -221,7 +222,7 @@ def gmm_prediction(
     from gwm_hazard.openquake import gmm
 
     m = gmm.moments(text, completed, imts)
-    drawn = sample(m.mean, m.tau, m.phi, keys(completed, seed), imts)
+    drawn = sample(m.mean, m.tau, m.phi, noise_of_records(completed, seed), imts)
     notes = [*m.notes, "Its draws are lognormal, independent between measures."]
     return Prediction(
         m.name, "gmm", imts, m.mean, m.tau, m.phi, drawn, m.outside, notes, dict(m.about)
@@ -325,11 +326,8 @@ def scores(output: Path) -> pd.DataFrame:
 def _stamp(about: dict[str, Any]) -> str:
     """Identity of a run's inputs and of the code and tables that its sections' numbers come from:
     measures, models, statistics and the benchmark alike, the whole package."""
-    kept = {k: v for k, v in about.items() if k != "created"}
-    package = Path(__file__).parents[1]
-    sources = sorted(p for suffix in ("py", "csv") for p in package.rglob(f"*.{suffix}"))
-    code = b"".join(p.read_bytes() for p in sources)
-    return _digest(json.dumps(kept, sort_keys=True, default=str).encode() + code)
+    inputs = {k: v for k, v in about.items() if k != "created"}
+    return digest([inputs, code()])
 
 
 def _digest(content: bytes) -> str:

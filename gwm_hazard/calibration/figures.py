@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gwm_hazard.calibration.report import BINS, bins
 from gwm_hazard.files.atomic import replacing
-from gwm_hazard.records.figures import COLOURS
+from gwm_hazard.report.style import OKABE_ITO
 
 if TYPE_CHECKING:
     from gwm_hazard.calibration.result import Calibration, Residuals
@@ -44,9 +44,9 @@ def _residuals(c: Calibration) -> Any:
     imts = [i for i in _SHOWN if i in c.fitted.observations.imts] or list(
         c.fitted.observations.imts[:4]
     )
-    sets: list[tuple[str, Residuals, str]] = [("fitted", c.fitted, COLOURS[1])]
+    sets: list[tuple[str, Residuals, str]] = [("fitted", c.fitted, OKABE_ITO[1])]
     if c.held_out:
-        sets.append(("held out", c.held_out, COLOURS[0]))
+        sets.append(("held out", c.held_out, OKABE_ITO[0]))
     figure = _figure(12.0, 2.5 * len(imts) + 0.6)
     axes = figure.subplots(len(imts), len(BINS), squeeze=False, sharey="row", sharex="col")
     for label, r, colour in sets:
@@ -94,7 +94,7 @@ def _spectra(c: Calibration) -> Any:
     figure = _figure(12.0, 4.2)
     axes = figure.subplots(1, len(_MAG_CELLS), sharey=True)
     for ax, (low, high) in zip(axes, _MAG_CELLS, strict=True):
-        for colour, (near, far) in zip(COLOURS, _KM_CELLS, strict=True):
+        for colour, (near, far) in zip(OKABE_ITO[:3], _KM_CELLS, strict=True):
             use = (mag >= low) & (mag < high) & (rrup >= near) & (rrup < far)
             if use.sum() < 5 or not at:
                 continue
@@ -134,8 +134,8 @@ def _variability(c: Calibration) -> Any:
         high = np.maximum(v[f"{name}_high"].fillna(v[name]).to_numpy() - centre, 0.0)
         ax.errorbar(x, centre, [low, high], fmt="o", color="black", capsize=3,
                     label="observed, fitted events (95 %)")  # fmt: skip
-        ax.plot(x, v[f"{name}_before"], "--", color=COLOURS[2], label="model at the start")
-        ax.plot(x, v[f"{name}_model"], "-", color=COLOURS[1], lw=2, label="calibrated model")
+        ax.plot(x, v[f"{name}_before"], "--", color=OKABE_ITO[2], label="model at the start")
+        ax.plot(x, v[f"{name}_model"], "-", color=OKABE_ITO[1], lw=2, label="calibrated model")
         ax.set_xticks(x, v["imt"], rotation=60)
         ax.set_title({"tau": "between events, tau", "phi": "within events, phi"}[name])
         ax.grid(color="0.9", lw=0.6)

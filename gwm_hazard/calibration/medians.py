@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from gwm_hazard.calibration.selection import CONDITIONS
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
-from gwm_hazard.files.atomic import replacing
+from gwm_hazard.files.parts import once
 from gwm_hazard.files.provenance import software_versions
 from gwm_hazard.models.measuring import draw_ln_measures
 from gwm_hazard.models.stochastic import StochasticModel, StochasticParameters
@@ -31,7 +31,7 @@ _BLOCK = 512  # records drawn between two signs of progress
 
 
 @dataclass(frozen=True)
-class Drawn:
+class MeanOfDraws:
     """Mean of ln IM over the draws, and the variance of that mean, (n, n_imts) each."""
 
     mean: NDArray[np.float64]
@@ -49,13 +49,8 @@ class Cache:
         if self.folder is None:
             return make()
         text = json.dumps([key, software_versions()], sort_keys=True, default=str)
-        path = self.folder / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.npy"
-        if path.exists():
-            return np.load(path, allow_pickle=False)
-        made = make()
-        with replacing(path) as temporary, temporary.open("wb") as file:
-            np.save(file, made, allow_pickle=False)
-        return made
+        name = hashlib.sha256(text.encode()).hexdigest()[:32]
+        return once(self.folder / f"{name}.npz", text, make)
 
 
 def quiet(p: StochasticParameters) -> StochasticParameters:
@@ -115,12 +110,12 @@ class Medians:
         self._tick = tick or (lambda count: None)
         self._key = points.key()
 
-    def __call__(self, p: StochasticParameters, draws: int) -> Drawn:
+    def __call__(self, p: StochasticParameters, draws: int) -> MeanOfDraws:
         """Means over the first ``draws`` waveforms of each point (variance 0 for one)."""
         silent = quiet(p)
         key = ["medians", asdict(silent), draws, self.seed, *self._key]
         mean, variance = self._cache.get(key, lambda: self._draw(silent, draws))
-        return Drawn(mean, variance)
+        return MeanOfDraws(mean, variance)
 
     def _draw(self, p: StochasticParameters, draws: int) -> NDArray[np.float64]:
         model = StochasticModel(**asdict(p))

@@ -119,8 +119,10 @@ def write_catalogue(
 
     Raises
     ------
+    InputError
+        Blocks of a run with other settings lie there.
     OSError
-        Blocks of a run with other settings lie there, or another run writes this catalogue.
+        Another run writes this catalogue.
     """
     path = Path(path)
     size = block_records or BLOCK[plan.store]

@@ -150,14 +150,16 @@ def suite(
     # OpenQuake logs all that is said in the process, also how fonts go into a PDF
     logging.getLogger("fontTools").setLevel(logging.WARNING)
     with dstore, Bars() as progress:
-        study = make_study(dstore, request, progress, output)
+        study, model = make_study(dstore, request, progress, output)
         notes = remarks(code) if code else ()
 
         def check(suite: Suite, motions: Motions) -> list[Check]:
             return design.code_checks(study.component, suite, motions, str(code), *modes)
 
         rules = check if code else None
-        page = write(study, output, formats, rules, lambda share: progress("page", share), notes)
+        page = write(
+            study, model, output, formats, rules, lambda share: progress("page", share), notes
+        )
         parts.remove(output)
     click.echo(summary(study))
     click.echo(f"{page}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -15,9 +14,7 @@ from numpy.typing import NDArray
 from gwm_hazard.distribution.moments import Moments
 from gwm_hazard.distribution.surface import Axis
 from gwm_hazard.errors import InputError
-from gwm_hazard.files.atomic import replacing
-
-log = logging.getLogger(__name__)
+from gwm_hazard.files.parts import keep, kept
 
 Conditions = Mapping[str, NDArray[np.float64]]
 #: Conditions -> what is estimated of each measure, (n_rows, n_scenarios, n_imts).
@@ -50,11 +47,7 @@ class Estimates:
         self.asked = self.done = 0
         self.size = 1
         self.saved = time.monotonic()
-        if path.is_file():
-            try:
-                self._load()
-            except (OSError, ValueError, KeyError):
-                log.warning("%s is not readable: the surface is built from the start", path)
+        self._load()
 
     def __call__(
         self, kind: str, conditions: Conditions, order: NDArray[Any], make: Estimator
@@ -97,19 +90,16 @@ class Estimates:
             if held:
                 arrays[f"at {kind}"] = np.array(list(held))
                 arrays[f"of {kind}"] = np.stack(list(held.values()))
-        with replacing(self.path) as temporary, temporary.open("wb") as stream:
-            np.savez(stream, plan=np.array(self.plan), **arrays)
+        keep(self.path, self.plan, **arrays)
         self.saved = time.monotonic()
 
     def _load(self) -> None:
-        with np.load(self.path, allow_pickle=False) as data:
-            if str(data["plan"]) != self.plan:
-                return
-            for name in data.files:
-                if name.startswith("at "):
-                    kind = name.removeprefix("at ")
-                    keys = map(tuple, data[name].tolist())
-                    self.found[kind] = dict(zip(keys, data[f"of {kind}"], strict=True))
+        data = kept(self.path, self.plan) or {}
+        for name in data:
+            if name.startswith("at "):
+                kind = name.removeprefix("at ")
+                keys = map(tuple, data[name].tolist())
+                self.found[kind] = dict(zip(keys, data[f"of {kind}"], strict=True))
 
     def remove(self) -> None:
         """Forget the checkpoint: the surface is written."""

@@ -1,32 +1,44 @@
-"""A work folder: what a long run has finished, kept beside its output until the whole is there.
+"""Work that resumes: what a long run has finished, kept on disk until the whole is there.
 
-A part is written under a temporary name and renamed: what carries its name is complete. The folder
-says in ``plan.json`` what decides the parts; a run with another plan refuses them, so that no part
-is taken for what it is not. A run that was stopped, at any moment and by any means, goes on at the
-first part that is missing. The plan is the last file to go.
+All of it is written under a temporary name and renamed: what carries its name is complete. Two
+kinds:
+
+- :func:`working`, a folder of parts that one run holds alone. It says in ``plan.json`` what decides
+  the parts; a run with another plan refuses them, so that no part is taken for what it is not. A
+  run that was stopped, at any moment and by any means, goes on at the first part that is missing.
+  The plan is the last file to go.
+- :func:`keep` and :func:`kept`, arrays in a file that says what they were made of. Those of
+  something else count as not there.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterator, Mapping
+import shutil
+import zipfile
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from filelock import FileLock, Timeout
+from numpy.typing import ArrayLike, NDArray
 
+from gwm_hazard.errors import InputError
 from gwm_hazard.files.atomic import replacing
 
 PLAN = "plan.json"
-LOCK = "lock"
+
+_MADE_OF = "made_of"
 
 
 class Parts:
     """The work folder of one run; made by :func:`working`."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, plan: str = PLAN) -> None:
+        self.folder, self._plan = folder, plan
 
     def __truediv__(self, name: str) -> Path:
         """Path of a part."""
@@ -39,54 +51,72 @@ class Parts:
             yield temporary
 
     def remove(self) -> None:
-        """Take away the parts, the plan last; the lock goes with its holder."""
-        for path in sorted(self.folder.iterdir(), key=lambda p: (p.name == PLAN, p.name)):
-            if path.name != LOCK:
-                path.unlink()
+        """Take away the parts, the plan last, and the folder."""
+        for path in sorted(self.folder.iterdir(), key=lambda p: (p.name == self._plan, p.name)):
+            path.unlink()
+        self.folder.rmdir()
+
+    def become(self, output: Path) -> None:
+        """Take away the plan and give the folder, which now holds the whole, its last name."""
+        (self.folder / self._plan).unlink()
+        self.folder.rename(output)
 
 
 @contextmanager
-def working(output: Path, folder: Path, plan: Mapping[str, Any]) -> Iterator[Parts]:
+def working(
+    output: Path,
+    folder: Path,
+    plan: Mapping[str, Any],
+    *,
+    record: str = PLAN,
+    free: Collection[str] = (),
+    anew: bool = False,
+) -> Iterator[Parts]:
     """The work folder of ``output``, held by this run alone.
 
     Parameters
     ----------
     output : what is being made, for messages
-    folder : its work folder; made where it is not there
-    plan : plain values by name, all that decides the parts
+    folder : its work folder, made where it is not there; the lock lies beside it
+    plan : values for JSON by name, all that decides the parts
+    record : name of the file with the plan
+    free : names in the plan that may differ from one run to the next
+    anew : forget what lies there
 
     Raises
     ------
+    InputError
+        Parts of a run with another plan lie there; the message names what differs.
     OSError
-        Parts of a run with another plan lie there, or another run is at work.
+        Another run is at work.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / LOCK)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder.with_name(folder.name + ".lock"))
     try:
         lock.acquire(timeout=0)
     except Timeout:
         raise OSError(f"{output}: another run is writing it; wait, or give another name") from None
     try:
-        _check(folder, {name: str(value) for name, value in plan.items()})
-        yield Parts(folder)
+        if anew and folder.exists():
+            shutil.rmtree(folder)
+        folder.mkdir(exist_ok=True)
+        _check(folder / record, json.loads(json.dumps(dict(plan))), free)
+        yield Parts(folder, record)
     finally:
         lock.release()
-    if not (folder / PLAN).exists():  # the whole is there
-        (folder / LOCK).unlink(missing_ok=True)
-        folder.rmdir()
+        Path(lock.lock_file).unlink(missing_ok=True)
 
 
-def _check(folder: Path, plan: dict[str, str]) -> None:
-    record = folder / PLAN
+def _check(record: Path, plan: dict[str, Any], free: Collection[str]) -> None:
     if not record.exists():
         with replacing(record) as temporary:
-            temporary.write_text(json.dumps(plan, indent=1), encoding="utf-8")
+            temporary.write_text(json.dumps(plan, indent=1) + "\n", encoding="utf-8")
         return
     found = json.loads(record.read_text(encoding="utf-8"))
     for name in plan | found:
-        if found.get(name) != plan.get(name):
-            raise OSError(
-                f"{folder}: holds an unfinished run with another {name} "
+        if name not in free and found.get(name) != plan.get(name):
+            raise InputError(
+                f"{record.parent}: holds an unfinished run with another {name} "
                 f"({_short(found.get(name))}, now {_short(plan.get(name))}): remove the "
                 "folder to start anew, or give the output another name"
             )
@@ -95,3 +125,39 @@ def _check(folder: Path, plan: dict[str, str]) -> None:
 def _short(value: Any) -> str:
     text = str(value)
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def keep(path: Path, made_of: str, **arrays: ArrayLike) -> None:
+    """Write arrays, without pickles, and what they were made of, to an ``.npz``."""
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, **{_MADE_OF: made_of, **arrays})  # type: ignore[arg-type]
+
+
+def kept(path: Path, made_of: str) -> dict[str, NDArray[Any]] | None:
+    """The arrays of a file, by name; None where it is not there, damaged, or made of other."""
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            if str(data[_MADE_OF]) != made_of:
+                return None
+            return {name: data[name] for name in data.files if name != _MADE_OF}
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+
+
+def once(path: Path, made_of: str, make: Callable[[], NDArray[Any]]) -> NDArray[Any]:
+    """The array that is kept in a file; made and kept where it is not."""
+    if (found := kept(path, made_of)) is not None:
+        return found["array"]
+    made = make()
+    keep(path, made_of, array=made)
+    return made
+
+
+def digest(words: Any, *arrays: ArrayLike) -> str:
+    """SHA-256 of plain values and of arrays with their types and shapes."""
+    found = hashlib.sha256(json.dumps(words, sort_keys=True, default=str).encode())
+    for array in arrays:
+        held = np.ascontiguousarray(array)
+        found.update(f"{held.dtype}{held.shape}".encode())
+        found.update(held.tobytes())
+    return found.hexdigest()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import platform
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gwm_hazard._version import __version__
@@ -26,6 +29,17 @@ def software_versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+@cache
+def code() -> str:
+    """SHA-256 of the sources and tables of this package: what any number of it may come from."""
+    package = Path(__file__).parents[1]
+    found = hashlib.sha256()
+    for path in sorted(p for suffix in ("py", "csv") for p in package.rglob(f"*.{suffix}")):
+        found.update(f"{path.relative_to(package).as_posix()} {path.stat().st_size} ".encode())
+        found.update(path.read_bytes())
+    return found.hexdigest()
 
 
 def attributes(card: ModelCard) -> dict[str, str]:

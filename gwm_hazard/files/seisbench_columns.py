@@ -74,8 +74,6 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     for ours, theirs in ({k: NAMES[v] for k, v in _SHARED.items()} | _OBSERVED).items()
 }
 
-_PREFIXES = ("source_", "path_", "station_", "trace_")
-
 
 def to_seisbench(names: Iterable[str]) -> dict[str, str]:
     """{our name: SeisBench's}; what SeisBench has no word for becomes ``trace_NAME``."""

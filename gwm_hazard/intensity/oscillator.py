@@ -7,6 +7,7 @@ from functools import lru_cache
 
 import numba
 import numpy as np
+import scipy.fft
 from numpy.typing import ArrayLike, NDArray
 
 from gwm_hazard.errors import InputError
@@ -17,12 +18,13 @@ from gwm_hazard.intensity._batch import (
     run_batch,
     sources_digest,
 )
-from gwm_hazard.intensity._fft import shift_half_sample, transform_size, transform_table
 from gwm_hazard.intensity._filters import HALF, interpolators, make_plan, smoothing
 from gwm_hazard.intensity._rotation import BLOCK, ranks_and_look, rotated_peaks, store_peaks
 from gwm_hazard.intensity._simd import LANES, filter_1, filter_4
 
 _EDGE = 32  # samples of band-limited ringing kept before and after a record
+#: Records whose values between the samples are held at once.
+BETWEEN_AT_ONCE = 16
 _LEAD = HALF + 2  # rows before the first of a trajectory: context of the interpolation
 
 
@@ -77,26 +79,17 @@ def _load_smooth(acc, i, first, last, taps, work, fine):
 
 
 @numba.njit(nogil=True)
-def _load_dense(acc, i, first, last, table, work, fine):
+def _load_dense(acc, i, first, last, between, fine):
     """The record and, between its samples, those half a sample later, from row _LEAD of fine.
 
     _EDGE samples of band-limited ringing are kept at both ends.
     """
-    n, size = last - first, table.shape[1]
     fine[:] = 0.0
-    xr, xi = work[0, :size], work[1, :size]
-    xr[:] = 0.0
-    xi[:] = 0.0
-    for t in range(n):
-        xr[t] = acc[i, 0, first + t]
-        xi[t] = acc[i, 1, first + t]
-        fine[0, _LEAD + 2 * (t + _EDGE)] = xr[t]
-        fine[1, _LEAD + 2 * (t + _EDGE)] = xi[t]
-    shift_half_sample(xr, xi, work[2, :size], work[3, :size], table)
-    for t in range(-_EDGE, n + _EDGE):
-        at = t if t >= 0 else t + size
-        fine[0, _LEAD + 2 * (t + _EDGE) + 1] = xr[at]
-        fine[1, _LEAD + 2 * (t + _EDGE) + 1] = xi[at]
+    for c in range(2):
+        for t in range(last - first):
+            fine[c, _LEAD + 2 * (t + _EDGE)] = acc[i, c, first + t]
+        for t in range(last - first + 2 * _EDGE):
+            fine[c, _LEAD + 2 * t + 1] = between[c, t]
 
 
 @numba.njit(nogil=True)
@@ -142,9 +135,7 @@ def _rotd(
     acc,
     dt,
     spans,
-    tables,
-    table_at,
-    sizes,
+    between,
     linear,
     pad,
     plan,
@@ -162,15 +153,13 @@ def _rotd(
     longest = 0
     for i in range(first_record, last_record):
         longest = max(longest, spans[i, 1] - spans[i, 0])
-    most_rows, most_fine, most_size = 0, 0, 0
+    most_rows, most_fine = 0, 0
     for g in range(n_groups):
         tail = pad + acc.shape[2] if pad >= 0 else int(tails[g] / dt) + 2
         most_rows = max(most_rows, (longest + tail + 2 * _EDGE) * factors[g])
         most_fine = max(most_fine, (longest + 2 * _EDGE) * factors[g])
-    for i in range(first_record, last_record):
-        most_size = max(most_size, sizes[i])
     fine = np.zeros((2, max(most_rows, most_fine) + 3 * _LEAD))
-    work = np.empty((4, max(most_size, longest + 4 * taps.size)))
+    work = np.empty((1, longest + 4 * taps.size))
     u = np.zeros((most_rows + 3 * _LEAD, 2 * LANES))
     all_blocks = np.empty((most_rows // BLOCK + 2, LANES))
     scratch = np.empty((5, max(N_ANGLES, 4 * BLOCK + 2 * HALF + 4)))
@@ -180,7 +169,6 @@ def _rotd(
         if end == 0:
             out[i] = 0.0
             continue
-        table = tables[:, table_at[i] : table_at[i] + sizes[i]]
         loaded = 0
         for g in range(n_groups):
             factor = factors[g]
@@ -190,7 +178,7 @@ def _rotd(
                 elif factor == 1:
                     _load_smooth(acc, i, begin, end, taps, work, fine)
                 else:
-                    _load_dense(acc, i, begin, end, table, work, fine)
+                    _load_dense(acc, i, begin, end, between[i - first_record], fine)
                 loaded = factor
             tail = pad + acc.shape[2] - end if pad >= 0 else int(tails[g] / dt) + 2
             owned = (end - begin - 1 + tail + (0 if linear else _EDGE)) * factor + 1
@@ -234,16 +222,41 @@ def _kernel() -> Callable[..., None]:
     return rotd_kernel
 
 
-def _tables(
-    samples: NDArray[np.int64], dense: bool
-) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
-    """Transform tables of all sizes that occur, side by side, and where each record's begins."""
-    lengths, of_record = np.unique(samples, return_inverse=True)
-    sizes = np.array([transform_size(int(n)) if dense else 1 for n in lengths], dtype=np.int64)
-    unique = sorted(set(sizes.tolist()))
-    starts = np.concatenate([[0], np.cumsum(unique)])[:-1]
-    tables = np.concatenate([transform_table(size) for size in unique], axis=1)
-    return tables, starts[np.searchsorted(unique, sizes)][of_record], sizes[of_record]
+def _transform_size(samples: int) -> int:
+    """Smallest size of the form (8, 9, 10, 12 or 15) 2^k that holds so many samples."""
+    power = 8
+    while 2 * power < samples:
+        power *= 2
+    return min(m * power // 8 for m in (8, 9, 10, 12, 15, 16) if m * power // 8 >= samples)
+
+
+@lru_cache(maxsize=64)
+def _half_sample(size: int) -> NDArray[np.complex128]:
+    """What a transform of this size is multiplied with to stand half a sample later, (size,)."""
+    fraction = scipy.fft.fftfreq(size)  # cycles a sample
+    shift = np.exp(1j * np.pi * fraction)
+    if size % 2 == 0:
+        shift[size // 2] = 0.0  # a real Nyquist wave has its zeros there
+    return shift
+
+
+def _between(records: NDArray[np.floating], spans: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Band-limited values half a sample after each, (n, 2, longest), from _EDGE samples before.
+
+    One complex transform carries both components; zeros behind them keep it from wrapping around.
+    """
+    out = np.zeros((len(records), 2, int((spans[:, 1] - spans[:, 0]).max()) + 2 * _EDGE))
+    for values, (first, last), of_record in zip(records, spans, out, strict=True):
+        n = last - first
+        size = _transform_size(int(n) + 2 * _EDGE)
+        both = np.zeros(size, dtype=np.complex128)
+        both.real[:n], both.imag[:n] = values[:, first:last]
+        spectrum = scipy.fft.fft(both, overwrite_x=True)
+        spectrum *= _half_sample(size)
+        later = scipy.fft.ifft(spectrum, overwrite_x=True)
+        for row, part in zip(of_record, (later.real, later.imag), strict=True):
+            row[:_EDGE], row[_EDGE : n + 2 * _EDGE] = part[-_EDGE:], part[: n + _EDGE]
+    return out
 
 
 def rotd(
@@ -301,16 +314,16 @@ def rotd(
     spans = np.empty((len(records), 2), dtype=np.int64)
     _spans(records, spans)
     dense = not linear and bool(np.any(plan.factor > 1))
-    tables, table_at, sizes = _tables(spans[:, 1] - spans[:, 0] + 2 * _EDGE, dense)
+
+    def part(first: int, last: int, *rest: object) -> None:
+        for start in range(first, last, BETWEEN_AT_ONCE):
+            own = slice(start, min(start + BETWEEN_AT_ONCE, last))
+            between = _between(records[own], spans[own]) if dense else np.empty((0, 2, 0))
+            _kernel()(own.start, own.stop, records, float(dt), spans, between, *rest)
+
     run_batch(
-        _kernel(),
+        part,
         len(records),
-        records,
-        float(dt),
-        spans,
-        tables,
-        table_at,
-        sizes,
         linear,
         -1 if pad_s is None else round(pad_s / dt),
         plan,

@@ -18,9 +18,9 @@ import csv
 import json
 import logging
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from openquake.commonlib.datastore import DataStore
 
 from gwm_hazard.core.units import CONDITIONS
 from gwm_hazard.errors import InputError
@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 THRESHOLD = 0.1
 
 
-def range_accounting(dstore: Any, threshold: float = THRESHOLD, plots: bool = True) -> None:
+def range_accounting(dstore: DataStore, threshold: float = THRESHOLD, plots: bool = True) -> None:
     """Account for the ranges of all GWM branches; log, table and picture into ``export_dir``.
 
     Parameters
@@ -53,13 +53,12 @@ def range_accounting(dstore: Any, threshold: float = THRESHOLD, plots: bool = Tr
     """
     if not 0.0 <= threshold <= 1.0:
         raise InputError(f"postproc_args: threshold = {threshold}: must be from 0 to 1")
-    source = dstore.parent if dstore.parent else dstore
     oq = dstore["oqparam"]
     if oq.calculation_mode == "disaggregation" and "disagg-rlzs" not in dstore:
         return  # called for the classical half of the job: once is enough
     if not oq.poes:
         raise InputError("range accounting needs hazard levels: give poes in the job.ini")
-    curves = Curves(source)
+    curves = Curves(dstore)
     used = branches(curves)
     if not used:
         log.warning("no branch with GenerativeWaveformGMM: no ranges to account for")
@@ -68,7 +67,7 @@ def range_accounting(dstore: Any, threshold: float = THRESHOLD, plots: bool = Tr
     folder = Path(oq.export_dir)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"range_accounting_{dstore.calc_id}.csv"
-    write_table(path, source, found, list(oq.poes))
+    write_table(path, curves, found, list(oq.poes))
     log.warning("wrote %s", path)
     for one in found:
         _report(one, list(oq.imtls), list(oq.poes), threshold)
@@ -81,15 +80,14 @@ def range_accounting(dstore: Any, threshold: float = THRESHOLD, plots: bool = Tr
         log.warning("wrote %s", path)
 
 
-def write_table(path: Path, dstore: Any, found: list[Shares], poes: list[float]) -> None:
+def write_table(path: Path, curves: Curves, found: list[Shares], poes: list[float]) -> None:
     """One row for each branch, site, measure and poe; the first line says where it is from."""
-    oq = dstore["oqparam"]
-    sites = dstore["sitecol"]
+    oq, sites = curves.oq, curves.sites
     conditions = list(dict.fromkeys(n for s in found for n in s.names))
     header = ["branch", "site_id", "lon", "lat", "imt", "poe", "iml", "outside"]
     with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
         about = {
-            "calculation": dstore.calc_id,
+            "calculation": curves.dstore.calc_id,
             "investigation_time_years": oq.investigation_time,
             "ranges": {s.branch.id: s.branch.gsim.sources.ranges for s in found},
             "software": software_versions(),

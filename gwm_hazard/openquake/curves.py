@@ -8,6 +8,7 @@ summed over ruptures can be held against OpenQuake's number, gid by gid.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,9 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from openquake.calculators.getters import map_getters
+from openquake.commonlib.datastore import DataStore
+from openquake.hazardlib import map_array
 from openquake.hazardlib.contexts import read_cmakers
 
 from gwm_hazard.errors import InputError
+from gwm_hazard.openquake.datastore import branch_names, hazard_of
 
 Array = NDArray[np.float64]
 
@@ -51,7 +55,7 @@ class Curves:
 
     Parameters
     ----------
-    dstore : OpenQuake's datastore of the classical calculation
+    dstore : OpenQuake's datastore of the calculation, or of a disaggregation that follows it
 
     Raises
     ------
@@ -59,8 +63,8 @@ class Curves:
         A calculation without rates, or one whose curves are not the sum of its sources'.
     """
 
-    def __init__(self, dstore: Any) -> None:
-        self.dstore = dstore
+    def __init__(self, dstore: DataStore) -> None:
+        self.dstore = dstore = hazard_of(dstore)
         self.oq = dstore["oqparam"]
         self._refuse()
         self.imtls = self.oq.imtls
@@ -90,6 +94,11 @@ class Curves:
                 f"{name}: site_labels give each group of sites a ground-motion logic tree of its "
                 "own, which is not supported; run a job for each"
             )
+
+    @cached_property
+    def branch_names(self) -> dict[tuple[str, Any], str]:
+        """Name of each branch as the user gave it, by tectonic region and GSIM."""
+        return branch_names(self.full_lt.gsim_lt)
 
     @cached_property
     def gids(self) -> tuple[Gid, ...]:
@@ -191,6 +200,45 @@ class Curves:
         if not len(found):
             raise InputError(f"site = {site}: the calculation has sites {_range(self.sites.sids)}")
         return int(found[0])
+
+
+def has_mean_curve(dstore: DataStore) -> bool:
+    """Whether the calculation keeps mean hazard curves, or has one realization."""
+    return _mean_curves(dstore) is not None
+
+
+def _mean_curves(dstore: DataStore) -> Callable[[int], Array] | None:
+    """A function of the site: its mean curves, (n_imts, n_levels); None where none are kept."""
+    source = hazard_of(dstore)
+    statistics = list(dstore["oqparam"].hazard_stats())
+    if "hcurves-stats" in source and "mean" in statistics:
+        return lambda site: source["hcurves-stats"][site, statistics.index("mean")]
+    if "hcurves-rlzs" in source and source["hcurves-rlzs"].shape[1] == 1:
+        return lambda site: source["hcurves-rlzs"][site, 0]
+    return None
+
+
+def mean_level(dstore: DataStore, imt: str, poe: float, site: int = 0) -> float:
+    """The level of a measure on OpenQuake's own mean hazard curve, in OpenQuake's unit.
+
+    Raises
+    ------
+    ValueError
+        A measure without a curve, or a poe that the curve does not reach.
+    """
+    oq = dstore["oqparam"]
+    if imt not in oq.imtls:
+        raise InputError(f"imt = {imt!r}: the job has curves of {', '.join(oq.imtls)}")
+    curves = _mean_curves(dstore)
+    if curves is None:
+        raise InputError("the calculation has no mean hazard curves: set mean = true in the job")
+    curve = curves(site)[list(oq.imtls).index(imt)]
+    if not curve[-1] < poe < curve[0]:
+        raise InputError(
+            f"poe = {poe:g}: the curve of {imt} goes from {curve[0]:.3g} to {curve[-1]:.3g} in "
+            f"{oq.investigation_time:g} years; take a poe inside it or more levels in the job"
+        )
+    return float(map_array.compute_hazard_maps(curve[None, :], oq.imtls[imt], [poe])[0, 0])
 
 
 def levels_at(poes: Array, imls: Array, at: Array) -> tuple[Array, NDArray[np.int64], Array]:

@@ -1,13 +1,26 @@
-"""A calculation of OpenQuake as its datastore has it: opened, run, its logic trees."""
+"""A calculation of OpenQuake as its datastore has it: opened, run, its logic trees and branches.
+
+OpenQuake 3.23 to 3.25 renames the branches of the GMM logic tree by their position ("gA0", "gB0").
+The user's ids are read again from the logic tree file, where it still is and still has the same
+branches; else a branch is called by its model or the class of its GSIM.
+"""
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 from openquake.baselib import InvalidFile, config
+from openquake.baselib.general import BASE183
 from openquake.commonlib import datastore
+from openquake.commonlib.datastore import DataStore
+from openquake.hazardlib import nrml
+from openquake.hazardlib.gsim_lt import GsimLogicTree, bsnodes
 
 from gwm_hazard.errors import InputError
+
+#: What OpenQuake calls a branch: "g", a character for the branch, the number of the branch set.
+_POSITION = re.compile(r"g(.)(\d+)", re.DOTALL)
 
 
 def is_job(calculation: str) -> bool:
@@ -18,7 +31,7 @@ def is_job(calculation: str) -> bool:
     return job
 
 
-def opened(calculation: str) -> Any:
+def opened(calculation: str) -> DataStore:
     """The datastore of a calculation: its number, the path of its file, or a job.ini to run first.
 
     Raises
@@ -31,7 +44,7 @@ def opened(calculation: str) -> Any:
     return run(Path(calculation)) if is_job(calculation) else read(calculation)
 
 
-def read(calculation: int | str | Path) -> Any:
+def read(calculation: int | str | Path) -> DataStore:
     """The datastore of a calculation: its number (-1 for the last), or the path of its file.
 
     Raises
@@ -57,7 +70,7 @@ def read(calculation: int | str | Path) -> Any:
         ) from exc
 
 
-def run(job_ini: Path) -> Any:
+def run(job_ini: Path) -> DataStore:
     """Run a job as ``oq engine --run`` does; returns its datastore.
 
     Raises
@@ -83,7 +96,7 @@ def run(job_ini: Path) -> Any:
     return read(jobs[-1].calc_id)
 
 
-def status_of(dstore: Any) -> str | None:
+def status_of(dstore: DataStore) -> str | None:
     """What OpenQuake's database says of a calculation, None where it does not know it."""
     from openquake.commonlib import logs
 
@@ -95,13 +108,23 @@ def status_of(dstore: Any) -> str | None:
     return str(job.status) if here else None
 
 
-def logic_trees(dstore: Any) -> list[Any]:
+def hazard_of(dstore: DataStore) -> DataStore:
+    """The calculation with the sources and the hazard curves: the parent, where there is one."""
+    return dstore.parent or dstore
+
+
+def holder_of(dstore: DataStore, name: str) -> DataStore:
+    """The calculation that holds something: this one or, with ``--hc``, its parent."""
+    return dstore if name in dstore.hdf5 or not dstore.parent else dstore.parent
+
+
+def logic_trees(dstore: DataStore) -> list[Any]:
     """The logic trees of a calculation, one a hazard model."""
     found = dstore["full_lt"]
     return [found] if hasattr(found, "gsim_lt") else [dstore[f"full_lt/{name}"] for name in found]
 
 
-def gsims_of(dstore: Any) -> list[Any]:
+def gsims_of(dstore: DataStore) -> list[Any]:
     """The GSIMs of a calculation's logic trees."""
     return [
         gsim
@@ -109,3 +132,56 @@ def gsims_of(dstore: Any) -> list[Any]:
         for gsims in full_lt.gsim_lt.values.values()
         for gsim in gsims
     ]
+
+
+def branch_names(gsim_lt: GsimLogicTree) -> dict[tuple[str, Any], str]:
+    """Name of each branch by tectonic region and GSIM; no name for two GSIMs.
+
+    A name that the user gave to other GSIMs in other regions gets that of the region added.
+    """
+    given = _given(gsim_lt)
+    names = {}
+    for branch in gsim_lt.branches:
+        name, kind = given.get(branch.id, ("", ""))
+        if not name or kind != type(branch.gsim).__name__:
+            name = _label(branch.gsim) if _POSITION.fullmatch(branch.id) else branch.id
+        names[branch.trt, branch.gsim] = name
+    names = _told_apart(names, {k: f"{v} ({k[0]})" for k, v in names.items()})
+    ids = {(b.trt, b.gsim): b.id for b in gsim_lt.branches}
+    return _told_apart(names, {k: f"{v}, {ids[k]}" for k, v in names.items()})
+
+
+def _told_apart(
+    names: dict[tuple[str, Any], str], longer: dict[tuple[str, Any], str]
+) -> dict[tuple[str, Any], str]:
+    """The longer name where several GSIMs have the same."""
+    users: dict[str, set[Any]] = {}
+    for (_, gsim), name in names.items():
+        users.setdefault(name, set()).add(gsim)
+    return {k: longer[k] if len(users[name]) > 1 else name for k, name in names.items()}
+
+
+def _given(gsim_lt: GsimLogicTree) -> dict[str, tuple[str, str]]:
+    """The user's id and the class of the GSIM by OpenQuake's id; empty where it cannot be read."""
+    if not Path(gsim_lt.filename).is_file():
+        return {}
+    try:
+        tree = nrml.read(gsim_lt.filename).logicTree
+        return {
+            f"g{BASE183[k]}{n}": (str(branch["branchID"]), _class(branch.uncertaintyModel.text))
+            for n, node in enumerate(tree)
+            for k, branch in enumerate(bsnodes(gsim_lt.filename, node)[0])
+        }
+    except Exception:  # of any kind: the file is no longer that of the calculation
+        return {}
+
+
+def _class(text: str) -> str:
+    """Class of a GSIM's text: "[Name]" with arguments below, or "Name"."""
+    first = text.strip().splitlines()[0].strip()
+    return first.strip("[]")
+
+
+def _label(gsim: Any) -> str:
+    model = getattr(gsim, "model", None)
+    return Path(model).name if isinstance(model, str) else type(gsim).__name__

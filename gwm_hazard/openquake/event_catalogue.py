@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from openquake.commonlib.datastore import DataStore
 
 from gwm_hazard.catalogue.stream import Block, Plan, write_catalogue
 from gwm_hazard.core.card import ModelCard
@@ -21,7 +22,7 @@ from gwm_hazard.errors import CatalogueError, GwmHazardError, InputError
 from gwm_hazard.intensity import intensity_measures_array, parse_imt
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.openquake import releases
-from gwm_hazard.openquake.datastore import gsims_of, logic_trees, status_of
+from gwm_hazard.openquake.datastore import gsims_of, holder_of, logic_trees, status_of
 from gwm_hazard.openquake.event_draws import (
     component_of,
     has_waveforms,
@@ -49,7 +50,7 @@ _EXTRA = {
 }
 
 
-def models_of(dstore: Any) -> dict[str, ModelCard]:
+def models_of(dstore: DataStore) -> dict[str, ModelCard]:
     """The models whose waveforms stand behind fields of a calculation, by the name of their card.
 
     Where several models have one name the second is "NAME-2".
@@ -82,7 +83,7 @@ class Calculation:
 
     def __init__(
         self,
-        dstore: Any,
+        dstore: DataStore,
         *,
         sites: Iterable[int] | None = None,
         events: Iterable[int] | None = None,
@@ -90,9 +91,7 @@ class Calculation:
         minimum: Mapping[str, float] | None = None,
         model: ModelCard | None = None,
     ) -> None:
-        if "gmf_data/eid" not in dstore.hdf5 and dstore.parent:
-            dstore = dstore.parent
-        self.dstore = dstore
+        self.dstore = dstore = holder_of(dstore, "gmf_data/eid")
         self.oq = dstore["oqparam"]
         self._name = f"calculation {dstore.calc_id}"
         self._refuse()
@@ -313,7 +312,7 @@ class Calculation:
 
 
 def write(
-    dstore: Any,
+    dstore: DataStore,
     path: str | Path,
     *,
     store: str = "waveforms",

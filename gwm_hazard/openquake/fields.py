@@ -44,6 +44,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from openquake.baselib import __version__ as oq_version
+from openquake.commonlib.datastore import DataStore
 from openquake.hazardlib.calc.gmf import GmfComputer
 
 from gwm_hazard.errors import InputError
@@ -257,7 +258,7 @@ def _checked(original: Callable[..., Any]) -> Callable[..., Any]:
     return entry
 
 
-def _say_workload(oq: Any, dstore: Any) -> None:
+def _say_workload(oq: Any, dstore: DataStore) -> None:
     try:
         work = estimate(oq, dstore, logic_trees(dstore))
     except Exception as exc:  # of an extra, which must not take the job down

@@ -8,20 +8,19 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from openquake.commonlib.datastore import DataStore
 from openquake.hazardlib.imt import from_string
 
 from gwm_hazard.catalogue.store import open_catalogue
 from gwm_hazard.core.units import CONDITIONS
 from gwm_hazard.files.atomic import replacing
 from gwm_hazard.intensity import intensity_measures_array, parse_imt
-from gwm_hazard.openquake.branch_names import branch_names
 from gwm_hazard.openquake.curves import Curves, levels_at
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM
 from gwm_hazard.openquake.rates import branches as generative_branches
 from gwm_hazard.openquake.shares import Shares
+from gwm_hazard.report.style import colour
 
-#: Okabe and Ito (2008): told apart by readers with any colour vision.
-COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 #: Realizations that are drawn a line each.
 MOST_LINES = 8
 GALLERY_PERIODS_S = np.geomspace(0.02, 8.0, 60).round(4)
@@ -36,9 +35,9 @@ class Branches:
     realizations : of each line; its curve is their mean by weight
     """
 
-    def __init__(self, dstore: Any) -> None:
+    def __init__(self, dstore: DataStore) -> None:
         self.oq = dstore["oqparam"]
-        self.curves = Curves(dstore.parent if dstore.parent else dstore)
+        self.curves = Curves(dstore)
         self.all = np.arange(self.curves.n_realizations)
         if len(self.all) <= MOST_LINES:
             lines = [name for name, _ in names_of(self.curves, self.all)]
@@ -67,18 +66,19 @@ class Branches:
 
 def names_of(curves: Curves, realizations: NDArray[np.int64]) -> list[tuple[str, bool]]:
     """Name of each realization by its branches, and whether one of them is generative."""
-    known = branch_names(curves.full_lt.gsim_lt)
     all_rlzs = curves.full_lt.get_realizations()
     out = []
     for r in realizations:
         gsims = all_rlzs[int(r)].gsim_rlz.value
         keys = list(zip(curves.full_lt.gsim_lt.values, gsims, strict=True))
         generative = any(isinstance(gsim, GenerativeWaveformGMM) for gsim in gsims)
-        out.append((" + ".join(dict.fromkeys(known[key] for key in keys)), generative))
+        out.append(
+            (" + ".join(dict.fromkeys(curves.branch_names[key] for key in keys)), generative)
+        )
     return out
 
 
-def draw_all(dstore: Any, folder: Path, catalogues: Sequence[Path]) -> Iterator[Path]:
+def draw_all(dstore: DataStore, folder: Path, catalogues: Sequence[Path]) -> Iterator[Path]:
     """Draw what the calculation has into ``folder``; yields the path of each picture."""
     branches = Branches(dstore)
     suffix = "" if dstore["oqparam"].calculation_mode == "disaggregation" else f"_{dstore.calc_id}"
@@ -115,14 +115,6 @@ def _disaggregated_measure(oq: Any) -> str:
     return str(oq.postproc_args.get("imt") or next(iter(oq.imtls)))
 
 
-def _colour(branches: Branches, r: int) -> str:
-    return COLOURS[r % len(COLOURS)]
-
-
-def _site(branches: Branches) -> str:
-    return branches.oq.description
-
-
 def hazard_curves(branches: Branches, site: int) -> Figure:
     """Hazard curve of every branch and the mean, one panel a measure."""
     imtls = branches.oq.imtls
@@ -140,7 +132,7 @@ def hazard_curves(branches: Branches, site: int) -> Figure:
         ax.set_ylabel(f"P(exceedance in {branches.oq.investigation_time:g} years)")
     handles, labels = axes.flat[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
-    figure.suptitle(f"Hazard curves by branch\n{_site(branches)}", fontsize=11)
+    figure.suptitle(f"Hazard curves by branch\n{branches.oq.description}", fontsize=11)
     return figure
 
 
@@ -149,7 +141,7 @@ def _hazard_panel(branches: Branches, site: int, imt: str, ax: Axes) -> None:
     poes = branches.poes(site, imt)
     poes = np.where(poes > 0, poes, np.nan)
     for r, name in enumerate(branches.names):
-        ax.loglog(levels, poes[r], color=_colour(branches, r), lw=1.8, label=name)
+        ax.loglog(levels, poes[r], color=colour(r), lw=1.8, label=name)
     ax.loglog(levels, poes[-1], color="black", lw=1.0, ls="--", label="mean")
     for poe in branches.oq.poes:
         ax.axhline(poe, color="0.6", lw=0.7, ls=":")
@@ -170,11 +162,11 @@ def uniform_hazard_spectra(branches: Branches, site: int) -> Figure:
     for poe, ax in zip(oq.poes, axes, strict=True):
         values = np.array([branches.levels(site, imt, poe) for imt in periods])[order]
         for r, name in enumerate(branches.names):
-            colour = _colour(branches, r)
-            ax.loglog(x[order], values[:, r], "o-", ms=3.5, color=colour, lw=1.8, label=name)
+            line = colour(r)
+            ax.loglog(x[order], values[:, r], "o-", ms=3.5, color=line, lw=1.8, label=name)
             if "PGA" in oq.imtls:
                 pga = branches.levels(site, "PGA", poe)[r]
-                ax.plot(x.min() / 2, pga, "D", ms=5, color=colour)
+                ax.plot(x.min() / 2, pga, "D", ms=5, color=line)
         ax.loglog(x[order], values[:, -1], "--", color="black", lw=1.0, label="mean")
         years = -oq.investigation_time / np.log1p(-poe)
         ax.set_title(
@@ -187,11 +179,11 @@ def uniform_hazard_spectra(branches: Branches, site: int) -> Figure:
         ax.grid(which="major", color="0.9", lw=0.6)
     axes[0].set_ylabel("SA, 5 % damping (g)")
     axes[0].legend(frameon=False, fontsize=9)
-    figure.suptitle(f"Uniform hazard spectra by branch. {_site(branches)}", fontsize=11)
+    figure.suptitle(f"Uniform hazard spectra by branch. {branches.oq.description}", fontsize=11)
     return figure
 
 
-def disaggregation(dstore: Any, branches: Branches, site: int, imt: str) -> Figure:
+def disaggregation(dstore: DataStore, branches: Branches, site: int, imt: str) -> Figure:
     """Share of magnitude-distance bins in the exceedance rate, GWM branch or the first one."""
     oq = branches.oq
     mags = dstore["disagg-bins/Mag"][:]
@@ -234,7 +226,7 @@ def disaggregation(dstore: Any, branches: Branches, site: int, imt: str) -> Figu
         ax.set_xlabel("Distance to the rupture (km)")
         ax.set_ylabel("Magnitude")
     figure.suptitle(
-        f"Disaggregation of the branch {names[z][0]}. {_site(branches)}",
+        f"Disaggregation of the branch {names[z][0]}. {branches.oq.description}",
         fontsize=11,
     )
     return figure
@@ -285,7 +277,7 @@ def _record_row(figure: Figure, grid: Any, row: int, record: Any, poe: float) ->
     ax = figure.add_subplot(grid[row, :2])
     spacing = 2.1 * np.abs(acceleration).max()
     for k, (name, trace) in enumerate(zip(names, acceleration, strict=True)):
-        ax.plot(time, trace - k * spacing, color=COLOURS[k], lw=0.5)
+        ax.plot(time, trace - k * spacing, color=colour(k), lw=0.5)
         ax.text(
             1.005,
             -k * spacing,
@@ -293,7 +285,7 @@ def _record_row(figure: Figure, grid: Any, row: int, record: Any, poe: float) ->
             transform=ax.get_yaxis_transform(),
             va="center",
             fontsize=8,
-            color=COLOURS[k],
+            color=colour(k),
         )
     ax.set_xlim(0.0, time[-1])
     ax.set_ylim(-(len(names) - 0.5) * spacing, 0.5 * spacing)
@@ -309,12 +301,12 @@ def _record_row(figure: Figure, grid: Any, row: int, record: Any, poe: float) ->
     spectra = figure.add_subplot(grid[row, 2])
     ordinates = [f"SA({t})" for t in GALLERY_PERIODS_S]
     label = "RotD50" if len(names) > 1 else f"RotD50, from {names[0]} alone"
-    lines = [("RotD50", label, COLOURS[0], 1.6)]
+    lines = [("RotD50", label, colour(0), 1.6)]
     if len(names) == 3:
-        lines.append(("vertical", "vertical", COLOURS[2], 1.2))
-    for component, text, colour, width in lines:
+        lines.append(("vertical", "vertical", colour(2), 1.2))
+    for component, text, shade, width in lines:
         sa = intensity_measures_array(acceleration[None], dt_s, ordinates, component)[0]
-        spectra.loglog(GALLERY_PERIODS_S, sa, color=colour, lw=width, label=text)
+        spectra.loglog(GALLERY_PERIODS_S, sa, color=shade, lw=width, label=text)
     spectra.set_ylabel("SA, 5 % damping (g)", fontsize=8)
     spectra.yaxis.tick_right()
     spectra.yaxis.set_label_position("right")
@@ -349,7 +341,7 @@ def range_shares(
                     x - 0.4 + (k + 1.5) * width,
                     100 * shares[site, :, p, j],
                     width,
-                    color=COLOURS[j % len(COLOURS)],
+                    color=colour(j),
                     label=f"{name} ({low:g} to {high:g} {CONDITIONS[name].unit})",
                 )
             ax.set_xticks(x, imts, rotation=60, fontsize=8)

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from openquake.calculators.export import export
+from openquake.commonlib.datastore import DataStore
 
 from gwm_hazard.catalogue.store import CatalogueWriter
 from gwm_hazard.core.draws import Draws
@@ -78,7 +79,7 @@ class Controlling:
 
 
 def waveforms(
-    dstore: Any,
+    dstore: DataStore,
     imt: str = "",
     waveforms: int = 50,
     seed: int | None = None,
@@ -130,7 +131,7 @@ def waveforms(
             log.warning("wrote %s", path)
 
 
-def export_tables(dstore: Any) -> None:
+def export_tables(dstore: DataStore) -> None:
     """OpenQuake's own CSV exports, into ``export_dir``.
 
     ``oq engine --run`` ignores the ``exports`` of a job.ini unless it is given ``--exports``.
@@ -143,14 +144,13 @@ def export_tables(dstore: Any) -> None:
             export((key, "csv"), dstore)
 
 
-def write_catalogues(dstore: Any, path: Path, imt: str, n: int, seed: int) -> list[Path]:
+def write_catalogues(dstore: DataStore, path: Path, imt: str, n: int, seed: int) -> list[Path]:
     """Draw ``n`` accelerograms for each site, GWM branch and poe, in a stream.
 
     A catalogue holds the waveforms of one model: of several models each gets a file, with the
     name of the model added to ``path``.
     """
-    source = dstore.parent if dstore.parent else dstore
-    curves = Curves(source)
+    curves = Curves(dstore)
     found = branches(curves)
     if not found:
         log.warning("no branch with GenerativeWaveformGMM: no waveforms are drawn")
@@ -179,7 +179,7 @@ class _Sampled:
     columns: dict[str, NDArray[Any]]
 
 
-def _write_catalogue(dstore: Any, path: Path, jobs: list[_Sampled], seed: int) -> None:
+def _write_catalogue(dstore: DataStore, path: Path, jobs: list[_Sampled], seed: int) -> None:
     oq = dstore["oqparam"]
     measures = tuple(dict.fromkeys([*oq.imtls, *STANDARD_MEASURES]))
     gsim = jobs[0].branch.gsim
@@ -212,7 +212,7 @@ def _write_catalogue(dstore: Any, path: Path, jobs: list[_Sampled], seed: int) -
 
 
 def _sampled(
-    dstore: Any, curves: Curves, found: list[Branch], imt: str, n: int, seed: int
+    dstore: DataStore, curves: Curves, found: list[Branch], imt: str, n: int, seed: int
 ) -> Iterator[_Sampled]:
     """Scenarios and keys for each site, GWM branch and poe."""
     oq = dstore["oqparam"]

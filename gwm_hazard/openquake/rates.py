@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gwm_hazard.errors import GwmHazardError
-from gwm_hazard.openquake.branch_names import branch_names
 from gwm_hazard.openquake.component import ln_component_ratio
 from gwm_hazard.openquake.curves import Curves, Gid
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM, exceedance_of
@@ -45,7 +44,7 @@ class Branch:
 def branches(curves: Curves) -> list[Branch]:
     """The GWM branches of a calculation."""
     found: dict[GenerativeWaveformGMM, str] = {}
-    for (_, gsim), name in branch_names(curves.full_lt.gsim_lt).items():
+    for (_, gsim), name in curves.branch_names.items():
         if isinstance(gsim, GenerativeWaveformGMM):
             found.setdefault(gsim, name)
     out = []

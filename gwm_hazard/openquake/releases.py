@@ -19,9 +19,12 @@ from typing import Any
 
 import numpy as np
 from openquake.commonlib.calc import get_proxies
+from openquake.commonlib.datastore import DataStore
 from openquake.hazardlib.calc.filters import magstr
 from openquake.hazardlib.calc.gmf import GmfComputer, build_eid_sid_rlz
 from openquake.hazardlib.contexts import ContextMaker
+
+from gwm_hazard.openquake.datastore import holder_of
 
 #: ``trt_smr`` is the number of the tectonic region times this, and more.
 TRT_SMR = 2**24
@@ -93,7 +96,7 @@ def events_as_labelled(computer: Any, rlzs: Any) -> Any:
     return eid[np.isin(rlz, rlzs)]
 
 
-def stored_fields(dstore: Any, imt: str) -> Any:
+def stored_fields(dstore: DataStore, imt: str) -> Any:
     """The values of a measure in the table of fields, (rows,); 3.23 numbers the measures."""
     if (name := f"gmf_data/{imt}") not in dstore.hdf5:
         name = f"gmf_data/gmv_{list(dstore['oqparam'].imtls).index(imt)}"
@@ -121,7 +124,7 @@ def truncation_of(oq: Any) -> dict[str, float]:
     return {"truncation_level": next(iter(parts.values()), oq.truncation_level)}
 
 
-def conditioned(dstore: Any) -> bool:
+def conditioned(dstore: DataStore) -> bool:
     """Whether the fields of a calculation are conditioned on station data."""
     if "station_data" not in dstore["oqparam"].inputs:
         return False
@@ -159,10 +162,9 @@ def makers_of(oq: Any, tree: Any, ruptures: Any, sites: Any) -> dict[int, Any]:
     return makers
 
 
-def proxies_of(dstore: Any, ruptures: Any) -> Any:
+def proxies_of(dstore: DataStore, ruptures: Any) -> Any:
     """Ruptures with their geometries, which a calculation with ``--hc`` has in its parent."""
-    holder = dstore if "rupgeoms" in dstore.hdf5 else dstore.parent
-    return get_proxies(holder.filename, ruptures)
+    return get_proxies(holder_of(dstore, "rupgeoms").filename, ruptures)
 
 
 def context_of(maker: Any, rupture: Any, sites: Any) -> Any:

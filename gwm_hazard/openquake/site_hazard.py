@@ -1,19 +1,18 @@
 """The ruptures and branches behind the hazard of a site, from a finished calculation."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from openquake.hazardlib import map_array
+from openquake.commonlib.datastore import DataStore
 from openquake.hazardlib.contexts import simple_cmaker
 from openquake.hazardlib.imt import from_string
 from scipy.special import ndtr
 
 from gwm_hazard.core.units import CONDITIONS
 from gwm_hazard.errors import InputError
-from gwm_hazard.openquake.branch_names import branch_names
 from gwm_hazard.openquake.component import component_of
 from gwm_hazard.openquake.curves import Curves
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM, conditions_of
@@ -48,7 +47,8 @@ class SiteHazard:
     """Contributions at a site, and the GWM branches among them.
 
     ``lacking`` holds, for measures that not all branches give, the names of those without;
-    ``component`` is the horizontal component of the measures.
+    ``component`` is the horizontal component of the measures; ``names`` are those of all branches
+    by tectonic region and GSIM.
     """
 
     contributions: Contributions
@@ -59,6 +59,7 @@ class SiteHazard:
     investigation_time: float
     lacking: dict[str, tuple[str, ...]]
     component: str
+    names: dict[tuple[str, Any], str]
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class _Part:
 
 
 def site_hazard(
-    dstore: Any,
+    dstore: DataStore,
     imts: tuple[str, ...],
     site: int = 0,
     *,
@@ -107,22 +108,21 @@ def site_hazard(
     RatesDifferError
         Rates of the ruptures that do not sum to OpenQuake's own, for a measure of the job.
     """
-    source = dstore.parent if dstore.parent else dstore
     oq = dstore["oqparam"]
     if oq.calculation_mode not in ("classical", "disaggregation"):
         raise InputError(
             f"calculation_mode = {oq.calculation_mode}: a suite needs a classical or "
             "disaggregation calculation"
         )
-    curves = Curves(source)
+    curves = Curves(dstore)
     row = curves.row(site)
     if curves.weights_differ:
         raise InputError(
-            f"calculation {source.calc_id}: its logic tree has weights by measure, and a rupture "
-            "would have another rate for each; give each branch one weight"
+            f"calculation {curves.dstore.calc_id}: its logic tree has weights by measure, and a "
+            "rupture would have another rate for each; give each branch one weight"
         )
     weights = curves.weights(next(iter(curves.imtls)))
-    names = branch_names(curves.full_lt.gsim_lt)
+    names = curves.branch_names
     branches = tuple(dict.fromkeys(names.values()))
     asked = _Asked(imts, names)
     held = [i for i in ([imt] if imt in imts else imts) if i in curves.imtls]
@@ -183,6 +183,7 @@ def site_hazard(
         float(oq.investigation_time),
         asked.lacking,
         component_of(oq),
+        names,
     )
 
 
@@ -277,45 +278,6 @@ def _significant(
     share = (curves.membership @ weights)[list(checked.gids)][:, None, None, None]
     part = share * checked.theirs
     return part > SIGNIFICANT * part.sum(axis=0)
-
-
-def has_mean_curve(dstore: Any) -> bool:
-    """Whether the calculation keeps mean hazard curves, or has one realization."""
-    return _mean_curves(dstore) is not None
-
-
-def _mean_curves(dstore: Any) -> Callable[[int], NDArray[np.float64]] | None:
-    """A function of the site: its mean curves, (n_imts, n_levels); None where none are kept."""
-    source = dstore.parent if dstore.parent else dstore
-    statistics = list(dstore["oqparam"].hazard_stats())
-    if "hcurves-stats" in source and "mean" in statistics:
-        return lambda site: source["hcurves-stats"][site, statistics.index("mean")]
-    if "hcurves-rlzs" in source and source["hcurves-rlzs"].shape[1] == 1:
-        return lambda site: source["hcurves-rlzs"][site, 0]
-    return None
-
-
-def mean_level(dstore: Any, imt: str, poe: float, site: int = 0) -> float:
-    """The level of a measure on OpenQuake's own mean hazard curve, in OpenQuake's unit.
-
-    Raises
-    ------
-    ValueError
-        A measure without a curve, or a poe that the curve does not reach.
-    """
-    oq = dstore["oqparam"]
-    if imt not in oq.imtls:
-        raise InputError(f"imt = {imt!r}: the job has curves of {', '.join(oq.imtls)}")
-    curves = _mean_curves(dstore)
-    if curves is None:
-        raise InputError("the calculation has no mean hazard curves: set mean = true in the job")
-    curve = curves(site)[list(oq.imtls).index(imt)]
-    if not curve[-1] < poe < curve[0]:
-        raise InputError(
-            f"poe = {poe:g}: the curve of {imt} goes from {curve[0]:.3g} to {curve[-1]:.3g} in "
-            f"{oq.investigation_time:g} years; take a poe inside it or more levels in the job"
-        )
-    return float(map_array.compute_hazard_maps(curve[None, :], oq.imtls[imt], [poe])[0, 0])
 
 
 def _possible(pairs: Pairs) -> Pairs:

@@ -13,24 +13,24 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from openquake.commonlib.datastore import DataStore
 
 from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.errors import InputError
 from gwm_hazard.files.provenance import software_versions
 from gwm_hazard.intensity import canonical, parse_imt
+from gwm_hazard.models.base import WaveformModel
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.openquake import correlation as published_correlation
-from gwm_hazard.openquake.branch_names import branch_names
+from gwm_hazard.openquake.curves import has_mean_curve, mean_level
 from gwm_hazard.openquake.site_hazard import (
     SiteHazard,
     WaveformBranch,
-    has_mean_curve,
-    mean_level,
     site_hazard,
 )
 from gwm_hazard.suite.build import (
+    DrawingBranch,
     Settings,
-    Source,
     check_consistency,
     make_suite,
     make_target,
@@ -93,12 +93,12 @@ class Request:
 
 
 def make_study(
-    dstore: Any,
+    dstore: DataStore,
     request: Request,
     progress: Progress | None = None,
     output: Path | None = None,
-) -> Study:
-    """Targets and suites for a site of a classical or disaggregation calculation.
+) -> tuple[Study, WaveformModel]:
+    """Targets and suites for a site of a classical or disaggregation calculation, and their model.
 
     Parameters
     ----------
@@ -125,15 +125,15 @@ def make_study(
         asked = CHECKED_RATES
     hazard = site_hazard(dstore, imts, site, imt=settings.imt, annual_rates=asked)
     c = hazard.contributions
-    source = _source(dstore, hazard, request)
-    log.info("suites of %s: measures in %s", source.branch, source.component)
+    drawing = _drawing_branch(hazard, request)
+    log.info("suites of %s: measures in %s", drawing.branch, drawing.component)
     remarks = [
         f"{imt}: not given by {', '.join(without)}; the other branches stand in for it, rupture by "
         "rupture"
         for imt, without in hazard.lacking.items()
     ]
     remarks += _level_remarks(dstore, request, c, rate, site)
-    correlation, told = _correlation(request, source, c, rate, imts)
+    correlation, told = _correlation(request, drawing, c, rate, imts)
     tell("hazard", 1.0)
     targets: tuple[Target, ...]
     if request.stripes:
@@ -141,7 +141,7 @@ def make_study(
         targets = stripe_targets(c, correlation, rate, rarest, request.stripes, settings)
     else:
         targets = (make_target(c, correlation, rate, settings),)
-    parts = Parts(output, c, source, correlation, settings) if output is not None else None
+    parts = Parts(output, c, drawing, correlation, settings) if output is not None else None
     suites: list[Suite] = []
     for i, target in enumerate(targets):
         what = f"suite {i + 1} of {len(targets)}" if len(targets) > 1 else "candidates"
@@ -149,7 +149,7 @@ def make_study(
         suite = parts.find(i, target) if parts else None
         if suite is None:
             now = functools.partial(tell, what)
-            suite = make_suite(c, source, target, settings, correlation, now)
+            suite = make_suite(c, drawing, target, settings, correlation, now)
             if parts:
                 parts.keep(i, suite)
         suites.append(suite)
@@ -160,11 +160,11 @@ def make_study(
         table = check_consistency(c, suites, imts, rates)
     for remark in remarks:
         log.warning(remark)
-    return Study(
+    study = Study(
         tuple(suites),
         c,
-        source.model,
-        source.component,
+        drawing.model.card,
+        drawing.component,
         hazard.lon,
         hazard.lat,
         float(dstore["sitecol"].filtered([site]).vs30[0]),
@@ -177,7 +177,7 @@ def make_study(
             "checksum": str(dstore["/"].attrs.get("checksum32", "")),
             "site": site,
             "poe": request.poe,
-            "branch": source.branch,
+            "branch": drawing.branch,
             "branches": list(c.branches),
             "settings": asdict(settings),
             "correlation": told,
@@ -189,6 +189,7 @@ def make_study(
             **request.about,
         },
     )
+    return study, drawing.model
 
 
 def _rate(request: Request, years: float) -> float:
@@ -201,7 +202,7 @@ def _rate(request: Request, years: float) -> float:
 
 
 def _level_remarks(
-    dstore: Any, request: Request, c: Contributions, rate: float, site: int
+    dstore: DataStore, request: Request, c: Contributions, rate: float, site: int
 ) -> list[str]:
     """What there is to say of the conditioning level; refuses a poe outside OpenQuake's curve."""
     settings = request.settings
@@ -234,7 +235,7 @@ def _measures(asked: tuple[str, ...], conditioning: str) -> tuple[str, ...]:
     return (*sorted(spectral, key=lambda i: parse_imt(i).period), *rest)
 
 
-def _site(dstore: Any, asked: int | tuple[float, float]) -> int:
+def _site(dstore: DataStore, asked: int | tuple[float, float]) -> int:
     """Id of a site, or of the one nearest to (lon, lat)."""
     sites = dstore["sitecol"]
     if not isinstance(asked, tuple):
@@ -255,7 +256,7 @@ def _site(dstore: Any, asked: int | tuple[float, float]) -> int:
     return int(sites.sids[nearest])
 
 
-def _source(dstore: Any, hazard: SiteHazard, request: Request) -> Source:
+def _drawing_branch(hazard: SiteHazard, request: Request) -> DrawingBranch:
     """The branches that draw: those asked for, or the one of each tectonic region.
 
     Each rupture is drawn for under the branch of its own region.
@@ -270,7 +271,7 @@ def _source(dstore: Any, hazard: SiteHazard, request: Request) -> Source:
         if name not in found:
             raise InputError(f"branch = {name!r}: the GWM branches are {', '.join(found)}")
     if not request.branches:
-        for region, names in _by_region(dstore, found).items():
+        for region, names in _by_region(hazard, found).items():
             if len(names) > 1:
                 raise InputError(
                     f"several GWM branches in region {region}, {', '.join(names)}: name the one "
@@ -292,7 +293,7 @@ def _source(dstore: Any, hazard: SiteHazard, request: Request) -> Source:
     }
     model = load_model(chosen[0].gsim.model, request.device)
     name = ", ".join(branch.name for branch in chosen)
-    return Source(name, model, rows[order], conditions, hazard.site, hazard.component)
+    return DrawingBranch(name, model, rows[order], conditions, hazard.site, hazard.component)
 
 
 def _by_name(hazard: SiteHazard) -> dict[str, WaveformBranch]:
@@ -308,41 +309,40 @@ def _by_name(hazard: SiteHazard) -> dict[str, WaveformBranch]:
     return found
 
 
-def _by_region(dstore: Any, names: Collection[str]) -> dict[str, list[str]]:
+def _by_region(hazard: SiteHazard, names: Collection[str]) -> dict[str, list[str]]:
     """Names of the branches by the tectonic region that they are for."""
-    source = dstore.parent if dstore.parent else dstore
     regions: dict[str, list[str]] = {}
-    for (region, _), name in branch_names(source["full_lt"].init().gsim_lt).items():
+    for (region, _), name in hazard.names.items():
         if name in names:
             regions.setdefault(region, []).append(name)
     return regions
 
 
 def _correlation(
-    request: Request, source: Source, c: Contributions, rate: float, imts: tuple[str, ...]
+    request: Request, drawing: DrawingBranch, c: Contributions, rate: float, imts: tuple[str, ...]
 ) -> tuple[Correlation, str]:
     """The correlation, and what the page says of it."""
     if request.correlation != "measured":
         return published_correlation.published(request.correlation), request.correlation
-    share, which = c.rate[source.rows], "by their rates"
+    share, which = c.rate[drawing.rows], "by their rates"
     if request.settings.target in ("cs", "gcim"):
         which = "that control the level" + (" at the poe" if request.stripes else "")
         level = c.level(request.settings.imt, rate)
-        share = c.density(request.settings.imt, level)[source.rows]
+        share = c.density(request.settings.imt, level)[drawing.rows]
     elif request.settings.target == "uhs":
-        share, which = uniform_hazard(c, rate).weight[source.rows], "that control the spectrum"
+        share, which = uniform_hazard(c, rate).weight[drawing.rows], "that control the spectrum"
     rows = controlling(share, SCENARIOS)
-    scenarios = Scenarios(**{k: v[rows] for k, v in source.conditions.items()})
+    scenarios = Scenarios(**{k: v[rows] for k, v in drawing.conditions.items()})
     found = measured(
-        source.model,
+        drawing.model,
         scenarios,
         imts,
         DRAWS,
         request.settings.seed,
-        component=source.component,
+        component=drawing.component,
     )
     return found, (
-        f"measured from {SCENARIOS * DRAWS} draws of branch {source.branch} for "
+        f"measured from {SCENARIOS * DRAWS} draws of branch {drawing.branch} for "
         f"{SCENARIOS} ruptures {which}"
     )
 

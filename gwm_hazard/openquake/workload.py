@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from openquake.commonlib.datastore import DataStore
 from openquake.hazardlib.calc.filters import SourceFilter
 
 from gwm_hazard.core.draws import Draws
@@ -62,7 +63,7 @@ def _rounded(value: float) -> str:
     return f"{round(value, -digits):,.0f}"
 
 
-def estimate(oq: Any, dstore: Any, trees: list[Any]) -> Workload | None:
+def estimate(oq: Any, dstore: DataStore, trees: list[Any]) -> Workload | None:
     """The work that a job has before it; None for calculations of several hazard models."""
     if len(trees) > 1:
         return None

@@ -13,9 +13,8 @@ from gwm_hazard.core.units import GRAVITY_M_S2
 from gwm_hazard.files.atomic import replacing
 from gwm_hazard.intensity import intensity_measures_array
 from gwm_hazard.records.record import Record
+from gwm_hazard.report.style import OKABE_ITO
 
-#: Okabe and Ito (2008): told apart by readers with any colour vision.
-COLOURS = ("#D55E00", "#0072B2", "#009E73")
 PERIODS_S = np.geomspace(0.01, 10.0, 91)
 
 #: Records drawn one by one; of more, the spectra only.
@@ -71,9 +70,9 @@ class Gallery:
             axes.loglog(PERIODS_S, np.exp(spectrum), color="0.55", lw=0.5, alpha=0.5)
         low, middle, high = np.exp(np.percentile(log, (16, 50, 84), axis=0))
         axes.fill_between(
-            PERIODS_S, low, high, color=COLOURS[1], alpha=0.25, label="16 to 84 %", zorder=3
+            PERIODS_S, low, high, color=OKABE_ITO[1], alpha=0.25, label="16 to 84 %", zorder=3
         )
-        axes.loglog(PERIODS_S, middle, color=COLOURS[1], lw=2.2, label="median", zorder=4)
+        axes.loglog(PERIODS_S, middle, color=OKABE_ITO[1], lw=2.2, label="median", zorder=4)
         axes.plot([], [], color="0.55", lw=0.8, label="each record")
         shown = np.exp(np.percentile(log, (0.5, 99.5)))
         axes.set_ylim(shown[0] / 2, shown[1] * 2.5)
@@ -112,7 +111,7 @@ def _draw_record(part: Any, record: Record, damping: float) -> None:
     for c, (name, axes) in enumerate(zip(record.components, traces, strict=True)):
         acc = record.acceleration[c] / GRAVITY_M_S2
         at = int(np.argmax(np.abs(acc)))
-        axes.plot(times, acc, color=COLOURS[c], lw=0.6)
+        axes.plot(times, acc, color=OKABE_ITO[c], lw=0.6)
         axes.plot(times[at], acc[at], "o", ms=4.5, mfc="none", mec="black")
         pga = intensity_measures_array(
             _alone(record.acceleration[c])[None], record.dt_s, ["PGA"], "H1"
@@ -138,7 +137,7 @@ def _draw_spectra(axes: Any, record: Record, damping: float) -> None:
     names: Sequence[str] = record.components
     for c, name in enumerate(names):
         spectrum = _spectrum(_alone(record.acceleration[c]), record.dt_s, name, damping)
-        axes.loglog(PERIODS_S, spectrum, color=COLOURS[c], lw=1.0, label=name)
+        axes.loglog(PERIODS_S, spectrum, color=OKABE_ITO[c], lw=1.0, label=name)
     if record.n_horizontal == 2:
         spectrum = _spectrum(record.acceleration[:2], record.dt_s, "RotD50", damping)
         axes.loglog(PERIODS_S, spectrum, color="black", lw=1.8, label="RotD50")
@@ -165,7 +164,7 @@ def _draw_husid(axes: Any, record: Record, times: NDArray[np.floating]) -> None:
         arias, duration = intensity_measures_array(_alone(acc)[None], record.dt_s, imts, "H1")[0]
         label = f"{name}: IA {arias:.3g} m/s, 5–95 % {duration:.1f} s"
         share = 100 * squared / (squared[-1] or 1.0)
-        axes.plot(times, share, color=COLOURS[c], lw=1.3, label=label)
+        axes.plot(times, share, color=OKABE_ITO[c], lw=1.3, label=label)
     for level in (5, 95):
         axes.axhline(level, color="0.6", lw=0.7, ls="--", zorder=0)
     axes.set(xlim=(0, times[-1]), ylim=(0, 125), xlabel="time (s)",

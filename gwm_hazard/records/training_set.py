@@ -11,8 +11,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -21,11 +21,10 @@ from typing import Any
 import h5py
 import numpy as np
 import pandas as pd
-from filelock import FileLock, Timeout
 from numpy.typing import ArrayLike, NDArray
 
 from gwm_hazard.errors import InputError
-from gwm_hazard.files.atomic import replacing
+from gwm_hazard.files.parts import PLAN, working
 from gwm_hazard.files.provenance import software_versions
 from gwm_hazard.files.seisbench_columns import from_seisbench, to_seisbench
 
@@ -188,7 +187,7 @@ class TrainingSetWriter:
 
     Raises
     ------
-    ValueError : the folder exists; an interrupted run of other settings is to be resumed
+    InputError : the folder exists; an interrupted run of other settings is to be resumed
     OSError : another process writes the same folder
     """
 
@@ -206,36 +205,17 @@ class TrainingSetWriter:
         self.path = self.folder.with_name(self.folder.name + ".partial")
         if self.folder.exists():
             raise InputError(f"{self.folder}: exists already; give another name or remove it")
-        self._settings = {
-            "components": list(self.components), "dt_s": self.dt_s, "npts": self.npts,
-            "attributes": json.loads(json.dumps(dict(attributes or {}))),
-        }  # fmt: skip
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = FileLock(self.path.with_name(self.path.name + ".lock"), timeout=0)
-        try:
-            self._lock.acquire()
-        except Timeout:
-            raise OSError(f"{self.folder}: another process is writing it") from None
-        try:
-            self._begin(resume)
-        except BaseException:
-            self._unlock()
-            raise
-
-    def _begin(self, resume: bool) -> None:
-        settings = self.path / "settings.json"
-        if self.path.exists() and not (resume and settings.is_file()):
-            shutil.rmtree(self.path)
-        if not self.path.exists():
-            self.path.mkdir()
-            with replacing(settings) as temporary:
-                temporary.write_text(json.dumps(self._settings, indent=1))
-        elif (before := json.loads(settings.read_text())) != self._settings:
-            changed = _difference(before, self._settings)
-            raise InputError(
-                f"{self.path}: left by a run with other settings ({changed}); repeat those, or "
-                "start anew without resuming"
+        self._attributes = json.loads(json.dumps(dict(attributes or {})))
+        layout = {"components": list(self.components), "dt_s": self.dt_s, "npts": self.npts}
+        self._held = ExitStack()
+        self._work = self._held.enter_context(
+            working(
+                self.folder,
+                self.path,
+                layout | self._attributes,
+                anew=not (resume and (self.path / PLAN).is_file()),
             )
+        )
         self._parts: list[pd.DataFrame] = []
         while self._part(len(self._parts), "csv").is_file():
             self._parts.append(_read_table(self._part(len(self._parts), "csv")))
@@ -295,9 +275,10 @@ class TrainingSetWriter:
         number = len(self._parts)
         block, rows = np.concatenate(self._waiting), pd.concat(self._rows, ignore_index=True)
         rows = rows.rename(columns=to_seisbench(rows.columns))
-        with replacing(self._part(number, "npy")) as temporary, temporary.open("wb") as file:
+        samples, table = self._part(number, "npy"), self._part(number, "csv")
+        with self._work.writing(samples.name) as temporary, temporary.open("wb") as file:
             np.save(file, block)
-        with replacing(self._part(number, "csv")) as temporary:
+        with self._work.writing(table.name) as temporary:
             rows.to_csv(temporary, index=False)
         self._parts.append(_read_table(self._part(number, "csv")))
         self._waiting, self._rows = [], []
@@ -313,7 +294,7 @@ class TrainingSetWriter:
             if kind is None:
                 self._finish()
         finally:
-            self._unlock()
+            self._held.close()
 
     def _finish(self) -> None:
         """Put the parts together and move the folder into place."""
@@ -326,7 +307,7 @@ class TrainingSetWriter:
                 {"format": FORMAT, "format_version": str(VERSION), "npts": str(self.npts)}
             )
             file.attrs["software"] = json.dumps(software_versions())
-            for key, value in self._settings["attributes"].items():
+            for key, value in self._attributes.items():
                 file.attrs[key] = value if isinstance(value, str) else json.dumps(value)
             file["data_format/dimension_order"] = "CW"
             file["data_format/component_order"] = order
@@ -348,12 +329,7 @@ class TrainingSetWriter:
         for number in range(len(self._parts)):
             self._part(number, "npy").unlink()
             self._part(number, "csv").unlink()
-        (self.path / "settings.json").unlink()
-        self.path.rename(self.folder)
-
-    def _unlock(self) -> None:
-        self._lock.release()
-        Path(self._lock.lock_file).unlink(missing_ok=True)
+        self._work.become(self.folder)
 
 
 def _read_table(path: Path) -> pd.DataFrame:
@@ -362,13 +338,3 @@ def _read_table(path: Path) -> pd.DataFrame:
         path, dtype=dict.fromkeys(_TEXT, str), keep_default_na=False, na_values=[""],
         low_memory=False,
     )  # fmt: skip
-
-
-def _difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    flat = [{**x, **x["attributes"]} for x in (before, now)]
-    names = [k for k in {**flat[0], **flat[1]} if k != "attributes"]
-    return ", ".join(
-        f"{k} = {flat[0].get(k)!r} and now {flat[1].get(k)!r}"
-        for k in names
-        if flat[0].get(k) != flat[1].get(k)
-    )

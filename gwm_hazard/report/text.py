@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from typing import Any
 
 import jinja2
 from markupsafe import Markup, escape
@@ -33,8 +34,16 @@ def number(value: float) -> str:
     return f"{value:.{digits}f}".replace("-", "−")
 
 
-def templates(package: str) -> jinja2.BaseLoader:
-    """Templates of a package, and ``style.css``, which all pages have."""
-    return jinja2.ChoiceLoader(
-        [jinja2.PackageLoader(package), jinja2.PackageLoader("gwm_hazard.report")]
+def render(package: str, **values: Any) -> str:
+    """The page of a package, ``page.html.j2``, on what all pages have: frame, style, figures."""
+    environment = jinja2.Environment(
+        loader=jinja2.ChoiceLoader(
+            [jinja2.PackageLoader(package), jinja2.PackageLoader("gwm_hazard.report")]
+        ),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
+    environment.filters |= {"prose": prose, "number": number}
+    return environment.get_template("page.html.j2").render(values)

@@ -68,10 +68,10 @@ def binned(
     bootstrap: EventBootstrap | None = None,
 ) -> Binned:
     """Statistics of values (n,) in bins of x (n,); NaN in either is left out."""
-    place = np.where(np.isfinite(values), index_of(x, edges), -1)
-    inside = place >= 0
+    index = np.where(np.isfinite(values), index_of(x, edges), -1)
+    inside = index >= 0
     n_bins = len(edges) - 1
-    where, held = place[inside], values[inside]
+    where, held = index[inside], values[inside]
     count = np.bincount(where, minlength=n_bins)
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = np.bincount(where, held, n_bins) / count

@@ -104,16 +104,16 @@ def mean_density(
     x: NDArray[np.float64],
     mean: NDArray[np.float64],
     sigma: NDArray[np.float64],
-    place: NDArray[np.int64],
+    index: NDArray[np.int64],
     bins: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Average probability density of the observations under a model by bin, and their number.
 
-    x, mean, sigma : (n,) of log10 IM; place : (n,) bin of each record, -1 for none.
+    x, mean, sigma : (n,) of log10 IM; index : (n,) bin of each record, -1 for none.
     (Palgunadi et al. 2025, eq. 13.)
     """
     density = np.exp2(log2_density(x, mean, sigma))
-    use = np.isfinite(density) & (place >= 0)
-    count = np.bincount(place[use], minlength=bins)
+    use = np.isfinite(density) & (index >= 0)
+    count = np.bincount(index[use], minlength=bins)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.bincount(place[use], density[use], bins) / count, count
+        return np.bincount(index[use], density[use], bins) / count, count

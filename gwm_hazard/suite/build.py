@@ -14,6 +14,7 @@ from gwm_hazard.errors import InputError
 from gwm_hazard.models.base import WaveformModel
 from gwm_hazard.suite import candidates, consistency
 from gwm_hazard.suite.contributions import Contributions
+from gwm_hazard.suite.search import Search
 from gwm_hazard.suite.selection import select
 from gwm_hazard.suite.study import Suite
 from gwm_hazard.suite.target import (
@@ -38,7 +39,7 @@ UHS_SIGMA = 0.1
 
 
 @dataclass(frozen=True)
-class Source:
+class DrawingBranch:
     """The branch, or branches of one model, that motions are drawn from.
 
     Attributes
@@ -118,7 +119,7 @@ def make_target(
 
 def make_suite(
     contributions: Contributions,
-    source: Source,
+    drawing: DrawingBranch,
     target: Target,
     settings: Settings,
     correlation: Correlation,
@@ -140,25 +141,29 @@ def make_suite(
     ln_level = float(target.mean[columns].mean()) if given else 0.0
     scaled = settings.max_scale > 1 and bool(given)
     pool = candidates.draw(
-        source.model,
-        _proposal(contributions, source, given, ln_level, correlation),
+        drawing.model,
+        _proposal(contributions, drawing, given, ln_level, correlation),
         target.imts,
-        settings.pool,
-        settings.seed,
+        Search(
+            settings.pool,
+            settings.seed,
+            drawing.site,
+            np.log(settings.max_scale) if scaled else settings.tolerance,
+            settings.budget,
+            progress,
+        ),
         conditioning=given,
         level=float(np.exp(ln_level)),
-        tolerance=np.log(settings.max_scale) if scaled else settings.tolerance,
-        site=source.site,
-        budget=settings.budget,
-        component=source.component,
-        progress=progress,
+        component=drawing.component,
         method=settings.method,
     )
     scale = np.ones(len(pool))
     if scaled:
         scale = np.exp(ln_level - pool.ln[:, columns].mean(axis=1))
     all_of_them = np.arange(len(pool))
-    whole = Suite(target, pool, source.conditions, all_of_them, scale, source.branch, source.rows)
+    whole = Suite(
+        target, pool, drawing.conditions, all_of_them, scale, drawing.branch, drawing.rows
+    )
     sigma_weight = UHS_SIGMA if target.kind == "uhs" else 1.0
     rows = select(whole.ln, target, settings.n, settings.seed, sigma_weight, pool.family)
     return replace(whole, rows=rows, scale=scale[rows])
@@ -173,7 +178,7 @@ def _given(target: Target) -> tuple[str, ...]:
 
 def _proposal(
     contributions: Contributions,
-    source: Source,
+    drawing: DrawingBranch,
     given: tuple[str, ...],
     ln_level: float,
     correlation: Correlation,
@@ -183,17 +188,17 @@ def _proposal(
     Waveforms are not truncated as the calculation is: a level beyond the truncation, which other
     branches reach, is that of rare motions.
     """
-    c, rows = contributions, source.rows
+    c, rows = contributions, drawing.rows
     rate = c.rate[rows]
     if not given:
-        return candidates.Proposal(source.conditions, rate, None)
+        return candidates.Proposal(drawing.conditions, rate, None)
     columns = np.array([c.column(imt) for imt in given])
     mean = c.mean[rows][:, columns].mean(axis=1)
     sigmas = c.sigma[rows][:, columns]
     matrix = correlation_matrix(given, correlation)
     sigma = np.sqrt(np.einsum("ni,ij,nj->n", sigmas, matrix, sigmas)) / len(given)
     density = rate * norm.pdf((ln_level - mean) / sigma) / sigma
-    return candidates.Proposal(source.conditions, rate, density, mean, sigma)
+    return candidates.Proposal(drawing.conditions, rate, density, mean, sigma)
 
 
 def stripe_targets(

@@ -14,7 +14,6 @@ scaled. Two ways lead to the same distribution:
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
@@ -27,7 +26,7 @@ from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.errors import BudgetExceededError, InputError
 from gwm_hazard.models.base import WaveformModel
 from gwm_hazard.models.measuring import ln_measures
-from gwm_hazard.suite.search import Found, Reach, walk
+from gwm_hazard.suite.search import Reach, Search, SearchResult, walk
 
 Array = NDArray[np.float64]
 
@@ -111,16 +110,11 @@ def draw(
     model: WaveformModel,
     proposal: Proposal,
     imts: tuple[str, ...],
-    wanted: int,
-    seed: int,
+    search: Search,
     *,
     conditioning: str | tuple[str, ...] = (),
     level: float = 0.0,
-    tolerance: float = 0.05,
-    site: int = 0,
-    budget: int = 400_000,
     component: str = "RotD50",
-    progress: Callable[[float], None] | None = None,
     method: str = "direct",
 ) -> Candidates:
     """Draw until enough motions have the level of the conditioning measure.
@@ -133,21 +127,16 @@ def draw(
     model : the waveform model
     proposal : ruptures and their rates
     imts : measures of every candidate, the conditioning one among them
-    wanted : candidates to end with, at least
-    seed : of the proposals and of the waveforms
+    search : how many candidates are wanted, and with what effort
     conditioning, level : measure and level, OpenQuake's unit; of several measures it is their
         geometric mean that has the level; none keeps every draw
-    tolerance : half-width of the band about the level, ln units
-    site : part of the keys
-    budget : waveforms to draw, at most
     component : of the measures
-    progress : called with the share of ``wanted`` that is there
     method : "direct" or "walk"
 
     Raises
     ------
     BudgetExceededError
-        Fewer than ``wanted`` after ``budget`` draws, the message says how near it came; or a level
+        Fewer than wanted within the budget, the message says how near it came; or a level
         that no rupture of the proposal reaches.
     ValueError
         Another method, or a walk where it cannot be: without conditioning, or with a proposal
@@ -155,12 +144,12 @@ def draw(
     """
     if method not in METHODS:
         raise InputError(f"method = {method!r}: must be one of {', '.join(METHODS)}")
-    if wanted < 1:
-        raise InputError(f"wanted = {wanted}: must be at least 1")
+    if search.wanted < 1:
+        raise InputError(f"wanted = {search.wanted}: must be at least 1")
     given = (conditioning,) if isinstance(conditioning, str) else tuple(conditioning)
     given = tuple(imt for imt in given if imt)
     if not given:
-        found = _all(proposal, wanted, seed, site)
+        found = _all(proposal, search)
     else:
         if unknown := [imt for imt in given if imt not in imts]:
             raise InputError(f"conditioning = {unknown[0]!r}: must be one of {', '.join(imts)}")
@@ -176,16 +165,21 @@ def draw(
             return np.where(np.isnan(ln), -np.inf, ln - np.log(level))
 
         if method == "walk":
-            found = _walk(
-                reach, proposal, np.log(level), wanted, seed, tolerance, site, budget, progress
-            )
+            found = _walk(reach, proposal, np.log(level), search)
         else:
-            found = _direct(reach, proposal, wanted, seed, tolerance, site, budget, progress)
-    if len(found.rupture) < wanted:
-        raise BudgetExceededError(_message(found, wanted, _name(given), level))
+            found = _direct(reach, proposal, search)
+    if len(found.rupture) < search.wanted:
+        raise BudgetExceededError(_message(found, search.wanted, _name(given), level))
     ln = measured(model, proposal, found.rupture, found.noise, imts, component)
     return Candidates(
-        found.rupture, ln, found.draws, found.kept, seed, site, found.noise, found.family
+        found.rupture,
+        ln,
+        found.draws,
+        found.kept,
+        search.seed,
+        search.site,
+        found.noise,
+        found.family,
     )
 
 
@@ -202,44 +196,35 @@ def measured(
     return ln_measures(model, Draws(scenarios, noise), imts, component, on_zero="missing")
 
 
-def _all(proposal: Proposal, wanted: int, seed: int, site: int) -> Found:
+def _all(proposal: Proposal, search: Search) -> SearchResult:
     """As many draws as are wanted, each of them kept."""
-    index = np.arange(wanted)
-    rupture, _ = _proposed(np.cumsum(proposal.probability), index, seed, site)
-    return Found(rupture, Noise(seed, index, site, 0), index, wanted, wanted, np.inf)
+    n = search.wanted
+    index = np.arange(n)
+    rupture, _ = _proposed(np.cumsum(proposal.probability), index, search)
+    return SearchResult(rupture, search.noise(index), index, n, n, np.inf)
 
 
-def _direct(
-    reach: Reach,
-    proposal: Proposal,
-    wanted: int,
-    seed: int,
-    tolerance: float,
-    site: int,
-    budget: int,
-    progress: Callable[[float], None] | None,
-) -> Found:
+def _direct(reach: Reach, proposal: Proposal, search: Search) -> SearchResult:
     """Draws of the proposal until enough lie in the band. Draw i has the noise of event i."""
     cumulative, ratio = np.cumsum(proposal.probability), _ratio(proposal)
     keys, ruptures = [], []
     draws, kept, found, highest = 0, 0, 0, -np.inf
-    while draws < budget and found < wanted:
-        index = np.arange(draws, min(draws + BLOCK, budget))
-        rupture, u = _proposed(cumulative, index, seed, site)
-        above = reach(rupture, Noise(seed, index, site, 0))
+    while draws < search.budget and found < search.wanted:
+        index = np.arange(draws, min(draws + BLOCK, search.budget))
+        rupture, u = _proposed(cumulative, index, search)
+        above = reach(rupture, search.noise(index))
         highest = max(highest, float(above.max()))
-        inside = np.abs(above) <= tolerance
+        inside = np.abs(above) <= search.tolerance
         # thinned by a bound of the weights that all draws share, not by what was seen so far
         take = inside & (u < ratio[rupture])
         keys.append(index[take])
         ruptures.append(rupture[take])
         draws, kept, found = draws + len(index), kept + int(inside.sum()), found + int(take.sum())
-        if progress is not None:
-            progress(min(found / wanted, 1.0))
+        search.tell(found)
     key = np.concatenate(keys)
-    return Found(
+    return SearchResult(
         np.concatenate(ruptures),
-        Noise(seed, key, site, 0),
+        search.noise(key),
         np.arange(len(key)),
         draws,
         kept,
@@ -247,37 +232,14 @@ def _direct(
     )
 
 
-def _walk(
-    reach: Reach,
-    proposal: Proposal,
-    ln_level: float,
-    wanted: int,
-    seed: int,
-    tolerance: float,
-    site: int,
-    budget: int,
-    progress: Callable[[float], None] | None,
-) -> Found:
+def _walk(reach: Reach, proposal: Proposal, ln_level: float, search: Search) -> SearchResult:
     p = proposal
     if p.density is None or p.mean is None or p.sigma is None:
         raise InputError(
             "method = 'walk': the proposal must have density, mean and sigma of the conditioning "
             "measure; give them, or use method = 'direct'"
         )
-    return walk(
-        reach,
-        p.rate,
-        p.density,
-        p.mean,
-        p.sigma,
-        ln_level,
-        wanted,
-        seed,
-        tolerance=tolerance,
-        site=site,
-        budget=budget,
-        progress=progress,
-    )
+    return walk(reach, p.rate, p.density, p.mean, p.sigma, ln_level, search)
 
 
 #: Share of the target's rate whose ruptures may count less than they should: the bound of the
@@ -298,12 +260,12 @@ def _ratio(proposal: Proposal) -> Array:
 
 
 def _proposed(
-    cumulative: Array, index: NDArray[np.int64], seed: int, site: int
+    cumulative: Array, index: NDArray[np.int64], search: Search
 ) -> tuple[NDArray[np.int64], Array]:
     """Rupture of each draw, and a uniform number to thin with."""
     from scipy.special import ndtr
 
-    u = ndtr(Noise(seed, index, site, 0).normal("suite proposal", 2).astype(np.float64))
+    u = ndtr(search.noise(index).normal("suite proposal", 2).astype(np.float64))
     rupture = np.searchsorted(cumulative, u[:, 0] * cumulative[-1], side="right")
     return np.minimum(rupture, len(cumulative) - 1), u[:, 1]
 
@@ -312,7 +274,7 @@ def _name(given: tuple[str, ...]) -> str:
     return given[0] if len(given) == 1 else f"the geometric mean of {given[0]} ... {given[-1]}"
 
 
-def _message(found: Found, wanted: int, conditioning: str, level: float) -> str:
+def _message(found: SearchResult, wanted: int, conditioning: str, level: float) -> str:
     text = f"{len(found.rupture)} of {wanted} candidates after {found.draws} draws"
     if found.draws and found.highest < 0:
         return (

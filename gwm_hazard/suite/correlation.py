@@ -27,7 +27,7 @@ LEAST_SIGMA = 1e-6
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredCorrelation:
     """Correlations of a model's measures; a function of two of them.
 
     Attributes
@@ -82,7 +82,7 @@ def measured(
     seed: int = 1,
     component: str = "RotD50",
     batch_size: int | None = None,
-) -> Measured:
+) -> MeasuredCorrelation:
     """Measure the correlations of a model's measures.
 
     Draw k of scenario i depends on (seed, i, k) and the conditions only, not on batches. A model
@@ -125,7 +125,7 @@ def measured(
     z = (residual / sigma).reshape(-1, len(imts))
     matrix = z.T @ z / len(z)
     np.fill_diagonal(matrix, 1.0)
-    return Measured(tuple(imts), matrix, n * draws, n, model.card.name, seed, component)
+    return MeasuredCorrelation(tuple(imts), matrix, n * draws, n, model.card.name, seed, component)
 
 
 def controlling(weight: Array, n: int) -> NDArray[np.int64]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from gwm_hazard.core.draws import Draws
 from gwm_hazard.errors import InputError
 from gwm_hazard.intensity import intensity_measures_array
+from gwm_hazard.models.base import WaveformModel
 from gwm_hazard.models.measuring import ln_of, measured
 from gwm_hazard.suite.study import Study, Suite
 
@@ -48,7 +49,7 @@ def measures_of(suite: Suite) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*suite.target.imts, *STANDARD_MEASURES]))
 
 
-def draw_again(study: Study, suite: Suite) -> Motions:
+def draw_again(study: Study, suite: Suite, model: WaveformModel) -> Motions:
     """The waveforms of a suite from their keys.
 
     Raises
@@ -56,7 +57,7 @@ def draw_again(study: Study, suite: Suite) -> Motions:
     ValueError
         A motion whose measures are not those it was chosen for.
     """
-    model, target = study.model, suite.target
+    target = suite.target
     imts = measures_of(suite)
     scale = suite.scale.astype(np.float32)
     drawn: dict[int, NDArray[np.float32]] = {}

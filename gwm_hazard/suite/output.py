@@ -10,20 +10,21 @@ from typing import Any
 import numpy as np
 
 from gwm_hazard.catalogue.export import FORMATS, export_catalogue
-from gwm_hazard.catalogue.export.records import open_records
+from gwm_hazard.catalogue.export.records import record_names
 from gwm_hazard.catalogue.store import CatalogueWriter
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.units import CONDITIONS
 from gwm_hazard.errors import InputError
 from gwm_hazard.files.atomic import replacing
 from gwm_hazard.intensity import parse_imt
+from gwm_hazard.models.base import WaveformModel
 from gwm_hazard.suite import tables
 from gwm_hazard.suite.folder import RESULTS, Folder
 from gwm_hazard.suite.motions import Motions, branches_of, draw_again, epsilon, measures_of
 from gwm_hazard.suite.page import figures, page
 from gwm_hazard.suite.page.disaggregation import disaggregation
 from gwm_hazard.suite.page.embed import MOST_MOTIONS, Digest, digest
-from gwm_hazard.suite.page.page import Drawn
+from gwm_hazard.suite.page.page import DrawnFigure
 from gwm_hazard.suite.results import plain, results
 from gwm_hazard.suite.study import Study, Suite
 
@@ -50,6 +51,7 @@ _EXTRA = {
 
 def write(
     study: Study,
+    model: WaveformModel,
     folder: str | Path,
     formats: Sequence[str] = (),
     check: Callable[[Suite, Motions], Sequence[Any]] | None = None,
@@ -66,6 +68,7 @@ def write(
     ----------
     study : what to write. Of ``study.about``, ``command`` (how to make it again) and ``remarks``
         (a list) have their own place on the page; the rest is listed.
+    model : draws the motions again
     folder : the folder, made where there is none
     formats : of the accelerograms, some of ``ACCELEROGRAMS``; a folder each
     check : the rules of a design code for a suite, objects with ``clause``, ``what``,
@@ -90,9 +93,8 @@ def write(
     former = out.former()
     out.remove(["index.html"])  # a page that is there belongs to what is there
 
-    digests, by_suite = _waveforms(study, out, check, lambda share: tell(0.4 * share))
-    with open_records(out.path / WAVEFORMS) as records:
-        names = records.table["name"].tolist()
+    digests, by_suite = _waveforms(study, model, out, check, lambda share: tell(0.4 * share))
+    names = record_names(sum(map(len, study.suites)))
     table = tables.motion_table(study, names, digests)
     what = "a row a motion: scenario, epsilon, scale, measures, key"
     out.table("motions.csv", table, what, exact=(*CONDITIONS, "scale"))  # as the key, they draw it
@@ -116,7 +118,7 @@ def write(
     overall = None
     if not study.consistency.empty:
         paths = out.figure("consistency", figures.consistency(study))
-        overall = Drawn(*CONSISTENCY, paths)
+        overall = DrawnFigure(*CONSISTENCY, paths)
     out.files |= {RESULTS: "the numbers of the page", "index.html": "the page"}
     listed = {name: what for name, what in out.files.items() if what}
     listed["figures"] = "the figures of the page, PNG and PDF"
@@ -131,12 +133,13 @@ def write(
 
 def _waveforms(
     study: Study,
+    model: WaveformModel,
     out: Folder,
     check: Callable[[Suite, Motions], Sequence[Any]] | None,
     tell: Callable[[float], None],
 ) -> tuple[list[Digest], list[Sequence[Any]]]:
     """Draw all motions, one suite at a time, and write ``suite.h5``; digest and check them."""
-    model, suites = study.model, study.suites
+    suites = study.suites
     imts = measures_of(suites[0])
     units = {imt: parse_imt(imt).measure.unit for imt in imts}
     longest = max(int(model.npts(s.scenarios).max()) for s in suites)
@@ -158,7 +161,7 @@ def _waveforms(
         ) as writer,
     ):
         for k, suite in enumerate(suites):
-            motions = draw_again(study, suite)
+            motions = draw_again(study, suite, model)
             _append(writer, study, k, suite, motions)
             digests.append(digest(study, suite, motions, most))
             checks.append(check(suite, motions) if check else ())
@@ -241,7 +244,9 @@ CONSISTENCY = (
 )
 
 
-def _figures(study: Study, k: int, suite: Suite, found: Digest, out: Folder) -> dict[str, Drawn]:
+def _figures(
+    study: Study, k: int, suite: Suite, found: Digest, out: Folder
+) -> dict[str, DrawnFigure]:
     made = {
         "spectra": figures.spectra(suite, found.periods, found.sa, study.component),
         "errors": figures.errors(suite),
@@ -251,7 +256,7 @@ def _figures(study: Study, k: int, suite: Suite, found: Digest, out: Folder) -> 
     }
     start = f"suite{k + 1:02d}_" if len(study.suites) > 1 else ""
     return {
-        key: Drawn(*FIGURES[key], out.figure(start + key, figure))
+        key: DrawnFigure(*FIGURES[key], out.figure(start + key, figure))
         for key, figure in made.items()
         if figure is not None
     }

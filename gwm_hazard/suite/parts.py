@@ -1,26 +1,21 @@
 """Finished suites of a run that was stopped: kept beside its output, taken up by the next one.
 
-A file a suite, written under a temporary name and renamed: what carries its name is complete. It
-holds what was chosen and a fingerprint of all that decides the choice. A file of another
-fingerprint, or one whose motions the model does not draw as they were, is left aside.
+A file a suite holds what was chosen (:mod:`gwm_hazard.files.parts`). One that was made of other
+hazard, model or settings, or whose motions the model does not draw as they were, is left aside.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
-import zipfile
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from gwm_hazard.core.noise import Noise, noise_from_text
-from gwm_hazard.files.atomic import replacing
+from gwm_hazard.files.parts import digest, keep, kept
 from gwm_hazard.files.provenance import software_versions
-from gwm_hazard.suite.build import Settings, Source
+from gwm_hazard.suite.build import DrawingBranch, Settings
 from gwm_hazard.suite.candidates import Candidates, Proposal, measured
 from gwm_hazard.suite.contributions import Contributions
 from gwm_hazard.suite.motions import TOLERANCE
@@ -37,43 +32,38 @@ class Parts:
     Parameters
     ----------
     output : folder of the study
-    contributions, source, correlation, settings : what all suites of the run follow from
+    contributions, drawing, correlation, settings : what all suites of the run follow from
     """
 
     def __init__(
         self,
         output: Path,
         contributions: Contributions,
-        source: Source,
+        drawing: DrawingBranch,
         correlation: Correlation,
         settings: Settings,
     ) -> None:
         self.folder = output / FOLDER
-        self.source = source
-        c, model = contributions, source.model
+        self.drawing = drawing
+        c, model = contributions, drawing.model
         weights = model.weights.sha256 if model.weights is not None else ""
-        self._common = _digest(
+        self._common = digest(
             {
                 "settings": asdict(settings),
-                "source": [source.branch, source.site, source.component],
+                "drawing": [drawing.branch, drawing.site, drawing.component],
                 "model": [model.card.to_dict(), weights, str(model.device)],
                 "software": software_versions(),
                 "truncation": c.truncation,
             },
-            *(c.rate, c.mean, c.sigma, c.rupture, c.branch, source.rows),
-            *source.conditions.values(),
+            *(c.rate, c.mean, c.sigma, c.rupture, c.branch, drawing.rows),
+            *drawing.conditions.values(),
             correlation_matrix(c.imts, correlation),
         )
 
     def find(self, number: int, target: Target) -> Suite | None:
         """The suite of a number, from 0, if it was finished for this target."""
-        source = self.source
-        try:
-            with np.load(self._path(number), allow_pickle=False) as data:
-                if str(data["fingerprint"]) != self._fingerprint(target):
-                    return None
-                held = {name: data[name] for name in data.files}
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        drawing = self.drawing
+        if (held := kept(self._path(number), self._fingerprint(target))) is None:
             return None
         mixed = noise_from_text(held["keys"].tolist())
         pool = Candidates(
@@ -82,49 +72,48 @@ class Parts:
             int(held["draws"]),
             int(held["kept"]),
             int(held["seed"]),
-            source.site,
+            drawing.site,
             mixed.parts[0] if held["plain"] else mixed,
             held["family"],
         )
         suite = Suite(
             target,
             pool,
-            source.conditions,
+            drawing.conditions,
             held["rows"],
             held["scale"],
-            source.branch,
-            source.rows,
+            drawing.branch,
+            drawing.rows,
         )
         rows = suite.rows
-        proposal = Proposal(source.conditions, np.ones(len(source.rows)), None)
+        proposal = Proposal(drawing.conditions, np.ones(len(drawing.rows)), None)
         again = measured(
-            source.model,
+            drawing.model,
             proposal,
             pool.rupture[rows],
             pool.noise(rows),
             target.imts,
-            source.component,
+            drawing.component,
         )
         return suite if (np.abs(again - pool.ln[rows]) <= TOLERANCE).all() else None
 
     def keep(self, number: int, suite: Suite) -> None:
         """Write a finished suite."""
         pool = suite.candidates
-        with replacing(self._path(number)) as temporary, temporary.open("wb") as stream:
-            np.savez_compressed(
-                stream,
-                fingerprint=np.array(self._fingerprint(suite.target)),
-                rupture=pool.rupture,
-                ln=pool.ln,
-                draws=pool.draws,
-                kept=pool.kept,
-                seed=np.array(pool.seed, dtype=np.uint64),
-                keys=np.array(pool.keys(np.arange(len(pool)))),
-                plain=isinstance(pool.source, Noise),
-                family=pool.family,
-                rows=suite.rows,
-                scale=suite.scale,
-            )
+        keep(
+            self._path(number),
+            self._fingerprint(suite.target),
+            rupture=pool.rupture,
+            ln=pool.ln,
+            draws=pool.draws,
+            kept=pool.kept,
+            seed=np.array(pool.seed, dtype=np.uint64),
+            keys=np.array(pool.keys(np.arange(len(pool)))),
+            plain=isinstance(pool.source, Noise),
+            family=pool.family,
+            rows=suite.rows,
+            scale=suite.scale,
+        )
 
     def _path(self, number: int) -> Path:
         return self.folder / f"suite{number + 1:02d}.npz"
@@ -132,7 +121,7 @@ class Parts:
     def _fingerprint(self, target: Target) -> str:
         words = [self._common, target.kind, target.imts, target.conditioning]
         numbers = np.array([target.level, target.rate])
-        return _digest(words, numbers, target.mean, target.covariance, target.weight)
+        return digest(words, numbers, target.mean, target.covariance, target.weight)
 
 
 def remove(output: Path) -> None:
@@ -142,13 +131,3 @@ def remove(output: Path) -> None:
         path.unlink()
     with contextlib.suppress(OSError):  # not there, or with something that is not ours
         folder.rmdir()
-
-
-def _digest(words: Any, *arrays: Any) -> str:
-    """SHA-256 of plain values and of arrays with their shapes."""
-    found = hashlib.sha256(json.dumps(words, sort_keys=True, default=str).encode())
-    for array in arrays:
-        held = np.ascontiguousarray(array)
-        found.update(f"{held.dtype}{held.shape}".encode())
-        found.update(held.tobytes())
-    return found.hexdigest()

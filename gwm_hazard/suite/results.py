@@ -47,7 +47,7 @@ def results(
     found: dict[str, Any] = plain(
         {
             "about": study.about,
-            "model": study.model.card.to_dict(),
+            "model": study.card.to_dict(),
             "site": {"lon": study.lon, "lat": study.lat, "vs30": study.vs30},
             "component": study.component,
             "investigation_time_years": study.investigation_time,

@@ -31,7 +31,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.special import ndtr
@@ -72,7 +72,37 @@ LARGEST = 40.0
 
 
 @dataclass(frozen=True)
-class Found:
+class Search:
+    """How motions of a level are sought.
+
+    Attributes
+    ----------
+    wanted : motions to end with, at least
+    seed, site : of the keys of the noise
+    tolerance : half-width of the band about the level, ln units
+    budget : waveforms to draw, at most
+    progress : called with the share of ``wanted`` that is there
+    """
+
+    wanted: int
+    seed: int
+    site: int = 0
+    tolerance: float = 0.05
+    budget: int = 400_000
+    progress: Callable[[float], None] | None = None
+
+    def noise(self, draw: ArrayLike) -> Noise:
+        """Noise of draws by their numbers."""
+        return Noise(self.seed, draw, self.site, 0)
+
+    def tell(self, found: int) -> None:
+        """Progress: so many are there."""
+        if self.progress is not None:
+            self.progress(min(found / self.wanted, 1.0))
+
+
+@dataclass(frozen=True)
+class SearchResult:
     """Motions in the band.
 
     Attributes
@@ -103,22 +133,20 @@ class _Draws:
     """Counts draws; draw i has the noise of event i and uniform numbers of its own."""
 
     reach: Reach
-    seed: int
-    site: int
-    budget: int
+    search: Search
     done: int = 0
     highest: float = -np.inf
 
     def fresh(self, n: int) -> tuple[Noise, Array]:
         """Noise of the next n draws, and uniform numbers (n, 2)."""
-        if self.done + n > self.budget:
+        if self.done + n > self.search.budget:
             raise _Spent
-        noise = Noise(self.seed, np.arange(self.done, self.done + n), self.site, 0)
+        noise = self.search.noise(np.arange(self.done, self.done + n))
         return noise, ndtr(noise.normal("suite walk", 2).astype(np.float64))
 
     def offset(self) -> float:
         """A uniform number for the resampling before the next draw."""
-        noise = Noise(self.seed, self.done, self.site, 0)
+        noise = self.search.noise(self.done)
         return float(ndtr(noise.normal("suite resampling", 1)[0, 0]))
 
     def above(self, rupture: Rows, noise: Noise | MixedNoise) -> Array:
@@ -217,14 +245,8 @@ def walk(
     mean: Array,
     sigma: Array,
     ln_level: float,
-    wanted: int,
-    seed: int,
-    *,
-    tolerance: float,
-    site: int,
-    budget: int,
-    progress: Callable[[float], None] | None = None,
-) -> Found:
+    search: Search,
+) -> SearchResult:
     """Populations until enough motions lie in the band.
 
     Parameters
@@ -234,30 +256,29 @@ def walk(
     density : (n_ruptures,) rate density at the level; where it is 0 a rupture is left out
     mean, sigma : (n_ruptures,) of ln of the measure
     ln_level : ln of the level
-    wanted, seed, tolerance, site, budget, progress : see :func:`gwm_hazard.suite.candidates.draw`
+    search : how many, and with what effort
     """
     ruptures = _Ruptures(rate, density, mean, sigma, ln_level)
-    draws = _Draws(reach, seed, site, budget)
+    draws = _Draws(reach, search)
     positions: list[Rows] = []
     noises: list[MixedNoise] = []
     kept = found = 0
     try:
-        while found < wanted:
-            population = _walked(draws, ruptures, tolerance)
-            position, noise, inside = _matched(draws, ruptures, population, tolerance)
+        while found < search.wanted:
+            population = _walked(draws, ruptures, search.tolerance)
+            position, noise, inside = _matched(draws, ruptures, population, search.tolerance)
             positions.append(position)
             noises.append(noise)
             kept, found = kept + inside, found + len(position)
-            if progress is not None:
-                progress(min(found / wanted, 1.0))
+            search.tell(found)
     except _Spent:
         pass
     if not found:
         empty = np.empty(0, dtype=np.int64)
-        return Found(empty, Noise(seed, empty, site, 0), empty, draws.done, kept, draws.highest)
+        return SearchResult(empty, search.noise(empty), empty, draws.done, kept, draws.highest)
     noise = MixedNoise.joined(noises)
     rupture = ruptures.rows[np.concatenate(positions)]
-    return Found(rupture, noise, families(noise), draws.done, kept, draws.highest)
+    return SearchResult(rupture, noise, families(noise), draws.done, kept, draws.highest)
 
 
 def _walked(draws: _Draws, ruptures: _Ruptures, tolerance: float) -> _Population:
@@ -354,6 +375,6 @@ def correlations(noise: MixedNoise) -> csr_matrix:
 
 
 def families(noise: MixedNoise) -> Rows:
-    """Numbers of the families of noises: see :class:`Found`."""
+    """Numbers of the families of noises: see :class:`SearchResult`."""
     linked = abs(correlations(noise)) >= SIMILAR
     return connected_components(linked, directed=False)[1].astype(np.int64)

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from gwm_hazard.core.card import ModelCard
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
-from gwm_hazard.models.base import WaveformModel
 from gwm_hazard.suite.candidates import Candidates
 from gwm_hazard.suite.contributions import Contributions
 from gwm_hazard.suite.selection import Match, match
@@ -87,7 +87,7 @@ class Study:
     ----------
     suites : by ascending level; one, or a stripe for each return period
     contributions : ruptures and branches at the site, the rows of ``target.weight``
-    model : draws the motions
+    card : of the model that draws the motions
     component : horizontal component of the measures
     lon, lat, vs30 : of the site
     investigation_time : years that probabilities of exceedance refer to
@@ -98,7 +98,7 @@ class Study:
 
     suites: tuple[Suite, ...]
     contributions: Contributions
-    model: WaveformModel
+    card: ModelCard
     component: str
     lon: float
     lat: float

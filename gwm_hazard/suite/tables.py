@@ -52,7 +52,7 @@ def imt_text(imt: str) -> str:
     return f"SA({period(imt):.3g} s)" if imt.startswith("SA(") else imt
 
 
-class Measured(Protocol):
+class MeasuredMotions(Protocol):
     """Measures of the motions of a suite."""
 
     @property
@@ -64,7 +64,9 @@ class Measured(Protocol):
         """(n, n_imts)."""
 
 
-def motion_table(study: Study, names: Sequence[str], every: Sequence[Measured]) -> pd.DataFrame:
+def motion_table(
+    study: Study, names: Sequence[str], every: Sequence[MeasuredMotions]
+) -> pd.DataFrame:
     """A row a motion, in the order of the waveform file.
 
     Columns: record, name, suite (from 1), return_period_years, imt and level of the conditioning,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from torch import nn
 
 from gwm_hazard.errors import InputError
 from gwm_hazard.files.atomic import replacing
+from gwm_hazard.files.parts import working
 from gwm_hazard.models.highfem.card import Condition, described
 from gwm_hazard.models.highfem.config import AutoencoderConfig, BaselineConfig, UNetConfig
 from gwm_hazard.models.highfem.denoiser import LatentDiffusion
@@ -76,8 +78,17 @@ def train(
     """
     folder = Path(folder)
     fabric = started(config)
-    if not snapshot:
-        claim(folder, config.to_dict(), fabric)
+    with nullcontext() if snapshot else claimed(folder, config.to_dict(), fabric):
+        return _train(config, folder, fabric, progress, snapshot)
+
+
+def _train(
+    config: TrainingConfig,
+    folder: Path,
+    fabric: Fabric,
+    progress: Progress | None,
+    snapshot: bool,
+) -> Path:
     records = Records(config.data)
     conditions = records.conditions(config.data)
     torch.manual_seed(config.seed)
@@ -165,7 +176,7 @@ class Stages:
             return
         folder.mkdir(parents=True, exist_ok=True)
 
-        def told(step: int, parts: Mapping[str, float]) -> None:
+        def echo(step: int, parts: Mapping[str, float]) -> None:
             if self.progress is not None:
                 self.progress(stage, step / settings.steps, parts)
 
@@ -178,7 +189,7 @@ class Stages:
             seed=self.config.seed,
             stream=stage,
             checkpoint_s=self.config.machine.checkpoint_s,
-            progress=told,
+            progress=echo,
         )
         loop.assign(loop.trained(objective), best)
 
@@ -205,27 +216,26 @@ def finished(fabric: Fabric) -> None:
         torch.distributed.destroy_process_group()
 
 
-def claim(folder: Path, settings: Mapping[str, Any], fabric: Fabric) -> None:
-    """Make the folder of a run, or check that it is one of the same settings.
+@contextmanager
+def claimed(folder: Path, settings: Mapping[str, Any], fabric: Fabric) -> Iterator[None]:
+    """The folder of a run, held by this one alone: new, or one of the same settings.
 
     Raises
     ------
-    ValueError
-        Another run's folder; the message names what differs.
+    InputError
+        Another run's folder, the message names what differs; or another run is at work there.
     """
-    path = folder / SETTINGS
-    plain = json.loads(json.dumps(settings))
-    if fabric.global_rank == 0 and not path.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as temporary:
-            temporary.write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")
-    fabric.barrier()
-    before = json.loads(path.read_text(encoding="utf-8"))
-    for table, value in plain.items():
-        if table not in ("machine", "model") and before.get(table) != value:
-            raise InputError(
-                f"{folder}: holds a run with other settings in [{table}]; give another folder"
-            )
+    with ExitStack() as held:
+        refused = ""
+        if fabric.global_rank == 0:
+            try:
+                free = ("machine", "model")
+                held.enter_context(working(folder, folder, settings, record=SETTINGS, free=free))
+            except (InputError, OSError) as exc:
+                refused = str(exc)
+        if refused := fabric.broadcast(refused):  # all processes stop, none waits for the first
+            raise InputError(refused)
+        yield
 
 
 def _coder(values: Mapping[str, Any]) -> dict[str, Any]:

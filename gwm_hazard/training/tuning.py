@@ -23,7 +23,7 @@ from gwm_hazard.training.figures import plot_curves
 from gwm_hazard.training.objectives import BaselineObjective, DiffusionObjective
 from gwm_hazard.training.records import Latents, Records, encode
 from gwm_hazard.training.report import RECORDS, held_out, spread, write_report
-from gwm_hazard.training.run import EXAMPLES, MODEL, Progress, Stages, claim, finished, started
+from gwm_hazard.training.run import EXAMPLES, MODEL, Progress, Stages, claimed, finished, started
 
 
 def fine_tune(
@@ -64,7 +64,19 @@ def fine_tune(
     if "baseline" in config.tuning.parts and model.baseline is None:
         raise ModelError(f"model {str(base)!r} has no baseline: take it out of tuning.parts")
     fabric = started(config)
-    claim(folder, config.to_dict() | {"from": model.weights.sha256}, fabric)
+    settings = config.to_dict() | {"from": model.weights.sha256}
+    with claimed(folder, settings, fabric):
+        return _tuned(config, model, folder, fabric, progress)
+
+
+def _tuned(
+    config: TrainingConfig,
+    model: HighFEMModel,
+    folder: Path,
+    fabric: Fabric,
+    progress: Progress | None,
+) -> Path:
+    assert model.weights is not None
     records, latents = _latents(config.data, model, folder / "latents.npy", fabric)
     source = latents
     if config.tuning.replay:

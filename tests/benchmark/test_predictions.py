@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from gwm_hazard.benchmark import draws, kept
-from gwm_hazard.benchmark.predictions import keys, sample
+from gwm_hazard.benchmark.predictions import noise_of_records, sample
 from gwm_hazard.distribution.build import build_surface
 from gwm_hazard.distribution.surface import Axis
 from gwm_hazard.intensity import intensity_measures_array
@@ -62,7 +62,7 @@ def test_moments_from_draws_are_the_known_ones(table, tmp_path):
 def test_draws_follow_their_keys(table, tmp_path):
     """Each draw is the model's own, of the noise of its event and station."""
     model, p = ToyModel(), predict(table, tmp_path)
-    noise = keys(table, 3)
+    noise = noise_of_records(table, 3)
     event = noise.normal("event", 1, per_event=True)[:, 0]
     record = noise.normal("record", 1)[:, 0]
     expected = model.ln_mean(table, "PGV") + model.tau * event + model.phi * record
@@ -83,9 +83,9 @@ def test_draws_depend_neither_on_other_records_nor_on_chunks(table, tmp_path, mo
 
 def test_two_instruments_of_a_station_have_their_own_noise(table):
     twice = pd.concat([table.iloc[:1], table.iloc[:1].assign(record_id="other")])
-    noise = keys(twice, 0)
+    noise = noise_of_records(twice, 0)
     assert noise.event[0] == noise.event[1] and noise.site[0] != noise.site[1]
-    assert keys(table.iloc[:1], 0).site[0] == noise.site[0]
+    assert noise_of_records(table.iloc[:1], 0).site[0] == noise.site[0]
 
 
 def test_records_outside_the_range_are_left_out_and_counted(table, tmp_path):
@@ -151,14 +151,14 @@ def test_sampled_gmm_has_its_moments():
     n = len(table)
     shape = (n, 2)
     mean, tau, phi = np.zeros(shape), np.full(shape, 0.4), np.full(shape, 0.6)
-    x = sample(mean, tau, phi, keys(table, 0), IMTS)
+    x = sample(mean, tau, phi, noise_of_records(table, 0), IMTS)
     assert x.std() == pytest.approx(np.hypot(0.4, 0.6), rel=0.04)
     pairs = x.reshape(400, 6, 2)
     shared = (pairs[:, 0] * pairs[:, 1]).mean()
     assert shared == pytest.approx(0.16, abs=0.04)
     assert abs(np.corrcoef(x.T)[0, 1]) < 0.06
     r = np.array([[1.0, 0.8], [0.8, 1.0]])
-    joint = sample(mean, tau, phi, keys(table, 0), IMTS, r)
+    joint = sample(mean, tau, phi, noise_of_records(table, 0), IMTS, r)
     assert np.corrcoef(joint.T)[0, 1] == pytest.approx(0.8, abs=0.03)
-    whole = sample(mean, np.full(shape, np.nan), phi, keys(table, 0), IMTS)
+    whole = sample(mean, np.full(shape, np.nan), phi, noise_of_records(table, 0), IMTS)
     assert whole.std() == pytest.approx(0.6, rel=0.04)

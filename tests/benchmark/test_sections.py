@@ -137,10 +137,14 @@ def test_results_do_not_depend_on_the_order_of_records():
     a, b = world(("halved",)), world(("halved",))
     order = np.random.default_rng(0).permutation(len(b.observations))
     conditions = b.conditions.iloc[order].reset_index(drop=True)
-    b = replace(b, observations=b.observations.take(order), conditions=conditions)
-    for p in b.predictions:
-        for name in ("mean", "tau", "phi", "draw"):
-            setattr(p, name, getattr(p, name)[order])
+    names = ("mean", "tau", "phi", "draw")
+    predictions = [replace(p, **{n: getattr(p, n)[order] for n in names}) for p in b.predictions]
+    b = replace(
+        b,
+        observations=b.observations.take(order),
+        conditions=conditions,
+        predictions=predictions,
+    )
     for module in (bias, probabilities):
         left, right = module.section(a).scores, module.section(b).scores
         for score in left:

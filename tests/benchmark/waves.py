@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from gwm_hazard.benchmark.data import Comparison
-from gwm_hazard.benchmark.kept import Drawn
+from gwm_hazard.benchmark.kept import KeptWaveforms
 from gwm_hazard.benchmark.predictions import Prediction
 from gwm_hazard.records.completion import complete
 from gwm_hazard.records.observations import Observations
@@ -63,11 +63,11 @@ class Data(Comparison):
 
     held: dict[str, np.ndarray] = field(default_factory=dict)
 
-    def drawn(self, name: str) -> Iterator[Drawn]:
+    def drawn(self, name: str) -> Iterator[KeptWaveforms]:
         acc = self.held[name]
         for start in range(0, len(acc), 50):
             rows = np.arange(start, min(start + 50, len(acc)))
-            yield Drawn(rows, acc[rows], np.full(len(rows), acc.shape[2]), DT)
+            yield KeptWaveforms(rows, acc[rows], np.full(len(rows), acc.shape[2]), DT)
 
 
 def made_up(work: Path, names: tuple[str, ...] = ("good",), observed: bool = True) -> Data:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from gwm_hazard.benchmark.data import Comparison, Settings
-from gwm_hazard.benchmark.predictions import Prediction, keys, sample
+from gwm_hazard.benchmark.predictions import Prediction, noise_of_records, sample
 from gwm_hazard.records.completion import complete
 from gwm_hazard.records.observations import Observations
 
@@ -47,7 +47,7 @@ def world(bad=(), seed=0, work=None, settings=None):
     table = conditions(seed=seed)
     mean, n = ln_median(table), len(table)
     tau, phi = np.full(mean.shape, TAU), np.full(mean.shape, PHI)
-    observed = sample(mean, tau, phi, keys(table, 99), IMTS, CORRELATION)
+    observed = sample(mean, tau, phi, noise_of_records(table, 99), IMTS, CORRELATION)
     obs = Observations("world", table, pd.DataFrame(np.exp(observed), columns=list(IMTS)))
     kinds = {
         "good": (mean, 1.0, CORRELATION),
@@ -58,7 +58,9 @@ def world(bad=(), seed=0, work=None, settings=None):
     predictions = []
     for number, name in enumerate(("good", *bad)):
         said, factor, correlation = kinds[name]
-        draw = sample(said, factor * tau, factor * phi, keys(table, number), IMTS, correlation)
+        draw = sample(
+            said, factor * tau, factor * phi, noise_of_records(table, number), IMTS, correlation
+        )
         outside = np.zeros(n, dtype=bool)
         predictions.append(
             Prediction(name, "gwm", IMTS, said.copy(), factor * tau, factor * phi, draw, outside)

@@ -18,6 +18,7 @@ from gwm_hazard import Noise, Scenarios, open_catalogue
 from gwm_hazard.catalogue import stream
 from gwm_hazard.catalogue.store import CatalogueWriter
 from gwm_hazard.catalogue.stream import Block, Plan, write_catalogue
+from gwm_hazard.errors import InputError
 from gwm_hazard.intensity import intensity_measures_array
 from tests.conftest import ROOT
 from tests.toy import ToyModel
@@ -123,7 +124,9 @@ def test_blocks_of_other_settings_are_refused(tmp_path, monkeypatch):
         ({"model": ToyModel(tau=0.1)}, "model"),
         ({"provenance": {"calculation_id": "3"}}, "calculation_id"),
     ):
-        with pytest.raises(OSError, match=rf"c\.h5\.parts: .* another {name}.*remove the folder"):
+        with pytest.raises(
+            InputError, match=rf"c\.h5\.parts: .* another {name}.*remove the folder"
+        ):
             write_catalogue(tmp_path / "c.h5", plan(**changes))
     write_catalogue(tmp_path / "c.h5", plan())
 

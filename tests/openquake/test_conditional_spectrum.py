@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from openquake.hazardlib.gsim_lt import GsimLogicTree
 
-from gwm_hazard.openquake.branch_names import branch_names
 from gwm_hazard.openquake.correlation import published
-from gwm_hazard.openquake.site_hazard import mean_level, site_hazard
+from gwm_hazard.openquake.curves import mean_level
+from gwm_hazard.openquake.datastore import branch_names
+from gwm_hazard.openquake.site_hazard import site_hazard
 from gwm_hazard.suite.target import conditional
 from tests.openquake.conftest import GWM, LOGIC_TREE, POINT, SOURCES, OpenQuake, toml
 

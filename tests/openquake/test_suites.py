@@ -76,9 +76,9 @@ def test_a_suite_from_the_command(job: Any, tmp_path: Path) -> None:
 
 
 def test_a_study_does_not_depend_on_batches(job: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = make_study(job, REQUEST).suites[0]
+    first = make_study(job, REQUEST)[0].suites[0]
     monkeypatch.setattr("gwm_hazard.models.base.CPU_BATCH_BYTES", 6 * 2**20)
-    again = make_study(job, REQUEST).suites[0]
+    again, _ = make_study(job, REQUEST)[0].suites[0]
     np.testing.assert_array_equal(first.rows, again.rows)
     np.testing.assert_allclose(first.ln, again.ln, rtol=1e-5, atol=1e-6)
     assert first.candidates.keys(first.rows) == again.candidates.keys(again.rows)
@@ -168,9 +168,9 @@ def test_the_branch_of_each_region_draws_for_its_ruptures(oq: OpenQuake, tmp_pat
     imts = ("PGA", "SA(1.0)")
     asked = change(dataclasses.replace(REQUEST, imts=imts), imt="SA(0.5)", n=8, pool=60)
     with oq.datastore(run) as dstore:
-        study = make_study(dstore, asked)
-        one = make_study(dstore, dataclasses.replace(asked, branches=("C",)))
-        named = make_study(dstore, dataclasses.replace(asked, branches=("A", "C")))
+        study, _ = make_study(dstore, asked)
+        one, _ = make_study(dstore, dataclasses.replace(asked, branches=("C",)))
+        named, _ = make_study(dstore, dataclasses.replace(asked, branches=("A", "C")))
     (suite,) = study.suites
     c = study.contributions
     drawn = suite.origin[suite.candidates.rupture]
@@ -211,7 +211,7 @@ def test_different_models_of_two_regions_are_refused(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(suites, "_by_name", lambda hazard: found)
     monkeypatch.setattr(suites, "_by_region", lambda *_: {"crust": ["A"], "slab": ["C"]})
     with pytest.raises(ValueError, match=r"stochastic \(A\), mine \(C\).*name.*\(--branch\)"):
-        suites._source(None, None, REQUEST)  # type: ignore[arg-type]
+        suites._drawing_branch(None, REQUEST)  # type: ignore[arg-type]
 
 
 def test_measures_of_a_job_in_geometric_mean(oq: OpenQuake, tmp_path: Path) -> None:
@@ -219,17 +219,17 @@ def test_measures_of_a_job_in_geometric_mean(oq: OpenQuake, tmp_path: Path) -> N
     run = oq.run(oq.job(tmp_path, horiz_comp_to_geom_mean="true", individual_rlzs="false"))
     assert run.code == 0, run.text
     with oq.datastore(run) as dstore:
-        study = make_study(dstore, REQUEST)
+        study, model = make_study(dstore, REQUEST)
     (suite,) = study.suites
     assert study.component == "geometric_mean"
-    ((_, drawn),) = study.model.batches(suite.scenarios.take([1]), suite.noise.take([1]))
+    ((_, drawn),) = model.batches(suite.scenarios.take([1]), suite.noise.take([1]))
     sa = [
-        intensity_measures_array(drawn, study.model.dt_s, ["SA(0.5)"], part)[0, 0]
+        intensity_measures_array(drawn, model.dt_s, ["SA(0.5)"], part)[0, 0]
         for part in ("H1", "H2")
     ]
     m = suite.target.imts.index("SA(0.5)")
     assert suite.ln[1, m] == pytest.approx(np.log(sa).mean(), abs=1e-6)
-    page = write(study, tmp_path / "s").read_text()
+    page = write(study, model, tmp_path / "s").read_text()
     assert "are the geometric mean of" in page and "RotD50" not in page
     columns = pd.read_csv(tmp_path / "s" / "columns.csv").set_index("column")
     assert columns["meaning"]["PGA"].endswith(", geometric mean")
@@ -248,7 +248,7 @@ def test_finished_stripes_are_taken_up(
 ) -> None:
     """Stopped in the second of three: the first is not made again, and the study is the same."""
     asked = dataclasses.replace(change(REQUEST, n=2, pool=6, tolerance=0.3), stripes=3)
-    whole = make_study(job, asked)
+    whole, _ = make_study(job, asked)
     make, made = suites.make_suite, []
 
     def stopped(c: Any, source: Any, target: Any, *rest: Any) -> Any:
@@ -266,7 +266,7 @@ def test_finished_stripes_are_taken_up(
         return make(c, source, target, *rest)
 
     monkeypatch.setattr(suites, "make_suite", rest)
-    again = make_study(job, asked, output=tmp_path)
+    again, _ = make_study(job, asked, output=tmp_path)
     assert made == [s.target.level for s in whole.suites]
     for one, other in zip(whole.suites, again.suites, strict=True):
         np.testing.assert_array_equal(one.ln, other.ln)

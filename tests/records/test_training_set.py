@@ -121,7 +121,7 @@ def test_an_interrupted_run_goes_on(tmp_path, bucket):
         writer.append(*block(7, 5))
         raise Killed
     assert not (tmp_path / "set").exists()
-    with pytest.raises(ValueError, match="seed = 1 and now 2"):
+    with pytest.raises(ValueError, match=r"another seed \(1, now 2\)"):
         TrainingSetWriter(tmp_path / "set", npts=NPTS, attributes={"seed": 2}, resume=True)
     with TrainingSetWriter(
         tmp_path / "set", npts=NPTS, attributes={"seed": 1}, resume=True
@@ -161,7 +161,7 @@ def test_without_resume_an_interrupted_run_is_forgotten(tmp_path):
 def test_mistakes_of_the_caller(tmp_path):
     acc, table = block(4)
     with TrainingSetWriter(tmp_path / "set", npts=NPTS) as writer:
-        with pytest.raises(OSError, match="another process"):
+        with pytest.raises(OSError, match="another run is writing it"):
             TrainingSetWriter(tmp_path / "set", npts=NPTS)
         for wrong, message in (
             ((acc[:3], table), r"must be \(4, 3, 64\)"),

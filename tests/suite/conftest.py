@@ -21,6 +21,7 @@ def study() -> Study:
 @pytest.fixture(scope="session")
 def folder(study: Study, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("suite") / "new" / "folder"
-    page = write(study, out, ("csv", "at2"), lambda *_: make_checks(), code_notes=["See to it."])
+    model, notes = load_model("stochastic", "cpu"), ["See to it."]
+    page = write(study, model, out, ("csv", "at2"), lambda *_: make_checks(), code_notes=notes)
     assert page == out / "index.html"
     return out

@@ -7,8 +7,8 @@ import pytest
 
 from gwm_hazard.errors import BudgetExceededError
 from gwm_hazard.suite.build import (
+    DrawingBranch,
     Settings,
-    Source,
     check_consistency,
     make_suite,
     make_target,
@@ -27,7 +27,7 @@ def ones(first: str, second: str) -> float:
 
 
 @pytest.fixture(scope="module")
-def site() -> tuple[Contributions, Source]:
+def site() -> tuple[Contributions, DrawingBranch]:
     model = ToyModel(a=-1.0)
     conditions = {
         "mag": np.array([5.0, 6.0, 7.0]),
@@ -47,7 +47,7 @@ def site() -> tuple[Contributions, Source]:
         conditions,
         ("toy",),
     )
-    return contributions, Source("toy", model, np.arange(3), conditions)
+    return contributions, DrawingBranch("toy", model, np.arange(3), conditions)
 
 
 def asked(**changes: object) -> Settings:
@@ -57,13 +57,13 @@ def asked(**changes: object) -> Settings:
     )
 
 
-def make(site: tuple[Contributions, Source], rate: float, settings: Settings) -> Suite:
+def make(site: tuple[Contributions, DrawingBranch], rate: float, settings: Settings) -> Suite:
     c, source = site
     return make_suite(c, source, make_target(c, ones, rate, settings), settings, ones)
 
 
 @pytest.mark.parametrize("method", ["direct", "walk"])
-def test_a_suite_has_the_target(site: tuple[Contributions, Source], method: str) -> None:
+def test_a_suite_has_the_target(site: tuple[Contributions, DrawingBranch], method: str) -> None:
     suite = make(site, 1e-3, asked(method=method))
     assert len(suite) == 10 and (suite.scale == 1).all()
     # fully correlated: what PGV has to be, the others have to be too, within the band
@@ -75,7 +75,9 @@ def test_a_suite_has_the_target(site: tuple[Contributions, Source], method: str)
     assert suite.candidates.keys(suite.rows) == again.candidates.keys(again.rows)
 
 
-def test_scaled_motions_have_the_level_and_the_cap(site: tuple[Contributions, Source]) -> None:
+def test_scaled_motions_have_the_level_and_the_cap(
+    site: tuple[Contributions, DrawingBranch],
+) -> None:
     suite = make(site, 1e-3, asked(max_scale=2.0))
     np.testing.assert_allclose(suite.ln[:, 2], np.log(suite.target.level), atol=1e-9)
     assert (suite.scale <= 2.0).all() and (suite.scale >= 0.5).all()
@@ -88,7 +90,7 @@ def test_scaled_motions_have_the_level_and_the_cap(site: tuple[Contributions, So
     assert [scaling_power(i) for i in ("RSD595", "IA", "SA(1.0)")] == [0.0, 2.0, 1.0]
 
 
-def test_uniform_hazard_is_met_on_average(site: tuple[Contributions, Source]) -> None:
+def test_uniform_hazard_is_met_on_average(site: tuple[Contributions, DrawingBranch]) -> None:
     """Fully correlated measures: a motion that meets the mean of the spectrum meets all of it."""
     suite = make(site, 1e-3, asked(target="uhs", imt=""))
     assert suite.target.conditioning == "" and len(suite) == 10
@@ -97,7 +99,7 @@ def test_uniform_hazard_is_met_on_average(site: tuple[Contributions, Source]) ->
     assert np.abs(suite.match.mean_error).max() < 0.06
 
 
-def test_stripes_carry_the_hazard(site: tuple[Contributions, Source]) -> None:
+def test_stripes_carry_the_hazard(site: tuple[Contributions, DrawingBranch]) -> None:
     c, source = site
     settings = asked(n=12, pool=80, method="walk")
     targets = stripe_targets(c, ones, 2.5e-3, 1e-3, 8, settings)
@@ -130,7 +132,7 @@ def test_settings_that_cannot_be(changes: dict[str, object], message: str) -> No
         asked(**changes)
 
 
-def test_what_cannot_be_made_says_what_to_do(site: tuple[Contributions, Source]) -> None:
+def test_what_cannot_be_made_says_what_to_do(site: tuple[Contributions, DrawingBranch]) -> None:
     c, source = site
     with pytest.raises(ValueError, match="stripes of target uhs"):
         stripe_targets(c, ones, 1e-3, 1e-3, 8, asked(target="uhs"))

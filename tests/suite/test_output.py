@@ -28,7 +28,7 @@ from gwm_hazard.suite.motions import Motions, husid, spectra, velocity_and_displ
 from gwm_hazard.suite.output import write
 from gwm_hazard.suite.page.embed import Digest, outline, significant
 from gwm_hazard.suite.page.figures import MOST_LABELS, correlation_of, kolmogorov, named, spread
-from gwm_hazard.suite.page.page import Drawn
+from gwm_hazard.suite.page.page import DrawnFigure
 from gwm_hazard.suite.study import Study, Suite
 from gwm_hazard.suite.tables import imt_text, years_text
 from tests.suite.world import BRANCH, IMTS, RUPTURES, make_study
@@ -128,12 +128,13 @@ def test_motions_whose_noise_is_a_sum_of_keys(study: Study, tmp_path: Path) -> N
     source = MixedNoise((Noise(3, np.arange(n), 0, 0),), np.ones((n, 1)))
     source = source.turned(np.linspace(0.0, 0.9, n), Noise(3, 100 + np.arange(n), 0, 0))
     conditions = {k: v + np.pi / 10 for k, v in suite.conditions.items()}
+    model = load_model("stochastic", "cpu")
     ln = measured(
-        study.model, Proposal(conditions, np.ones(4), None), pool.rupture, source, IMTS, "RotD50"
+        model, Proposal(conditions, np.ones(4), None), pool.rupture, source, IMTS, "RotD50"
     )
     pool = replace(pool, source=source, ln=ln)
     walked = replace(suite, candidates=pool, conditions=conditions)
-    write(replace(study, suites=(walked,), consistency=pd.DataFrame()), tmp_path)
+    write(replace(study, suites=(walked,), consistency=pd.DataFrame()), model, tmp_path)
     table = pd.read_csv(tmp_path / "motions.csv")
     drawn = drawn_from(table.iloc[[4]])
     with open_catalogue(tmp_path / "suite.h5") as stored:
@@ -144,13 +145,13 @@ def test_motions_whose_noise_is_a_sum_of_keys(study: Study, tmp_path: Path) -> N
 
 @pytest.mark.usefixtures("no_figures")
 def test_component_of_the_measures_is_told(tmp_path: Path) -> None:
-    study = make_study(ToyModel(), "scenario", n=3)
-    write(study, tmp_path)
+    study = make_study(toy := ToyModel(), "scenario", n=3)
+    write(study, toy, tmp_path)
     with open_catalogue(tmp_path / "suite.h5") as stored:
         assert stored["PGA"].attrs["component"] == "RotD50"
     other = replace(study, component="RotD100")
     with pytest.raises(ValueError, match=r"motion 0 drawn again has SA\(0\.2\)"):
-        write(other, tmp_path)  # chosen with another component
+        write(other, toy, tmp_path)  # chosen with another component
 
 
 def test_exported_accelerograms_read_back(folder: Path) -> None:
@@ -200,17 +201,17 @@ def test_a_second_run_replaces_what_the_first_left(
 ) -> None:
     def one_figure(study: Study, k: int, suite: Suite, found: Digest, out: Folder) -> Any:
         paths = out.figure(f"suite{k + 1:02d}_spectra", Figure(figsize=(1, 1)))
-        return {"spectra": Drawn("Spectra", "", paths)}
+        return {"spectra": DrawnFigure("Spectra", "", paths)}
 
     toy = ToyModel()
     monkeypatch.setattr(output, "_figures", one_figure)
-    write(make_study(toy, rates=(4e-3, 1e-3), n=3), tmp_path, ("csv",))
+    write(make_study(toy, rates=(4e-3, 1e-3), n=3), toy, tmp_path, ("csv",))
     (tmp_path / "notes.txt").write_text("mine")
     (tmp_path / "figures" / "mine.png").write_text("mine")
     assert (tmp_path / "consistency.csv").is_file() and (tmp_path / "csv").is_dir()
     assert (tmp_path / "figures" / "suite02_spectra.png").is_file()
     monkeypatch.setattr(output, "_figures", lambda *arguments: {})
-    write(make_study(toy, n=4), tmp_path)
+    write(make_study(toy, n=4), toy, tmp_path)
     assert len(pd.read_csv(tmp_path / "motions.csv")) == 4
     assert not (tmp_path / "consistency.csv").exists() and not (tmp_path / "csv").exists()
     assert [p.name for p in (tmp_path / "figures").iterdir()] == ["mine.png"]
@@ -219,23 +220,23 @@ def test_a_second_run_replaces_what_the_first_left(
 
 @pytest.mark.usefixtures("no_figures")
 def test_the_same_study_gives_the_same_page(tmp_path: Path) -> None:
-    study = make_study(ToyModel(), n=3)
-    first = write(study, tmp_path / "a").read_bytes()
-    assert write(study, tmp_path / "b").read_bytes() == first
+    study = make_study(toy := ToyModel(), n=3)
+    first = write(study, toy, tmp_path / "a").read_bytes()
+    assert write(study, toy, tmp_path / "b").read_bytes() == first
 
 
 @pytest.mark.usefixtures("no_figures")
 def test_a_model_that_changed_is_found(tmp_path: Path) -> None:
     study = make_study(ToyModel(), n=3)
     with pytest.raises(ValueError, match=r"motion 0 drawn again.*SA\(0\.2\).*make the suite again"):
-        write(replace(study, model=ToyModel(a=-2.9)), tmp_path)
+        write(study, ToyModel(a=-2.9), tmp_path)
     assert not (tmp_path / "index.html").exists() and not (tmp_path / "suite.h5").exists()
 
 
 @pytest.mark.usefixtures("quick_figures")
 @pytest.mark.parametrize("kind", ("cs", "uhs", "scenario"))
 def test_other_targets(kind: str, tmp_path: Path) -> None:
-    page = write(make_study(ToyModel(), kind, n=3), tmp_path).read_text()
+    page = write(make_study(toy := ToyModel(), kind, n=3), toy, tmp_path).read_text()
     table = pd.read_csv(tmp_path / "motions.csv")
     assert table["epsilon"].isna().all() == (kind != "cs")
     assert table["return_period_years"].isna().all() == (kind == "scenario")
@@ -249,7 +250,7 @@ def test_other_targets(kind: str, tmp_path: Path) -> None:
 def test_bad_arguments(tmp_path: Path) -> None:
     study = make_study(ToyModel(), n=3)
     with pytest.raises(ValueError, match="format = 'sac': must be one of asdf, at2, csv"):
-        write(study, tmp_path, ("sac",))
+        write(study, ToyModel(), tmp_path, ("sac",))
     assert not list(tmp_path.iterdir())
 
 
@@ -276,7 +277,7 @@ def test_arias_build_up_in_closed_form() -> None:
 
 
 def test_significant_duration_is_that_of_the_kernels(study: Study) -> None:
-    model = study.model
+    model = load_model("stochastic", "cpu")
     ((_, drawn),) = model.batches(
         study.suites[0].scenarios.take([0]), study.suites[0].noise.take([0])
     )

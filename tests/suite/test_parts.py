@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gwm_hazard.core.noise import Noise
-from gwm_hazard.suite.build import Settings, Source, make_suite, make_target
+from gwm_hazard.suite.build import DrawingBranch, Settings, make_suite, make_target
 from gwm_hazard.suite.contributions import Contributions
 from gwm_hazard.suite.parts import FOLDER, Parts, remove
 from gwm_hazard.suite.study import Suite
@@ -18,7 +18,7 @@ from tests.toy import ToyModel
 
 __all__ = ["site"]  # the fixture
 
-World = tuple[Contributions, Source]
+World = tuple[Contributions, DrawingBranch]
 
 
 def parts(output: Path, world: World, settings: Settings) -> Parts:

@@ -48,14 +48,15 @@ class Linear:
         p = self.rate * (norm.sf(low) - norm.sf(high))
         return p / p.sum()
 
-    def found(self, wanted: int, seed: int = 1, bias: float = 0.0, **asked: int) -> search.Found:
+    def found(
+        self, wanted: int, seed: int = 1, bias: float = 0.0, **asked: int
+    ) -> search.SearchResult:
         """A walk that is steered by means that are wrong by ``bias``, and sigmas alike."""
         mean, sigma = self.mean + bias, self.sigma * (1.0 + bias)
         density = self.rate * norm.pdf(-mean / sigma) / sigma
         settings = {"tolerance": TOLERANCE, "site": 0, "budget": 10**6} | asked
-        return search.walk(
-            self.reach, self.rate, density, mean, sigma, 0.0, wanted, seed, **settings
-        )
+        effort = search.Search(wanted, seed, **settings)
+        return search.walk(self.reach, self.rate, density, mean, sigma, 0.0, effort)
 
 
 def effective(noise: MixedNoise) -> float:

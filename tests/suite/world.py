@@ -10,6 +10,7 @@ import pandas as pd
 from gwm_hazard.models.base import WaveformModel
 from gwm_hazard.suite.candidates import Proposal, draw
 from gwm_hazard.suite.contributions import Contributions
+from gwm_hazard.suite.search import Search
 from gwm_hazard.suite.study import Study, Suite
 from gwm_hazard.suite.target import conditional, scenario, uniform_hazard
 
@@ -83,8 +84,7 @@ def make_study(
             model,
             Proposal(RUPTURES, c.rate[rows], density),
             IMTS,
-            n + 2,
-            3,
+            Search(n + 2, 3),
         )
         chosen = np.arange(n) + 1
         factor = np.ones(n)
@@ -111,7 +111,7 @@ def make_study(
         "seconds": 1.25,
     }
     return Study(
-        tuple(suites), c, model, "RotD50", -86.25, 12.13, 400.0, 50.0, curves, table, about
+        tuple(suites), c, model.card, "RotD50", -86.25, 12.13, 400.0, 50.0, curves, table, about
     )
 
 

@@ -34,7 +34,7 @@ from gwm_hazard.openquake.correlation import published
 from gwm_hazard.openquake.site_hazard import site_hazard
 from gwm_hazard.suite.candidates import CAPPED, Candidates, Proposal, draw
 from gwm_hazard.suite.contributions import Contributions
-from gwm_hazard.suite.search import correlations
+from gwm_hazard.suite.search import Search, correlations
 from gwm_hazard.suite.target import Target, conditional
 
 REFERENCE = "SA(0.5)"
@@ -96,12 +96,9 @@ def drawn(p: Problem, level: float, method: str, pool: int, seed: int) -> tuple[
         p.model,
         p.proposal(level),
         IMTS,
-        pool,
-        seed,
+        Search(pool, seed, tolerance=TOLERANCE, budget=10**6),
         conditioning=REFERENCE,
         level=level,
-        tolerance=TOLERANCE,
-        budget=10**6,
         method=method,
     )
     return found, time.perf_counter() - start

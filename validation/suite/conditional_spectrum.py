@@ -26,7 +26,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "openquake"))
 from jobs import run, write_job
 
 from gwm_hazard.openquake.correlation import published
-from gwm_hazard.openquake.site_hazard import mean_level, site_hazard
+from gwm_hazard.openquake.curves import mean_level
+from gwm_hazard.openquake.site_hazard import site_hazard
 from gwm_hazard.suite.target import Target, conditional
 
 PERIODS = (0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)

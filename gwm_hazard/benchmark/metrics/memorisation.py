@@ -151,9 +151,9 @@ def _correlations(
         rows = wanted[start : start + _BLOCK_ROWS]
         theirs, lengths = _transformed(references[rows], size)
         first, second = np.nonzero((chosen >= rows[0]) & (chosen <= rows[-1]))
-        place = np.searchsorted(rows, chosen[first, second])
+        index = np.searchsorted(rows, chosen[first, second])
         for at in range(0, len(first), _BLOCK_PAIRS):
-            i, j, k = (v[at : at + _BLOCK_PAIRS] for v in (first, second, place))
+            i, j, k = (v[at : at + _BLOCK_PAIRS] for v in (first, second, index))
             cross = (own[i] * theirs[k].conj()).sum(axis=1)
             peak = np.abs(scipy.fft.irfft(cross, size, axis=-1)).max(axis=-1)
             product = length[i] * lengths[k]

@@ -6,16 +6,15 @@ import json
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
 
 from gwm_hazard.benchmark.page.ranking import AVERAGE, best, common_scores, ranked
 from gwm_hazard.benchmark.page.tables import shown
-from gwm_hazard.benchmark.section import Skipped, StoredSection, file_name, load
+from gwm_hazard.benchmark.section import Skipped, StoredSection, load
 from gwm_hazard.files.atomic import replacing
 from gwm_hazard.report.picture import picture
 from gwm_hazard.report.style import DPI
-from gwm_hazard.report.text import number, prose, templates
+from gwm_hazard.report.text import number, render
 
 #: What of a card the page shows first, and what it calls it.
 CARD = {
@@ -47,12 +46,8 @@ def write_report(output: str | Path) -> Path:
     with replacing(output / "results.json") as temporary:
         text = json.dumps(_results(about, sections, scores), indent=1, allow_nan=False)
         temporary.write_text(text + "\n", encoding="utf-8")
-    environment = jinja2.Environment(
-        loader=templates("gwm_hazard.benchmark.page"),
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    environment.filters |= {"prose": prose, "number": number, "slug": file_name}
-    page = environment.get_template("page.html.j2").render(
+    page = render(
+        "gwm_hazard.benchmark.page",
         about=about,
         cards=[(p, _card(p["card"])) for p in about["predictions"]],
         sections=[_section(s, output) for s in sections],

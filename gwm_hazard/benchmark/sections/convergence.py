@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +16,8 @@ from gwm_hazard.core.draws import Draws
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.distribution.surface import fingerprint
-from gwm_hazard.files.atomic import replacing
+from gwm_hazard.files.parts import once
+from gwm_hazard.files.provenance import code
 from gwm_hazard.models.measuring import ln_measures
 from gwm_hazard.report.style import grid_of_axes, legend_above
 from gwm_hazard.statistics.sampling import (
@@ -120,18 +122,13 @@ def _draws(data: Comparison, p: Prediction) -> dict[str, NDArray[np.float64]]:
             words.append(f"{limit.name} {value:.4g}")
         label = ", ".join(words)
         n = data.settings.convergence
-        key = f"{fingerprint(model.card)} {label} {n} {data.seed} {data.imts}"
-        path = data.work / KEY / f"{p.name}-{q:g}.npz"
-        if path.is_file():
-            with np.load(path) as held_file:
-                if str(held_file["key"]) == key:
-                    out[label] = held_file["ln"]
-                    continue
-        scenarios = Scenarios(**columns).repeat(n)
         noise = Noise(data.seed + 7, np.arange(n), 0, 0)
-        out[label] = ln_measures(model, Draws(scenarios, noise), data.imts)
-        with replacing(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, key=np.array(key), ln=out[label])
+        draws = Draws(Scenarios(**columns).repeat(n), noise)
+        out[label] = once(
+            data.work / KEY / f"{p.name}-{q:g}.npz",
+            f"{fingerprint(model.card)} {label} {n} {data.seed} {data.imts} {code()}",
+            partial(ln_measures, model, draws, data.imts),
+        )
     return out
 
 
@@ -141,7 +138,7 @@ def _observed(data: Comparison) -> pd.DataFrame:
         z = (data.observed - p.mean) / np.where(p.sigma > 0, p.sigma, np.nan)
         for column, imt in enumerate(data.imts):
             x = z[np.isfinite(z[:, column]), column]
-            if len(x) >= data.settings.least:
+            if len(x) >= data.settings.min_records:
                 rows.append(
                     {
                         "model": p.name, "measure": imt, "records": len(x), "mean": x.mean(),

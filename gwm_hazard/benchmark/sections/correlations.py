@@ -251,9 +251,9 @@ def _observed_eas(data: Comparison, rows: NDArray[np.int64]) -> NDArray[np.float
     """ln EAS (n, n_frequencies) of observed waveforms, empty below the lowest usable frequency."""
     obs = data.observations
     out = np.full((len(rows), len(EAS_HZ)), np.nan)
-    for place, row in enumerate(rows):
+    for index, row in enumerate(rows):
         acc = obs.waveforms([row])
-        out[place] = _ln_eas(acc, float(obs.dt_s[row]))[0]
+        out[index] = _ln_eas(acc, float(obs.dt_s[row]))[0]
     corner = obs.table["highpass_hz"].to_numpy(np.float64)[rows]
     lowest = np.where(np.isfinite(corner), 1.25 * corner, 0.0)
     return np.where(np.array(EAS_HZ) >= lowest[:, None], out, np.nan)

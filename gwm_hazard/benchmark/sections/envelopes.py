@@ -8,18 +8,16 @@ from numpy.typing import NDArray
 
 from gwm_hazard.benchmark.comparable import (
     DT_S,
-    Misfit,
     Motion,
     PairedRecords,
+    add_misfits,
     at_observed,
-    bins,
     limits,
-    misfit,
-    misfit_table,
+    misfits,
     sample,
 )
 from gwm_hazard.benchmark.data import Comparison
-from gwm_hazard.benchmark.figures import binned_curves
+from gwm_hazard.benchmark.figures import add_curves
 from gwm_hazard.benchmark.metrics.envelope import log_envelopes, rise_share, start_s
 from gwm_hazard.benchmark.section import Section, Skipped
 
@@ -48,52 +46,26 @@ def section(data: Comparison) -> Section | Skipped:
     """See `TEXT`."""
     if isinstance(chosen := sample(data, KEY, TITLE), Skipped):
         return chosen
-    observed, names = _features(chosen, None), [p.name for p in data.generative]
-    drawn = {name: _features(chosen, name) for name in names}
-    where = bins(chosen)
-    event, least = chosen.event, data.settings.least
-    n_times = len(TIMES_S)
-    found: dict[str, Misfit] = {}
-    for name in names:
-        compared = misfit(
-            observed[:, : 2 * n_times], drawn[name][:, : 2 * n_times], where, event, least,
-            data.seed,
-        )  # fmt: skip
-        if compared is not None:
-            found[name] = compared
-    out = Section(KEY, TITLE, TEXT)
-    for part, (title, y_label) in enumerate(
-        (
-            ("Envelopes of the horizontals", "horizontal (m/s²)"),
-            ("Envelopes of the vertical", "vertical (m/s²)"),
-        )
-    ):
-        columns = slice(part * n_times, (part + 1) * n_times)
-        if not np.isfinite(observed[:, columns]).any():
-            continue
-        out.figures[title] = binned_curves(
-            data, TIMES_S, observed[:, columns],
-            {k: at_observed(v[:, columns], observed[:, columns]) for k, v in drawn.items()}, where,
-            x_label="time after 5 % of the energy (s)", y_label=y_label,
-        )  # fmt: skip
-        out.captions[title] = (
-            "Mean and standard deviation of the log envelope by magnitude and distance; the "
-            "observations in black and grey, models in colour; hatched: few records."
-        )
-    if found:
-        out.tables["Misfit of envelopes"] = misfit_table(found)
-        out.captions["Misfit of envelopes"] = (
-            "Rms differences in ln units, horizontals and vertical."
-        )
-        out.scores["envelopes, multiple of real against real"] = {
-            k: round(f.ratio, 4) for k, f in found.items()
-        }
+    observed, n_times = _features(chosen, None), len(TIMES_S)
+    drawn = {p.name: _features(chosen, p.name) for p in data.generative}
+    there = {name: at_observed(values, observed) for name, values in drawn.items()}
+    curves = {name: values[:, : 2 * n_times] for name, values in drawn.items()}
+    found = misfits(chosen, observed[:, : 2 * n_times], curves)
+    out = Section(KEY, TITLE, TEXT, limits=limits(chosen, found))
+    add_curves(
+        out, chosen, TIMES_S, observed, there,
+        {
+            "Envelopes of the horizontals": "horizontal (m/s²)",
+            "Envelopes of the vertical": "vertical (m/s²)",
+        },
+        "the log envelope", x_label="time after 5 % of the energy (s)",
+    )  # fmt: skip
+    add_misfits(out, "Misfit of envelopes", "envelopes, multiple of real against real", found)
     out.tables["Rise of the energy"] = _rises(observed, drawn)
     out.captions["Rise of the energy"] = (
         "Median and half of the range from 16 to 84 % of (t45 - t5) / (t95 - t5), on the records "
         "that both the observations and the model have."
     )
-    out.limits = limits(chosen, found)
     return out
 
 
@@ -118,14 +90,14 @@ def _features(chosen: PairedRecords, name: str | None) -> NDArray[np.float32]:
 
 def _rises(observed: NDArray[np.floating], drawn: dict[str, NDArray[np.float32]]) -> pd.DataFrame:
     rows = {}
-    for place, component in ((-2, "horizontal"), (-1, "vertical")):
+    for index, component in ((-2, "horizontal"), (-1, "vertical")):
         for name, values in drawn.items():
-            both = np.isfinite(observed[:, place]) & np.isfinite(values[:, place])
+            both = np.isfinite(observed[:, index]) & np.isfinite(values[:, index])
             if not both.any():
                 continue
             row: dict[str, float] = {"records": int(both.sum())}
             for kind, v in (("observed", observed), ("model", values)):
-                low, middle, high = np.percentile(v[both, place], (16, 50, 84))
+                low, middle, high = np.percentile(v[both, index], (16, 50, 84))
                 row[f"{kind}, median"], row[f"{kind}, spread"] = middle, 0.5 * (high - low)
             rows[f"{name}, {component}"] = row
     return pd.DataFrame(rows).T.rename_axis("model, component")

@@ -7,18 +7,16 @@ from numpy.typing import NDArray
 
 from gwm_hazard.benchmark.comparable import (
     DT_S,
-    Misfit,
     Motion,
     PairedRecords,
+    add_misfits,
     at_observed,
-    bins,
     limits,
-    misfit,
-    misfit_table,
+    misfits,
     sample,
 )
 from gwm_hazard.benchmark.data import Comparison
-from gwm_hazard.benchmark.figures import binned_curves
+from gwm_hazard.benchmark.figures import add_curves
 from gwm_hazard.benchmark.section import Section, Skipped
 from gwm_hazard.intensity import effective_amplitude
 from gwm_hazard.records.usable_band import longest_period_s
@@ -55,42 +53,18 @@ def section(data: Comparison) -> Section | Skipped:
     """See `TEXT`."""
     if isinstance(chosen := sample(data, KEY, TITLE), Skipped):
         return chosen
-    usable = _usable(chosen)
-    n = len(FREQUENCIES_HZ)
-    observed = np.where(np.tile(usable, 2), _spectra(chosen, None), np.nan)
+    observed = np.where(np.tile(_usable(chosen), 2), _spectra(chosen, None), np.nan)
     drawn = {
         p.name: at_observed(_spectra(chosen, p.name), observed) for p in data.generative
     }  # fmt: skip
-    where = bins(chosen)
-    found: dict[str, Misfit] = {}
-    for name, values in drawn.items():
-        compared = misfit(observed, values, where, chosen.event, data.settings.least, data.seed)
-        if compared is not None:
-            found[name] = compared
+    found = misfits(chosen, observed, drawn)
     out = Section(KEY, TITLE, TEXT, limits=limits(chosen, found))
-    for part, (title, y_label) in enumerate(
-        (
-            ("Spectra of the horizontals", "EAS (g s)"),
-            ("Spectra of the vertical", "vertical (g s)"),
-        )
-    ):
-        columns = slice(part * n, (part + 1) * n)
-        if np.isfinite(observed[:, columns]).any():
-            out.figures[title] = binned_curves(
-                data, FREQUENCIES_HZ, observed[:, columns],
-                {k: v[:, columns] for k, v in drawn.items()}, where,
-                x_label="frequency (Hz)", y_label=y_label, log_x=True,
-            )  # fmt: skip
-            out.captions[title] = (
-                "Mean and standard deviation of log Fourier amplitudes by magnitude and distance; "
-                "the observations in black and grey, models in colour; hatched: few records."
-            )
-    if found:
-        out.tables["Misfit of spectra"] = misfit_table(found)
-        out.captions["Misfit of spectra"] = "Rms differences in ln units, horizontals and vertical."
-        out.scores["Fourier spectra, multiple of real against real"] = {
-            k: round(f.ratio, 4) for k, f in found.items()
-        }
+    add_curves(
+        out, chosen, FREQUENCIES_HZ, observed, drawn,
+        {"Spectra of the horizontals": "EAS (g s)", "Spectra of the vertical": "vertical (g s)"},
+        "log Fourier amplitudes", x_label="frequency (Hz)", log_x=True,
+    )  # fmt: skip
+    add_misfits(out, "Misfit of spectra", "Fourier spectra, multiple of real against real", found)
     return out
 
 
@@ -110,7 +84,7 @@ def _spectra(chosen: PairedRecords, name: str | None) -> NDArray[np.float32]:
     n = len(FREQUENCIES_HZ)
 
     def of(motion: Motion) -> NDArray[np.floating]:
-        out = np.full((len(motion.place), 2 * n), np.nan)
+        out = np.full((len(motion.rows), 2 * n), np.nan)
         parts = [(0, motion.acceleration[:, : motion.n_horizontal])]
         if motion.vertical:
             parts.append((n, motion.acceleration[:, -1:]))

@@ -193,10 +193,10 @@ def _figure(
 ) -> Figure:
     figure, (ax,) = grid_of_axes(1, columns=1, width=6.5, height=3.4)
     edges = np.geomspace(*BAND_HZ, 41)
-    place = np.digitize(frequency, edges) - 1
+    index = np.digitize(frequency, edges) - 1
     for name, values in curves.items():
         smooth = [
-            np.nanmean(values[place == k]) if (place == k).any() else np.nan for k in range(40)
+            np.nanmean(values[index == k]) if (index == k).any() else np.nan for k in range(40)
         ]
         known = np.isfinite(smooth)
         middle = np.sqrt(edges[1:] * edges[:-1])
@@ -289,9 +289,9 @@ def _embedded(
             p = onsets_s(motion.acceleration, motion.npts, DT_S, motion.n_horizontal)[:, 0]
             if (clear := np.isfinite(p)).any():
                 cut = aligned(motion, p, P_AT_S, NPTS)[clear]
-                found.append((motion.place[clear], classifier.embed(cut)))
+                found.append((motion.rows[clear], classifier.embed(cut)))
     width = found[0][1].shape[1] if found else 1
     out = np.full((len(chosen), width), np.nan, dtype=np.float32)
-    for place, values in found:
-        out[place] = values
+    for index, values in found:
+        out[index] = values
     return out

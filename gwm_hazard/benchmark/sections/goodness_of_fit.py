@@ -83,8 +83,10 @@ def section(data: Comparison) -> Section | Skipped:
     cuts = _cuts(chosen, None, np.arange(len(chosen)))
     ready = np.flatnonzero(cuts[:, :2].any(axis=-1).all(axis=-1))
     at = np.sort(rng.permutation(ready)[:MOST])
-    if len(at) < data.settings.least:
-        return Skipped(KEY, TITLE, f"fewer than {data.settings.least} records with two horizontals")
+    if len(at) < data.settings.min_records:
+        return Skipped(
+            KEY, TITLE, f"fewer than {data.settings.min_records} records with two horizontals"
+        )
     real = cuts[at]
     pairs: dict[str, _Pair] = {"second horizontal of the record": (real[:, 1], real[:, 0])}
     other = _of_other_events(chosen, at, ready, rng)
@@ -96,7 +98,7 @@ def section(data: Comparison) -> Section | Skipped:
     for p in data.generative:
         drawn = _cuts(chosen, p.name, at)
         there = drawn[:, 0].any(axis=-1)
-        if there.sum() >= data.settings.least:
+        if there.sum() >= data.settings.min_records:
             pairs[f"{p.name}, draw"] = (drawn[there, 0], real[there, 0])
         pairs |= _reconstructions(data, p.name, given, out)
     frames = _tables(pairs)
@@ -143,10 +145,10 @@ def _reconstructions(
     if not isinstance(model, Reconstructs):
         out.limits.append(f"{name} cannot reconstruct a given record.")
         return {}
-    if len(given) < data.settings.least:
+    if len(given) < data.settings.min_records:
         out.limits.append(
-            f"{name} reconstructs nothing: fewer than {data.settings.least} records with three "
-            "components and a clear P onset."
+            f"{name} reconstructs nothing: fewer than {data.settings.min_records} records with "
+            "three components and a clear P onset."
         )
         return {}
     if RECONSTRUCTION_TEXT not in out.text:
@@ -173,9 +175,9 @@ def _cuts(chosen: PairedRecords, name: str | None, at: NDArray[np.int64]) -> NDA
     """Records at places of the sample, (n, 3, NPTS); zero where there is none."""
     out = np.zeros((len(at), 3, NPTS), dtype=np.float32)
     for motion in chosen.motions(name):
-        place, mine = np.searchsorted(at, motion.place), np.isin(motion.place, at)
+        index, mine = np.searchsorted(at, motion.rows), np.isin(motion.rows, at)
         cut = aligned(motion, start_s(motion.acceleration, DT_S), BEFORE_S, NPTS)
-        out[place[mine]] = cut[mine]
+        out[index[mine]] = cut[mine]
     return out
 
 
@@ -198,7 +200,7 @@ def _with_onset(chosen: PairedRecords, at: NDArray[np.int64]) -> NDArray[np.floa
     for motion in chosen.motions():
         if motion.vertical:
             p = onsets_s(motion.acceleration, motion.npts, DT_S, motion.n_horizontal)[:, 0]
-            use = np.isfinite(p) & np.isin(motion.place, at)
+            use = np.isfinite(p) & np.isin(motion.rows, at)
             found.append(aligned(motion, p, P_AT_S, NPTS)[use])
     return np.concatenate(found)[:MOST] if found else np.empty((0, 3, NPTS), np.float32)
 
@@ -220,10 +222,10 @@ def _figure(data: Comparison, frames: dict[str, pd.DataFrame]) -> Figure:
         y = np.arange(len(names))[::-1]
         for line in lines:
             ax.axvline(line, color="0.6", lw=0.7, ls=":")
-        for place, (signal, row) in enumerate(frame.iterrows()):
+        for index, (signal, row) in enumerate(frame.iterrows()):
             name = str(signal).rsplit(", ", 1)[0]
             known = [p.name for p in data.predictions]
-            colour = data.colour(name) if name in known else (OBSERVED, "0.5")[place % 2]
+            colour = data.colour(name) if name in known else (OBSERVED, "0.5")[index % 2]
             marker = MARKERS.get(str(signal).rsplit(", ", 1)[-1], "o")
             ax.plot(row[list(names)], y, marker, color=colour, ms=5, label=str(signal))
         ax.set_yticks(y, names, fontsize=8)

@@ -115,7 +115,7 @@ def _features(chosen: PairedRecords, name: str | None) -> _Features:
     n = len(PERIODS_S)
 
     def of(motion: Motion) -> NDArray[np.floating]:
-        acc, count = motion.acceleration, len(motion.place)
+        acc, count = motion.acceleration, len(motion.rows)
         out = np.full((count, 2 * n + 14), np.nan)
         rest = final_over_peak(acc, motion.npts, DT_S)
         out[:, 2 * n : 2 * n + 2] = rest.max(axis=1)
@@ -166,14 +166,14 @@ def _summary(f: _Features, distance: NDArray[np.float64]) -> dict[str, float]:
         "preferred axis, resultant length": resultant,
         "preferred axis, p": p,
     }
-    for place, component in enumerate(("H1", "H2", "V")):
-        known = f["positive"][np.isfinite(f["positive"][:, place]), place].astype(bool)
+    for index, component in enumerate(("H1", "H2", "V")):
+        known = f["positive"][np.isfinite(f["positive"][:, index]), index].astype(bool)
         out[f"positive peaks of {component}, share"] = float(known.mean()) if len(known) else np.nan
         out[f"positive peaks of {component}, p"] = (
             float(polarity_p(known[:, None])[0]) if len(known) else np.nan
         )
-    for place, kind in enumerate(("velocity", "displacement")):
-        rest = f["rest"][:, place]
+    for index, kind in enumerate(("velocity", "displacement")):
+        rest = f["rest"][:, index]
         rest = rest[np.isfinite(rest)]
         out[f"final over peak {kind}"] = _median(rest)
         share = float((rest > REST).mean()) if len(rest) else np.nan
@@ -190,9 +190,9 @@ def _panel(
 ) -> dict[str, float]:
     """Draw medians by period; the rms difference of ln medians from the observations'."""
     x = SHOWN_S
-    least = data.settings.least
+    min_records = data.settings.min_records
     real = values[None]
-    enough = np.isfinite(real).sum(axis=0) >= least
+    enough = np.isfinite(real).sum(axis=0) >= min_records
     out: dict[str, float] = {}
     if enough.any():
         low, _, high = np.exp(np.nanpercentile(real[:, enough], (16, 50, 84), axis=0))
@@ -203,7 +203,7 @@ def _panel(
         if name is None:
             continue
         both = np.isfinite(real) & np.isfinite(drawn)
-        enough = both.sum(axis=0) >= least
+        enough = both.sum(axis=0) >= min_records
         if not enough.any():
             continue
         a = np.nanmedian(np.where(both, drawn, np.nan)[:, enough], axis=0)

@@ -106,6 +106,12 @@ def open_records(source: str | Path | xr.Dataset) -> Iterator[Records]:
         yield _records(dataset, Path(source).name)
 
 
+def record_names(total: int) -> list[str]:
+    """The names under which the records of a file are exported, in its order."""
+    width = max(4, len(str(total - 1)))
+    return [f"rec{i:0{width}d}" for i in range(total)]
+
+
 def _records(dataset: xr.Dataset, source: str) -> Records:
     if "acceleration" not in dataset or dataset["acceleration"].dims[-2:] != _WAVEFORM:
         raise InputError(f"{source}: no variable acceleration (..., component, time); is it a file "
@@ -115,10 +121,9 @@ def _records(dataset: xr.Dataset, source: str) -> Records:
     dims = dataset["acceleration"].dims[:-2]
     shape = tuple(dataset.sizes[d] for d in dims)
     total = int(np.prod(shape))
-    width = max(4, len(str(total - 1)))
     columns: dict[str, Any] = {
         "record": np.arange(total),
-        "name": [f"rec{i:0{width}d}" for i in range(total)],
+        "name": record_names(total),
     }
     units: dict[str, str] = {}
     measures = []

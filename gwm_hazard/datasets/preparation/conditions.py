@@ -30,7 +30,7 @@ _OWN = ("npts", "dt_s", "split", "start_time")
 def conditions(metadata: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
     """Conditions with distances and back-azimuth added, and the event they belong to.
 
-    Raises `Rejected` for what is missing, impossible, or outside the ranges asked for.
+    Raises `RejectedRecordError` for what is missing, impossible, or outside the ranges asked for.
     """
     values = {k: v for k, v in metadata.items() if k not in _OWN and not _empty(v)}
     for name in (*CONDITIONS, *_NUMBERS):

@@ -10,14 +10,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from gwm_hazard.files.atomic import replacing
-from gwm_hazard.records.figures import COLOURS
 from gwm_hazard.records.training_set import SPLITS, TrainingSet
+from gwm_hazard.report.style import OKABE_ITO
 
 _PAPER = {"fc": "w", "ec": "none", "pad": 1, "alpha": 0.8}
 
 SHOWN = 10  # records drawn, evenly spread over distance
 
-_COLOUR = dict(zip(SPLITS, (COLOURS[1], COLOURS[2], COLOURS[0]), strict=True))
+_COLOUR = dict(zip(SPLITS, (OKABE_ITO[1], OKABE_ITO[2], OKABE_ITO[0]), strict=True))
 
 
 def draw(folder: str | Path, path: str | Path) -> None:
@@ -85,7 +85,7 @@ def _records(figure: Any, data: TrainingSet) -> None:
     for ax, row, acc in zip(axes, rows, data.waveforms(rows), strict=True):
         peak = float(np.abs(acc).max())
         for k, trace in enumerate(acc):
-            ax.plot(time, trace / peak - 1.3 * k, lw=0.5, color=COLOURS[k % len(COLOURS)])
+            ax.plot(time, trace / peak - 1.3 * k, lw=0.5, color=OKABE_ITO[k % len(OKABE_ITO)])
         ax.axvline(0, color="0.3", lw=0.8)
         record = table.iloc[row]
         told = [f"M {record['mag']:.1f}" if "mag" in record else "",

@@ -205,7 +205,7 @@ def find(
     picker: str = "aic",
     quiet_s: float = 1.0,
 ) -> Pick:
-    """The P onset of a record: a given one, else by ``picker`` (resolved), else `Rejected`.
+    """The P onset of a record: a given one, else by ``picker`` (resolved), else it is rejected.
 
     acc : (n_components, nt), horizontals first, the vertical last
     between : s, where an onset that is not given may lie, see `plausible`

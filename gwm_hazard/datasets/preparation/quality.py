@@ -1,6 +1,6 @@
 """Noise, spikes, clipping and other damage, told from the samples alone.
 
-Each check raises `Rejected` with the component, the place and the numbers that decided.
+Each check raises `RejectedRecordError` with the component, the place and the numbers that decided.
 """
 
 from __future__ import annotations

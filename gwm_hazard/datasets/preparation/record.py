@@ -38,7 +38,7 @@ class Prepared:
 
 
 def prepare_record(record: Record, settings: Settings, picker: str = "aic") -> Prepared:
-    """Check, filter, pick, cut and rotate; raises `Rejected`.
+    """Check, filter, pick, cut and rotate; raises `RejectedRecordError`.
 
     picker : as `pick.resolve_picker` returns it
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 import pandas as pd
 
@@ -16,7 +15,7 @@ from gwm_hazard.files.provenance import software_versions
 from gwm_hazard.intensity import parse_imt
 from gwm_hazard.report.picture import picture
 from gwm_hazard.report.style import DPI
-from gwm_hazard.report.text import number, prose, templates
+from gwm_hazard.report.text import number, render
 from gwm_hazard.suite.motions import STANDARD_MEASURES
 from gwm_hazard.suite.page import figures, text
 from gwm_hazard.suite.page.embed import QUANTITIES, Digest
@@ -25,7 +24,7 @@ from gwm_hazard.suite.tables import component_text, imt_text, largest, title_of
 
 
 @dataclass(frozen=True)
-class Drawn:
+class DrawnFigure:
     """A figure in its files.
 
     Attributes
@@ -42,8 +41,8 @@ class Drawn:
 def page(
     study: Study,
     digests: Sequence[Digest],
-    drawn: Sequence[Mapping[str, Drawn]],
-    consistency: Drawn | None,
+    drawn: Sequence[Mapping[str, DrawnFigure]],
+    consistency: DrawnFigure | None,
     checks: Sequence[Sequence[Any]],
     code_notes: Sequence[str],
     table: pd.DataFrame,
@@ -63,11 +62,6 @@ def page(
     files : {name: what it holds} of the folder
     folder : the page's, which links are relative to
     """
-    environment = jinja2.Environment(
-        loader=templates("gwm_hazard.suite.page"),
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    environment.filters |= {"prose": prose, "number": number}
     parts = [table[table["suite"] == k + 1] for k in range(len(study.suites))]
     suites = [
         {
@@ -80,7 +74,8 @@ def page(
             study.suites, parts, digests, drawn, checks, strict=True
         )
     ]
-    return environment.get_template("page.html.j2").render(
+    return render(
+        "gwm_hazard.suite.page",
         study=study,
         kind=text.KINDS[study.suites[0].target.kind],
         place=_place(study),
@@ -106,7 +101,7 @@ def page(
         files=files,
         data={
             "quantities": [[name, unit] for name, unit, _ in QUANTITIES],
-            "components": list(study.model.card.components),
+            "components": list(study.card.components),
             "component": component_text(study.component),
             "suites": [
                 _data(suite, part["name"].tolist(), digest)
@@ -138,7 +133,7 @@ def _place(study: Study) -> str:
     return f"{degrees(study.lat, 'NS')}, {degrees(study.lon, 'EW')}"
 
 
-def _figure(drawn: Drawn, folder: Path) -> dict[str, Any]:
+def _figure(drawn: DrawnFigure, folder: Path) -> dict[str, Any]:
     return {
         "title": drawn.title,
         "caption": drawn.caption,

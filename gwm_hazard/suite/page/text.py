@@ -119,7 +119,7 @@ def _target(study: Study) -> str:
 
 
 def _candidates(study: Study) -> str:
-    suites, card = study.suites, study.model.card
+    suites, card = study.suites, study.card
     draws, kept, pool, n = (
         sum(values)
         for values in zip(
@@ -212,7 +212,7 @@ def _selection(study: Study) -> str:
 def _measures(study: Study) -> str:
     extra = [m for m in STANDARD_MEASURES if m not in study.suites[0].target.imts]
     of = "the two horizontal components"
-    if len(study.model.card.components) == 1:
+    if len(study.card.components) == 1:
         of = "horizontal motion, inferred from the one component that the model draws"
     said = (
         f"Measures, in target and motions alike, are the {component_text(study.component)} of "
@@ -233,13 +233,13 @@ def limits(study: Study) -> list[str]:
         "Synthetic motions: they are no records of earthquakes. Codes and reviewers may ask for "
         "recorded motions beside them."
     ]
-    if len(study.model.card.components) == 3:
+    if len(study.card.components) == 3:
         out.append(
             f"Target, choice and checks are of the horizontals ({component_text(study.component)})"
             ". The vertical component comes with each motion as the model draws it, and is "
             "scaled with it; it is matched to nothing."
         )
-    outside = sum(int(study.model.card.outside(s.scenarios).sum()) for s in study.suites)
+    outside = sum(int(study.card.outside(s.scenarios).sum()) for s in study.suites)
     if outside:
         total = sum(len(s) for s in study.suites)
         out.append(f"{outside} of {total} motions lie outside the model's range of validity.")
@@ -249,7 +249,7 @@ def limits(study: Study) -> list[str]:
         f"{n} motions fix a correlation to about ±{error:.2f} (one standard error, where it is "
         "0): the selection looks at means and standard deviations, not at correlations."
     )
-    return out + list(study.model.card.limitations)
+    return out + list(study.card.limitations)
 
 
 def sources(study: Study) -> list[str]:
@@ -257,7 +257,7 @@ def sources(study: Study) -> list[str]:
     kind = study.suites[0].target.kind
     topics = ["cs", "gcim"] if kind == "gcim" else [kind]
     topics += ["choice"] if study.consistency.empty else ["choice", "consistency"]
-    return [line for t in topics for line in SOURCES.get(t, ())] + list(study.model.card.citation)
+    return [line for t in topics for line in SOURCES.get(t, ())] + list(study.card.citation)
 
 
 def entries(study: Study) -> list[tuple[str, str]]:
