@@ -15,7 +15,7 @@ from gwm_hazard.catalogue.export.gmf import DEFAULT_IMTS, OPENQUAKE_IMTS, imts_o
 from gwm_hazard.catalogue.export.records import open_records
 from gwm_hazard.catalogue.store import CatalogueWriter
 from gwm_hazard.intensity import intensity_measures_array, parse_imt
-from tests.openquake.conftest import OpenQuake
+from tests.openquake.jobs import OpenQuake
 
 #: Keys that do not count from zero, as in a calculation that was filtered.
 EVENTS, SITES = (4, 9, 11), (2, 5)

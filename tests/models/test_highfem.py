@@ -24,14 +24,9 @@ from gwm_hazard.representation.log_spectrogram import published_phase
 
 
 @pytest.fixture(autouse=True)
-def one_thread():
-    """Two threads on a busy machine wait for each other most of the time."""
-    threads = torch.get_num_threads()
-    Noise(0, 0, 0, 0).normal("", 1)  # numba's threads, once started, overrule torch's number
-    torch.set_num_threads(1)
+def no_gradients():
     with torch.inference_mode():
         yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.intensity import intensity_measures_array
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.openquake import event_catalogue as calculation
-from tests.openquake.conftest import BRANCH, GWM, LOGIC_TREE, POINT, SOURCES, OpenQuake, toml
+from tests.openquake.jobs import BRANCH, GWM, LOGIC_TREE, POINT, SOURCES, OpenQuake, toml
 
 SHALLOW, SLAB = "Active Shallow Crust", "Subduction IntraSlab"
 IMTS = ("PGA", "SA(0.5)")

@@ -11,7 +11,7 @@ import pytest
 
 from gwm_hazard.distribution.file import read_surface
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM
-from tests.openquake.conftest import GWM, OpenQuake, Run, toml
+from tests.openquake.jobs import GWM, OpenQuake, Run, toml
 
 BRANCHES = {"GWM": toml(**GWM), "Boore": "[BooreEtAl2014]"}
 

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.openquake import conftest
-from tests.openquake.conftest import GWM, OpenQuake, Run, toml
+from tests.openquake import jobs
+from tests.openquake.jobs import GWM, OpenQuake, Run, toml
 from tests.openquake.test_event_order import two_by_two
 
 pytestmark = pytest.mark.slow
@@ -62,7 +62,7 @@ def other(
 
 @pytest.fixture(autouse=True)
 def their_oq(monkeypatch: pytest.MonkeyPatch, release: tuple[str, Path]) -> None:
-    monkeypatch.setattr(conftest, "OQ", release[1].with_name("oq"))
+    monkeypatch.setattr(jobs, "OQ", release[1].with_name("oq"))
 
 
 def curves(oq: OpenQuake, run: Run) -> Any:
@@ -82,7 +82,7 @@ def test_classical(
     done = other.run(other.job(tmp_path / "their", BRANCHES))
     assert done.code == 0, done.text
     assert "not supported" not in done.text
-    monkeypatch.setattr(conftest, "OQ", Path(sys.executable).with_name("oq"))
+    monkeypatch.setattr(jobs, "OQ", Path(sys.executable).with_name("oq"))
     ours = oq.run(oq.job(tmp_path / "our", BRANCHES))
     np.testing.assert_allclose(curves(other, done), curves(oq, ours), rtol=1e-3, atol=1e-9)
 

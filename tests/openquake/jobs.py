@@ -1,4 +1,4 @@
-"""A tiny surface, a tiny job and ``oq`` in a folder of its own."""
+"""A tiny surface, a tiny job and ``oq`` in a folder of its own: see the fixtures of conftest.py."""
 
 from __future__ import annotations
 
@@ -7,13 +7,10 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from unittest import mock
-
-import pytest
 
 from gwm_hazard.distribution.build import build_surface
 from gwm_hazard.distribution.surface import Axis
@@ -196,15 +193,7 @@ class OpenQuake:
         return dstore
 
 
-@pytest.fixture(scope="session")
-def tiny_surface(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def build_tiny_surface(path: Path) -> None:
     """A coarse surface of the bundled model: quick to make, no substitute for the real one."""
-    path = tmp_path_factory.mktemp("surface") / "tiny.h5"
     model = load_model("stochastic", "cpu")
     build_surface(model, path, axes=AXES, imts=IMTS, realizations=16, held_out=2)
-    return path
-
-
-@pytest.fixture(scope="session")
-def oq(tmp_path_factory: pytest.TempPathFactory, tiny_surface: Path) -> Iterator[OpenQuake]:
-    yield OpenQuake(tmp_path_factory.mktemp("oqdata"), tiny_surface)
