@@ -244,9 +244,9 @@ class Misfit(NamedTuple):
 def misfit(
     observed: NDArray[np.floating],
     drawn: NDArray[np.floating],
-    where: Bins,
+    bins: Bins,
     event: NDArray[np.int64],
-    least: int,
+    min_records: int,
     seed: int,
 ) -> Misfit | None:
     """Compare draws for one half of the events with observations of the other, and those two.
@@ -255,18 +255,18 @@ def misfit(
     that both are means over the same records. None where too few records have both.
     """
     both = np.isfinite(observed) & np.isfinite(drawn)
-    rows = np.flatnonzero(both.any(axis=1) & (where.number >= 0))
+    rows = np.flatnonzero(both.any(axis=1) & (bins.number >= 0))
     if len(np.unique(event[rows])) < 2:
         return None
     a = np.where(both, observed, np.nan)[rows]
     b = np.where(both, drawn, np.nan)[rows]
-    index = where.number[rows]
-    # a bin of `least` records has about half of them in each half
-    enough = max(3, least // 2)
+    index = bins.number[rows]
+    # a bin of `min_records` records has about half of them in each half
+    enough = max(3, min_records // 2)
     found = []
     for first in halves_by_event(event[rows], SPLITS, seed):
         of = [
-            binned(x[half], index[half], len(where)) for x in (a, b) for half in (first, ~first)
+            binned(x[half], index[half], len(bins)) for x in (a, b) for half in (first, ~first)
         ]  # fmt: skip
         real = moment_misfit(of[0], of[1], enough)
         model = [moment_misfit(of[2], of[1], enough), moment_misfit(of[3], of[0], enough)]
@@ -301,13 +301,13 @@ def misfit_table(found: dict[str, Misfit]) -> pd.DataFrame:
 def limits(chosen: PairedRecords, found: dict[str, Misfit]) -> list[str]:
     """What every comparison of waveforms says of its sample."""
     data = chosen.data
-    least = data.settings.least
+    min_records = data.settings.min_records
     out = [
         f"{int(data.observations.with_waveforms.sum())} observed records have waveforms, "
         f"{len(chosen)} of {len(np.unique(chosen.event))} events are compared (at most "
         f"{data.settings.waveforms} draws of each model).",
-        f"Bins with fewer than {least} records are hatched; in a half of the records a bin counts "
-        f"from {max(3, least // 2)} on.",
+        f"Bins with fewer than {min_records} records are hatched; in a half of the records a bin "
+        f"counts from {max(3, min_records // 2)} on.",
     ]
     for name in (p.name for p in data.generative):
         if name not in found:

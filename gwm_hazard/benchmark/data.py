@@ -39,14 +39,14 @@ class Settings:
     waveforms : records, at most, for which drawn waveforms are kept and compared
     convergence : draws of one scenario from which convergence and normality are judged
     resamples : of the bootstrap over events
-    least : records below which a bin is hatched
+    min_records : records below which a bin is hatched
     """
 
     draws: int = 20
     waveforms: int = 2000
     convergence: int = 1000
     resamples: int = 500
-    least: int = 10
+    min_records: int = 10
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ def binned_curves(
     x: NDArray[np.float64],
     observed: NDArray[np.floating],
     drawn: Mapping[str, NDArray[np.floating]],
-    where: Bins,
+    bins: Bins,
     *,
     x_label: str,
     y_label: str,
@@ -35,17 +35,17 @@ def binned_curves(
     drawn : {model: (n, len(x))}; coloured, standard deviation dotted
     y_range : ln units that a panel shows below its top, at most
 
-    Bins with fewer than ``data.settings.least`` observed records are hatched.
+    Bins with fewer than ``data.settings.min_records`` observed records are hatched.
     """
     counts = np.array(
-        [int(np.isfinite(observed[where.number == b]).any(axis=1).sum()) for b in range(len(where))]
+        [int(np.isfinite(observed[bins.number == b]).any(axis=1).sum()) for b in range(len(bins))]
     )
     shown = np.flatnonzero(counts > 0)
-    real = binned(observed, where.number, len(where))
-    models = {name: binned(v, where.number, len(where)) for name, v in drawn.items()}
+    real = binned(observed, bins.number, len(bins))
+    models = {name: binned(v, bins.number, len(bins)) for name, v in drawn.items()}
     figure, axes = grid_of_axes(len(shown), columns=4, width=2.9, height=2.3)
     top = figure_top(real[:, shown], [m[:, shown] for m in models.values()])
-    for place, (b, ax) in enumerate(zip(shown, axes, strict=True)):
+    for panel, (b, ax) in enumerate(zip(shown, axes, strict=True)):
         n, mean, deviation = real[:, b]
         ax.fill_between(x, np.exp(mean - deviation), np.exp(mean + deviation), color="0.82", lw=0,
                         label="observed ± s.d.")  # fmt: skip
@@ -57,15 +57,15 @@ def binned_curves(
             for side in (-1, 1):
                 ax.plot(x, np.exp(mean + side * deviation), color=colour, lw=0.8, ls=":")
         ax.set_yscale("log")
-        ax.set_ylim(np.exp(top[place] - y_range), np.exp(top[place] + 0.4))
+        ax.set_ylim(np.exp(top[panel] - y_range), np.exp(top[panel] + 0.4))
         if log_x:
             ax.set_xscale("log")
         ax.set_xlim(x[0], x[-1])
-        few = counts[b] < data.settings.least
+        few = counts[b] < data.settings.min_records
         if few:
             ax.axvspan(x[0], x[-1], facecolor="none", edgecolor="0.75", hatch="///", lw=0, zorder=0)
         ax.set_title(
-            f"{where.label(int(b))}: {counts[b]} records" + (" (few)" if few else ""), fontsize=8
+            f"{bins.label(int(b))}: {counts[b]} records" + (" (few)" if few else ""), fontsize=8
         )
         ax.set_xlabel(x_label, fontsize=8)
         ax.tick_params(labelsize=7.5)

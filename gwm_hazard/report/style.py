@@ -87,11 +87,11 @@ def legend_above(figure: Figure, axes: Axes, columns: int = 4) -> None:
 
 
 def hatch_sparse(
-    axes: Axes, edges: NDArray[np.float64], counts: NDArray[np.int64], least: int
+    axes: Axes, edges: NDArray[np.float64], counts: NDArray[np.int64], min_records: int
 ) -> None:
-    """Hatch the bins along x that hold fewer than ``least`` records."""
+    """Hatch the bins along x that hold fewer than ``min_records`` records."""
     for low, high, n in zip(edges[:-1], edges[1:], counts, strict=True):
-        if n < least:
+        if n < min_records:
             axes.axvspan(low, high, facecolor="none", edgecolor="0.75", hatch="///", lw=0, zorder=0)
 
 

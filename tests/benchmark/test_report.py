@@ -42,7 +42,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "created": "2026-01-02T03:04:05+00:00",
         "seed": 1,
         "imts": ["PGA", "SA(1.0)"],
-        "settings": {"draws": 40, "least": 10},
+        "settings": {"draws": 40, "min_records": 10},
         "classifier": {"name": "classifier-small"},
         "training_sets": {"stochastic": {"name": "simulated", "records": 40000}},
         "software": {"gwm_hazard": "0.0", "numpy": "2"},

@@ -59,7 +59,7 @@ def section(data: Comparison) -> Section | Skipped:
         found.captions[title] = (
             f"log10(observed / predicted) against {by}, a panel a measure: grey points are the "
             f"first model's records, lines bin means with 95 % bands; bins with fewer than "
-            f"{data.settings.least} records of the first model are hatched."
+            f"{data.settings.min_records} records of the first model are hatched."
         )
     return found
 
@@ -115,7 +115,7 @@ def _figure(data: Comparison, by: str) -> Figure:
                 continue
             b = binned(x, residual, edges, data.bootstrap)
             if first:
-                hatch_sparse(ax, edges, b.count, data.settings.least)
+                hatch_sparse(ax, edges, b.count, data.settings.min_records)
                 ax.plot(x, residual, ".", ms=1.5, color=OBSERVED_POINTS, alpha=0.35,
                         rasterized=True, zorder=1)  # fmt: skip
                 first = False

@@ -141,7 +141,7 @@ def _observed(data: Comparison) -> pd.DataFrame:
         z = (data.observed - p.mean) / np.where(p.sigma > 0, p.sigma, np.nan)
         for column, imt in enumerate(data.imts):
             x = z[np.isfinite(z[:, column]), column]
-            if len(x) >= data.settings.least:
+            if len(x) >= data.settings.min_records:
                 rows.append(
                     {
                         "model": p.name, "measure": imt, "records": len(x), "mean": x.mean(),

@@ -71,8 +71,8 @@ def section(data: Comparison) -> Section | Skipped:
         title = f"{imt} against distance and magnitude"
         found.figures[title] = _figure(data, imts, imt, curves)
         found.captions[title] = (
-            f"{imt} of records and models; bins with fewer than {data.settings.least} records "
-            "are hatched."
+            f"{imt} of records and models; bins with fewer than {data.settings.min_records} "
+            "records are hatched."
         )
     found.limits += [f"{PUBLISHED}: {note}" for note in published.notes]
     return found
@@ -112,7 +112,7 @@ def _figure(data: Comparison, imts: list[str], imt: str, curves: _Curves) -> Fig
         (axes[1], mag, even_edges(mag[known], 0.25), "magnitude"),
     ):
         b = binned(x, observed, edges)
-        hatch_sparse(ax, edges, b.count, data.settings.least)
+        hatch_sparse(ax, edges, b.count, data.settings.min_records)
         ax.plot(x, np.exp(observed), ".", ms=1.5, color=OBSERVED_POINTS, alpha=0.3,
                 rasterized=True, zorder=1)  # fmt: skip
         for name, (mean, sigma) in curves.items():

@@ -51,12 +51,12 @@ def section(data: Comparison) -> Section | Skipped:
     observed, names = _features(chosen, None), [p.name for p in data.generative]
     drawn = {name: _features(chosen, name) for name in names}
     where = bins(chosen)
-    event, least = chosen.event, data.settings.least
+    event, min_records = chosen.event, data.settings.min_records
     n_times = len(TIMES_S)
     found: dict[str, Misfit] = {}
     for name in names:
         compared = misfit(
-            observed[:, : 2 * n_times], drawn[name][:, : 2 * n_times], where, event, least,
+            observed[:, : 2 * n_times], drawn[name][:, : 2 * n_times], where, event, min_records,
             data.seed,
         )  # fmt: skip
         if compared is not None:

@@ -64,7 +64,9 @@ def section(data: Comparison) -> Section | Skipped:
     where = bins(chosen)
     found: dict[str, Misfit] = {}
     for name, values in drawn.items():
-        compared = misfit(observed, values, where, chosen.event, data.settings.least, data.seed)
+        compared = misfit(
+            observed, values, where, chosen.event, data.settings.min_records, data.seed
+        )
         if compared is not None:
             found[name] = compared
     out = Section(KEY, TITLE, TEXT, limits=limits(chosen, found))

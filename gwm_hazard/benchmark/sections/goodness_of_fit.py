@@ -83,8 +83,9 @@ def section(data: Comparison) -> Section | Skipped:
     cuts = _cuts(chosen, None, np.arange(len(chosen)))
     ready = np.flatnonzero(cuts[:, :2].any(axis=-1).all(axis=-1))
     at = np.sort(rng.permutation(ready)[:MOST])
-    if len(at) < data.settings.least:
-        return Skipped(KEY, TITLE, f"fewer than {data.settings.least} records with two horizontals")
+    if len(at) < data.settings.min_records:
+        few = f"fewer than {data.settings.min_records} records with two horizontals"
+        return Skipped(KEY, TITLE, few)
     real = cuts[at]
     pairs: dict[str, _Pair] = {"second horizontal of the record": (real[:, 1], real[:, 0])}
     other = _of_other_events(chosen, at, ready, rng)
@@ -96,7 +97,7 @@ def section(data: Comparison) -> Section | Skipped:
     for p in data.generative:
         drawn = _cuts(chosen, p.name, at)
         there = drawn[:, 0].any(axis=-1)
-        if there.sum() >= data.settings.least:
+        if there.sum() >= data.settings.min_records:
             pairs[f"{p.name}, draw"] = (drawn[there, 0], real[there, 0])
         pairs |= _reconstructions(data, p.name, given, out)
     frames = _tables(pairs)
@@ -143,10 +144,10 @@ def _reconstructions(
     if not isinstance(model, Reconstructs):
         out.limits.append(f"{name} cannot reconstruct a given record.")
         return {}
-    if len(given) < data.settings.least:
+    if len(given) < data.settings.min_records:
         out.limits.append(
-            f"{name} reconstructs nothing: fewer than {data.settings.least} records with three "
-            "components and a clear P onset."
+            f"{name} reconstructs nothing: fewer than {data.settings.min_records} records with "
+            "three components and a clear P onset."
         )
         return {}
     if RECONSTRUCTION_TEXT not in out.text:

@@ -101,7 +101,7 @@ def _among_observed(chosen: PairedRecords, out: Section) -> None:
         # as many components as the draws have, and records that have them
         at = [i for i in picked if all(_has(real, c)[i] for c in common)]
         of = [i for i in at if all(_has(drawn, c)[i] for c in common)]
-        if len(of) < data.settings.least or len(np.unique(event[at])) < 2:
+        if len(of) < data.settings.min_records or len(np.unique(event[at])) < 2:
             continue
         references, cut = real[np.ix_(at, common)], drawn[np.ix_(of, common)]
         key = tuple(common)
@@ -144,7 +144,7 @@ def _among_training(data: Comparison, out: Section) -> None:
         common = [c for c in range(len(held.components)) if _has(cuts, c).any()]
         cuts = cuts[[i for i in range(len(cuts)) if all(_has(cuts, c)[i] for c in common)]]
         references = _Training(held, _picked(held.rows("train"), MOST_TRAINING, data.seed), common)
-        if not common or len(cuts) < data.settings.least or len(references) < data.settings.least:
+        if not common or min(len(cuts), len(references)) < data.settings.min_records:
             out.limits.append(f"{name}: too few draws or training records to look up.")
             continue
         others, kind, same_event = _not_drawn(held, references, common, data)
@@ -186,7 +186,7 @@ def _not_drawn(
     Held-out records, else training records among those of other events.
     """
     rows = _picked(np.concatenate([held.rows("dev"), held.rows("test")]), MOST, data.seed)
-    if len(rows) >= data.settings.least:
+    if len(rows) >= data.settings.min_records:
         return _Training(held, rows, common)[:], "held-out records", False
     event = held.table["event_id"].to_numpy().astype(str)
     rows = _picked(references.rows, MOST, data.seed)

@@ -190,9 +190,9 @@ def _panel(
 ) -> dict[str, float]:
     """Draw medians by period; the rms difference of ln medians from the observations'."""
     x = SHOWN_S
-    least = data.settings.least
+    min_records = data.settings.min_records
     real = values[None]
-    enough = np.isfinite(real).sum(axis=0) >= least
+    enough = np.isfinite(real).sum(axis=0) >= min_records
     out: dict[str, float] = {}
     if enough.any():
         low, _, high = np.exp(np.nanpercentile(real[:, enough], (16, 50, 84), axis=0))
@@ -203,7 +203,7 @@ def _panel(
         if name is None:
             continue
         both = np.isfinite(real) & np.isfinite(drawn)
-        enough = both.sum(axis=0) >= least
+        enough = both.sum(axis=0) >= min_records
         if not enough.any():
             continue
         a = np.nanmedian(np.where(both, drawn, np.nan)[:, enough], axis=0)

@@ -221,7 +221,7 @@ def _map(data: Comparison, first: Prediction, other: Prediction) -> Figure:
                 x = np.sqrt(DISTANCE_EDGES[j] * DISTANCE_EDGES[j + 1])
                 y = 0.5 * (MAGNITUDE_EDGES[i] + MAGNITUDE_EDGES[i + 1])
                 ax.text(x, y, str(n), ha="center", va="center", fontsize=5.5)
-                if n < data.settings.least:
+                if n < data.settings.min_records:
                     ax.add_patch(_hatched(j, i))
         ax.set_xscale("log")
         ax.set_title(imt)

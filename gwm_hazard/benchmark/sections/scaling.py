@@ -66,7 +66,7 @@ def section(data: Comparison) -> Section | Skipped:
         found.captions[title] = (
             f"Columns are measures, rows {axis.by}. Points: records; black: mean and standard "
             "deviation of ln IM in bins; lines and bands: each model at the same records. Bins "
-            f"with fewer than {data.settings.least} records are hatched."
+            f"with fewer than {data.settings.min_records} records are hatched."
         )
     found.tables["Binned observations and models"] = pd.DataFrame(rows).set_index(
         ["axis", "group", "measure", "bin", "model"]
@@ -80,16 +80,16 @@ def _axes(data: Comparison) -> list[_Axis]:
     r = data.distance_km
     known = np.isfinite(data.observed).any(axis=1)
     known &= np.any([p.inside for p in data.predictions], axis=0)
-    least = data.settings.least
-    by_mag = _groups(mag, MAGNITUDES, "M", known, least)
-    by_distance = _groups(r, DISTANCES, "km", known, least)
+    min_records = data.settings.min_records
+    by_mag = _groups(mag, MAGNITUDES, "M", known, min_records)
+    by_distance = _groups(r, DISTANCES, "km", known, min_records)
     step = 0.25 if np.ptp(mag[known]) > 1.0 else 0.1
     out = [
         _Axis("distance", "distance, km", r, log_edges(r[known], 12), True, "magnitude", by_mag),
         _Axis("magnitude", "magnitude", mag, even_edges(mag[known], step), False,
               "distance", by_distance),
     ]  # fmt: skip
-    if np.isfinite(vs30[known]).sum() >= least:
+    if np.isfinite(vs30[known]).sum() >= min_records:
         edges = log_edges(vs30[known], 10)
         out.append(_Axis("Vs30", "Vs30, m/s", vs30, edges, True, "distance", by_distance))
     return out
@@ -100,13 +100,13 @@ def _groups(
     edges: tuple[float, ...],
     unit: str,
     known: NDArray[np.bool_],
-    least: int,
+    min_records: int,
 ) -> list[tuple[str, NDArray[np.bool_]]]:
     place = index_of(values, np.array(edges))
     out = []
     for k in range(len(edges) - 1):
         mine = known & (place == k)
-        if mine.sum() < least:
+        if mine.sum() < min_records:
             continue
         low, high = edges[k], edges[k + 1]
         if unit == "M":
@@ -130,7 +130,7 @@ def _figure(data: Comparison, axis: _Axis, rows: list[dict[str, object]]) -> Fig
         observed = np.where(mine, data.observed[:, column], np.nan)
         b = binned(axis.x, observed, axis.edges)
         rows += _rows(axis.name, group, imt, "observed", b.middle, b.count, b.mean, b.sd)
-        hatch_sparse(ax, axis.edges, b.count, data.settings.least)
+        hatch_sparse(ax, axis.edges, b.count, data.settings.min_records)
         ax.plot(axis.x[mine], np.exp(observed[mine]), ".", ms=1.2, color=OBSERVED_POINTS,
                 alpha=0.3, rasterized=True, zorder=1)  # fmt: skip
         for p in data.predictions:

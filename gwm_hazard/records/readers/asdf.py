@@ -129,9 +129,9 @@ def _record(
         if not vertical and channel is not None and channel.azimuth is not None:
             azimuths[letter] = float(channel.azimuth)
     record = assemble(traces, metadata | {"start_time": _time(max(starts))})
-    told = [azimuths.get(name) for name in record.components[:2]]
-    if record.n_horizontal == 2 and None not in told:
-        extra = {"azimuth_1": told[0], "azimuth_2": told[1]}
+    known_azimuths = [azimuths.get(name) for name in record.components[:2]]
+    if record.n_horizontal == 2 and None not in known_azimuths:
+        extra = {"azimuth_1": known_azimuths[0], "azimuth_2": known_azimuths[1]}
         record = Record(record.acceleration, record.dt_s, record.components, 2,
                         {**record.metadata, **extra})  # type: ignore[dict-item]  # fmt: skip
     return record
@@ -207,8 +207,8 @@ def _level(inventory: Any) -> str | None:
     if inventory is None:
         return None
     try:
-        told = json.loads(inventory[0][0].description or "")
-        level = str(told["standard"]["process_level"])
+        stated = json.loads(inventory[0][0].description or "")
+        level = str(stated["standard"]["process_level"])
     except (ValueError, KeyError, IndexError, TypeError):
         return None
     return level if level in _LEVELS else None
@@ -235,16 +235,17 @@ def _events(file: h5py.File) -> dict[str, dict[str, Value]]:
     for event in catalog:
         origin = event.preferred_origin() or (event.origins or [None])[0]
         magnitude = event.preferred_magnitude() or (event.magnitudes or [None])[0]
-        told: dict[str, Value] = {}
+        metadata: dict[str, Value] = {}
         if origin is not None:
-            told = {"event_time": str(origin.time), "event_lat": float(origin.latitude),
+            metadata = {"event_time": str(origin.time), "event_lat": float(origin.latitude),
                     "event_lon": float(origin.longitude)}  # fmt: skip
             if origin.depth is not None:
-                told["hypo_depth"] = origin.depth / 1000.0
+                metadata["hypo_depth"] = origin.depth / 1000.0
         if magnitude is not None:
-            told |= {"mag": float(magnitude.mag), "mag_type": str(magnitude.magnitude_type or "")}
+            kind = str(magnitude.magnitude_type or "")
+            metadata |= {"mag": float(magnitude.mag), "mag_type": kind}
         identity = str(event.resource_id).rsplit("/", 1)[-1]
-        found[identity] = {**told, "event_id": identity}
+        found[identity] = {**metadata, "event_id": identity}
     return found
 
 

@@ -131,5 +131,5 @@ def seconds(text: Any, where: str) -> float:
 
 
 def known(values: Mapping[str, str | float | None]) -> dict[str, Value]:
-    """Entries that are told: no empty text, not -999."""
+    """Entries that are known: no empty text, not -999."""
     return {k: v for k, v in values.items() if v is not None and v != "" and v != -999}
