@@ -265,9 +265,7 @@ def misfit(
     enough = max(3, min_records // 2)
     found = []
     for first in halves_by_event(event[rows], SPLITS, seed):
-        of = [
-            binned(x[half], index[half], len(bins)) for x in (a, b) for half in (first, ~first)
-        ]  # fmt: skip
+        of = [binned(x[half], index[half], len(bins)) for x in (a, b) for half in (first, ~first)]
         real = moment_misfit(of[0], of[1], enough)
         model = [moment_misfit(of[2], of[1], enough), moment_misfit(of[3], of[0], enough)]
         found.append((*np.sqrt(np.mean(np.square(model), axis=0)), *real))

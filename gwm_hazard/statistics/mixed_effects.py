@@ -237,9 +237,11 @@ class _Likelihood:
         bounds = [(smallest if name == "phi" else 0.0, None) for name in terms]
         found = minimize(
             lambda values: -self.at(spread(values)) / self.groups.n,
-            np.full(len(terms), start), method="L-BFGS-B", bounds=bounds,
+            np.full(len(terms), start),
+            method="L-BFGS-B",
+            bounds=bounds,
             options={"ftol": 1e-13, "gtol": 1e-7},
-        )  # fmt: skip
+        )
         return spread(found.x)
 
     def interval(self, name: str, best: Estimate) -> tuple[float, float]:

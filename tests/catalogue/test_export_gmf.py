@@ -39,10 +39,12 @@ def write_catalogue(toy, path, *, lon_lat=True, keep=None, **extra):
         for rows, acc in toy.batches(sc, noise):
             values = intensity_measures_array(acc, toy.dt_s, list(IMTS))
             writer.append(
-                acc, sc.take(rows), noise.take(rows),
+                acc,
+                sc.take(rows),
+                noise.take(rows),
                 {m: values[:, i] for i, m in enumerate(IMTS)},
                 {k: v[rows] for k, v in columns.items()},
-            )  # fmt: skip
+            )
     return path
 
 

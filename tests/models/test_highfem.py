@@ -101,8 +101,11 @@ def test_unet(model, parity):
     unet = model.network().unet
     close(unet.time_embed(parity["den_cnoise"]), parity["den_time_embed"], 1e-6)
     close(unet.embedding(parity["den_cnoise"], parity["den_cond"]), parity["den_emb"], 1e-5)
-    close(unet(parity["den_unet_in"], parity["den_cnoise"], parity["den_cond"]),
-          parity["den_unet_out"], 1e-5)  # fmt: skip
+    close(
+        unet(parity["den_unet_in"], parity["den_cnoise"], parity["den_cond"]),
+        parity["den_unet_out"],
+        1e-5,
+    )
 
 
 def test_denoiser(model, checkpoints, parity):

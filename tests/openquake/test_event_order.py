@@ -180,8 +180,11 @@ def test_fields_of_a_chain(oq: OpenQuake, tmp_path: Path) -> None:
     command = Path(sys.executable).with_name("gwm-hazard")
     done = subprocess.run(
         [command, "catalogue", str(second.calc_id), "-o", "c.h5", "--store", "keys"],
-        cwd=tmp_path, env=oq.env, text=True, capture_output=True,
-    )  # fmt: skip
+        cwd=tmp_path,
+        env=oq.env,
+        text=True,
+        capture_output=True,
+    )
     assert done.returncode == 0, done.stderr
     with open_catalogue(tmp_path / "c.h5") as data:
         assert data.sizes["record"] == n

@@ -115,8 +115,11 @@ def test_fields_are_those_of_waveforms(
     assert records > 50
     made = subprocess.run(
         [release[1].with_name("gwm-hazard"), "catalogue", store, "-o", "c.h5", "--store", "keys"],
-        cwd=tmp_path, env=other.env, capture_output=True, text=True,
-    )  # fmt: skip
+        cwd=tmp_path,
+        env=other.env,
+        capture_output=True,
+        text=True,
+    )
     assert f"{records} records" in made.stdout, made.stderr
 
 
@@ -127,6 +130,8 @@ def test_demos(release: tuple[str, Path]) -> None:
         pytest.skip("one release beside the newest is enough")
     done = subprocess.run(
         [python, "-m", "pytest", "tests/demos", "-m", "slow", "-p", "no:cacheprovider"],
-        cwd=ROOT, capture_output=True, text=True,
-    )  # fmt: skip
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stdout

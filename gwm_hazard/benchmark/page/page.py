@@ -49,8 +49,11 @@ def write_report(output: str | Path) -> Path:
         temporary.write_text(text + "\n", encoding="utf-8")
     environment = jinja2.Environment(
         loader=templates("gwm_hazard.benchmark.page"),
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     environment.filters |= {"prose": prose, "number": number, "slug": file_name}
     page = environment.get_template("page.html.j2").render(
         about=about,

@@ -58,9 +58,7 @@ def section(data: Comparison) -> Section | Skipped:
     usable = _usable(chosen)
     n = len(FREQUENCIES_HZ)
     observed = np.where(np.tile(usable, 2), _spectra(chosen, None), np.nan)
-    drawn = {
-        p.name: at_observed(_spectra(chosen, p.name), observed) for p in data.generative
-    }  # fmt: skip
+    drawn = {p.name: at_observed(_spectra(chosen, p.name), observed) for p in data.generative}
     where = bins(chosen)
     found: dict[str, Misfit] = {}
     for name, values in drawn.items():

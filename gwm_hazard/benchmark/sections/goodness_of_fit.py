@@ -123,8 +123,10 @@ def section(data: Comparison) -> Section | Skipped:
 def _tables(pairs: dict[str, _Pair]) -> dict[str, pd.DataFrame]:
     """Scores of all pairs, a table a scale."""
     tables: dict[str, dict[str, Any]] = {
-        "Anderson (2004)": {}, "Olsen and Mayhew (2010)": {}, "Kristekova et al. (2009)": {},
-    }  # fmt: skip
+        "Anderson (2004)": {},
+        "Olsen and Mayhew (2010)": {},
+        "Kristekova et al. (2009)": {},
+    }
     for name, (signals, references) in pairs.items():
         scores = (
             anderson(signals, references, DT_S, lowest_hz=LOWEST_HZ, highest_hz=HIGHEST_HZ),

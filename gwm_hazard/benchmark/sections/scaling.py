@@ -145,8 +145,9 @@ def _figure(data: Comparison, axis: _Axis, rows: list[dict[str, object]]) -> Fig
             centre, width = m.mean[held], s.mean[held]
             ax.fill_between(x, np.exp(centre - width), np.exp(centre + width), color=colour,
                             alpha=0.13, lw=0, zorder=2)  # fmt: skip
-            ax.plot(x, np.exp(centre), data.line(p.name), color=colour, lw=1.5, label=p.name,
-                    zorder=4)  # fmt: skip
+            ax.plot(
+                x, np.exp(centre), data.line(p.name), color=colour, lw=1.5, label=p.name, zorder=4
+            )
         held = b.count > 1
         bars = [np.exp(b.mean) - np.exp(b.mean - b.sd), np.exp(b.mean + b.sd) - np.exp(b.mean)]
         ax.errorbar(b.middle[held], np.exp(b.mean[held]), [e[held] for e in bars], fmt="o",

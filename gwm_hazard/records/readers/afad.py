@@ -47,13 +47,16 @@ def read(path: Path, options: Options) -> list[Channel]:
     dt = _number(header, "SAMPLING INTERVAL (sec)", path)
     unit = next((m[1] for k in header if (m := re.fullmatch(r"RAW PGA VALUES \((.*)\)", k))), None)
     if unit is None and options.unit is None:
-        raise InputError(f"{path}: the header names no unit (RAW PGA VALUES (gal)); give it with "
-                         "--unit")  # fmt: skip
+        raise InputError(
+            f"{path}: the header names no unit (RAW PGA VALUES (gal)); give it with --unit"
+        )
     factor = unit_factor(str(unit or options.unit))
     rows = [line for line in lines[at + 1 :] if line.strip()]
     if len(rows) != npts:
-        raise InputError(f"{path}:{at + 1}: NUMBER OF DATA is {npts:g}, but {len(rows)} lines "
-                         "follow: the file is damaged")  # fmt: skip
+        raise InputError(
+            f"{path}:{at + 1}: NUMBER OF DATA is {npts:g}, but {len(rows)} lines "
+            "follow: the file is damaged"
+        )
     try:
         data = np.array([row.split() for row in rows], dtype=np.float64)
     except ValueError as exc:

@@ -28,8 +28,11 @@ from gwm_hazard.records.record import Failure, Options, Record, Source, Value
 from gwm_hazard.records.traces import Trace, assemble, is_vertical, unit_factor
 
 #: gmprocess's words for the state of a station's unprocessed traces, and their unit.
-_LEVELS = {"raw counts": None, "uncorrected physical units": "cm/s2",
-           "corrected physical units": "cm/s2"}  # fmt: skip
+_LEVELS = {
+    "raw counts": None,
+    "uncorrected physical units": "cm/s2",
+    "corrected physical units": "cm/s2",
+}
 
 _NAME = re.compile(r"^(?P<id>[^_]+)__(?P<start>[^_]+)__(?P<end>[^_]+)__(?P<tag>.+)$")
 
@@ -105,9 +108,11 @@ def _record(
     network, short = code.split(".", 1)
     own = file.get(f"AuxiliaryData/Records/{short}")
     metadata: dict[str, Value] = {
-        "record_id": f"{code}.{tag}", "source_file": str(path),
-        "network": network, "station": short,
-    }  # fmt: skip
+        "record_id": f"{code}.{tag}",
+        "source_file": str(path),
+        "network": network,
+        "station": short,
+    }
     metadata |= _place(inventory) | _event(station[names[0]], events)
     if own is not None:
         metadata |= {str(k): _plain(v) for k, v in own.attrs.items() if k != "acceleration_unit"}
@@ -132,8 +137,9 @@ def _record(
     known_azimuths = [azimuths.get(name) for name in record.components[:2]]
     if record.n_horizontal == 2 and None not in known_azimuths:
         extra = {"azimuth_1": known_azimuths[0], "azimuth_2": known_azimuths[1]}
-        record = Record(record.acceleration, record.dt_s, record.components, 2,
-                        {**record.metadata, **extra})  # type: ignore[dict-item]  # fmt: skip
+        record = Record(
+            record.acceleration, record.dt_s, record.components, 2, {**record.metadata, **extra}
+        )  # type: ignore[dict-item]
     return record
 
 
@@ -218,8 +224,11 @@ def _place(inventory: Any) -> dict[str, Value]:
     if inventory is None or not len(inventory) or not len(inventory[0]):
         return {}
     station = inventory[0][0]
-    return {"station_lat": float(station.latitude), "station_lon": float(station.longitude),
-            "station_elevation_m": float(station.elevation or 0.0)}  # fmt: skip
+    return {
+        "station_lat": float(station.latitude),
+        "station_lon": float(station.longitude),
+        "station_elevation_m": float(station.elevation or 0.0),
+    }
 
 
 def _events(file: h5py.File) -> dict[str, dict[str, Value]]:
@@ -237,8 +246,11 @@ def _events(file: h5py.File) -> dict[str, dict[str, Value]]:
         magnitude = event.preferred_magnitude() or (event.magnitudes or [None])[0]
         metadata: dict[str, Value] = {}
         if origin is not None:
-            metadata = {"event_time": str(origin.time), "event_lat": float(origin.latitude),
-                    "event_lon": float(origin.longitude)}  # fmt: skip
+            metadata = {
+                "event_time": str(origin.time),
+                "event_lat": float(origin.latitude),
+                "event_lon": float(origin.longitude),
+            }
             if origin.depth is not None:
                 metadata["hypo_depth"] = origin.depth / 1000.0
         if magnitude is not None:

@@ -97,8 +97,10 @@ def _channel(path: Path, lines: Sequence[str], offset: int, options: Options) ->
     integers, _ = cursor.values("integer-header")
     reals, _ = cursor.values("real-header")
     if integers.size < 100 or reals.size < 65:
-        raise InputError(f"{path}: {integers.size} integers and {reals.size} reals in the header: "
-                         "at least 100 and 65 are needed")  # fmt: skip
+        raise InputError(
+            f"{path}: {integers.size} integers and {reals.size} reals in the header: "
+            "at least 100 and 65 are needed"
+        )
     comments, _ = cursor.title("comment")
     cursor.at += 1 + comments
     samples, quantity = cursor.values("pts")
@@ -109,8 +111,10 @@ def _channel(path: Path, lines: Sequence[str], offset: int, options: Options) ->
     if stated and int(stated[1]) != code:
         raise InputError(f"{path}: unit {code} in the header, {stated[1]} with the samples")
     if code not in UNITS:
-        raise InputError(f"{path}: unit {code} is none of acceleration ({UNITS}); counts of volume "
-                         "0 are not read, give volume 1 or 2")  # fmt: skip
+        raise InputError(
+            f"{path}: unit {code} is none of acceleration ({UNITS}); counts of volume "
+            "0 are not read, give volume 1 or 2"
+        )
     dt = reals[61] / 1000.0
     if not dt > 0:
         raise InputError(f"{path}: sampling interval = {reals[61]:g} ms: must be > 0")

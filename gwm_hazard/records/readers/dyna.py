@@ -67,8 +67,10 @@ def read(path: Path, options: Options) -> list[Channel]:
     while body and not body[-1].strip():
         body.pop()
     if len(body) != npts:
-        raise InputError(f"{path}:{HEADER_LINES}: NDATA is {npts}, but {len(body)} lines follow: "
-                         "the file is damaged")  # fmt: skip
+        raise InputError(
+            f"{path}:{HEADER_LINES}: NDATA is {npts}, but {len(body)} lines follow: "
+            "the file is damaged"
+        )
     try:
         data = np.array(body, dtype=np.float64)
     except ValueError as exc:
@@ -77,8 +79,11 @@ def read(path: Path, options: Options) -> list[Channel]:
     metadata = _metadata(header, path)
     start = header.get("DATE_TIME_FIRST_SAMPLE_YYYYMMDD_HHMMSS", "").replace("_", "T")
     begin = seconds(start, str(path)) if start else 0.0
-    record = (*(str(metadata.get(k, "")) for k in ("network", "station", "location", "event_id")),
-           name[:2], kind if "UNPROCESSED" in kind.upper() else "")  # fmt: skip
+    record = (
+        *(str(metadata.get(k, "")) for k in ("network", "station", "location", "event_id")),
+        name[:2],
+        kind if "UNPROCESSED" in kind.upper() else "",
+    )
     return [Channel(record, Trace(name, is_vertical(name), data * factor, dt, begin), metadata)]
 
 

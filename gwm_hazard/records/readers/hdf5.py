@@ -57,8 +57,9 @@ def _open(path: Path) -> xr.Dataset:
     if data["acceleration"].dims[-2:] != ("component", "time"):
         dims = data["acceleration"].dims
         data.close()
-        raise InputError(f"{path}: acceleration has dimensions {dims}: the last two must be "
-                         "component, time")  # fmt: skip
+        raise InputError(
+            f"{path}: acceleration has dimensions {dims}: the last two must be component, time"
+        )
     return data
 
 
