@@ -134,12 +134,12 @@ def _record(
         if not vertical and channel is not None and channel.azimuth is not None:
             azimuths[letter] = float(channel.azimuth)
     record = assemble(traces, metadata | {"start_time": _time(max(starts))})
-    known_azimuths = [azimuths.get(name) for name in record.components[:2]]
-    if record.n_horizontal == 2 and None not in known_azimuths:
-        extra = {"azimuth_1": known_azimuths[0], "azimuth_2": known_azimuths[1]}
+    first, second = (*record.components, "", "")[:2]
+    if record.n_horizontal == 2 and first in azimuths and second in azimuths:
+        extra = {"azimuth_1": azimuths[first], "azimuth_2": azimuths[second]}
         record = Record(
             record.acceleration, record.dt_s, record.components, 2, {**record.metadata, **extra}
-        )  # type: ignore[dict-item]
+        )
     return record
 
 

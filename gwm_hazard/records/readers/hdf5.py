@@ -81,11 +81,11 @@ def _read(path: Path) -> Iterator[Record]:
             block = acceleration.variable[where].values
             flat = block.reshape(-1, *acceleration.shape[-2:])
             for offset, index in enumerate(_indices(where, shape)):
-                at = dict(zip(dims, index, strict=True))
+                numbers = dict(zip(dims, index, strict=True))
                 metadata: dict[str, Value] = {
-                    "record_id": f"{path.name}#" + ",".join(f"{d}={i}" for d, i in at.items()),
+                    "record_id": f"{path.name}#" + ",".join(f"{d}={i}" for d, i in numbers.items()),
                     "source_file": str(path),
-                    **{str(d): int(i) for d, i in at.items()},
+                    **{str(d): int(i) for d, i in numbers.items()},
                 }
                 at = int(np.ravel_multi_index(index, shape)) if shape else 0
                 metadata |= {name: values[at].item() for name, values in columns.items()}
