@@ -1,4 +1,5 @@
-# make demo: the main job; make test: the tests. Each makes .venv on first use.
+# make demo: the main job; make test: the fast tests, on two cores; make test-slow: the others, each
+# with its time. Each target makes .venv on first use.
 PYTHON ?= python3.11
 BIN := .venv/bin
 READY := .venv/.ready
@@ -25,13 +26,13 @@ demo: $(READY)
 	@echo "Results: demos/managua/output"
 
 test: $(READY)
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
 test-slow: $(READY)
-	$(BIN)/python -m pytest -m slow --durations=20
+	$(BIN)/python -m pytest -m slow -vv --durations=0
 
 test-all: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --durations=40
 
 lint: $(READY)
 	$(BIN)/ruff check .

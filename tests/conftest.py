@@ -1,3 +1,4 @@
+# ruff: noqa: E402
 """What all tests share."""
 
 from __future__ import annotations
@@ -6,16 +7,24 @@ import logging
 import os
 from pathlib import Path
 
+# Before numpy, torch and numba are imported: tests run side by side, each on one core; and no two
+# processes write one index of compiled kernels.
+for _library in ("OPENBLAS", "OMP", "MKL"):
+    os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+if _worker := os.environ.get("PYTEST_XDIST_WORKER"):
+    _kernels = Path(__file__).parents[1] / ".pytest_cache" / "kernels" / _worker
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(_kernels))
+
 import pytest
 import torch
 from hypothesis import settings
 
+from gwm_hazard.core.noise import Noise
+from tests.once import ROOT, once_a_run
+from tests.openquake.jobs import OpenQuake, build_tiny_surface
 from tests.toy import ToyModel
 
-ROOT = Path(__file__).resolve().parents[1]
-
-# Reproducible on a busy machine of any size.
-torch.set_num_threads(2)
 settings.register_profile("gwm_hazard", deadline=None, derandomize=True, max_examples=40)
 settings.load_profile("gwm_hazard")
 
@@ -32,6 +41,24 @@ def shared() -> Path:
 @pytest.fixture
 def toy() -> ToyModel:
     return ToyModel()
+
+
+@pytest.fixture(scope="session")
+def tiny_surface(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return once_a_run(tmp_path_factory, "tiny.h5", build_tiny_surface)
+
+
+@pytest.fixture(scope="session")
+def oq(tmp_path_factory: pytest.TempPathFactory, tiny_surface: Path) -> OpenQuake:
+    """``oq`` with a home of its own in each worker."""
+    return OpenQuake(tmp_path_factory.mktemp("oqdata"), tiny_surface)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Threads that wait for each other on a busy machine take most of the time."""
+    Noise(0, 0, 0, 0).normal("", 1)  # numba's threads, once started, overrule torch's number
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)

@@ -21,7 +21,7 @@ from openquake.hazardlib.contexts import simple_cmaker
 import gwm_hazard as gwm
 from gwm_hazard.cli import cli
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM
-from tests.suite import world
+from tests.suite import made_up
 
 FILE = Path(__file__).with_name("pinned.json")
 IMTS = ("PGA", "PGV", "SA(0.3)", "SA(1.0)", "RSD595")
@@ -58,7 +58,7 @@ def moments(**arguments: object) -> list[float]:
 
 def suite() -> list[float]:
     """Motions chosen for a conditional spectrum at a made-up site."""
-    study = world.make_study(gwm.load_model("stochastic", device="cpu"), "cs")
+    study = made_up.make_study(gwm.load_model("stochastic", device="cpu"), "cs")
     (chosen,) = study.suites
     return [*chosen.rows.tolist(), *chosen.target.mean, *chosen.ln.ravel()]
 

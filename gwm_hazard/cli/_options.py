@@ -21,9 +21,13 @@ device_option = click.option(
     "--device", default="auto", show_default=True, help="cpu, cuda or auto."
 )
 
-#: Results follow the seed. Commands whose published tables, or bundled surfaces, were made with
-#: another one keep it.
-seed_option = click.option("--seed", default=0, show_default=True, help="Of all draws.")
+
+def seed_option(default: int = 0) -> Callable[[Any], Any]:
+    """The option ``--seed``: results follow it.
+
+    Commands whose published tables, or bundled surfaces, were made with another default keep it.
+    """
+    return click.option("--seed", default=default, show_default=True, help="Of all draws.")
 
 
 class Renamed(click.Option):

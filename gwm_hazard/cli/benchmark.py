@@ -6,35 +6,70 @@ from pathlib import Path
 
 import click
 
-from gwm_hazard.cli._options import Bars, device_option, listed
+from gwm_hazard.cli._options import Bars, device_option, listed, seed_option
 
 
 @click.command()
-@click.option("--model", "models", multiple=True, required=True,
-              help="Name, or path of a model folder; repeat for several.")  # fmt: skip
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    required=True,
+    help="Name, or path of a model folder; repeat for several.",
+)
 @click.option("--data", "data", multiple=True, required=True, type=click.Path(path_type=Path),
               help="Flatfile, training file or folder with waveforms; repeat.")  # fmt: skip
-@click.option("--gmm", "gmms", multiple=True,
-              help="OpenQuake's GMM by its TOML name; repeat. By default BooreEtAl2014 and "
-              "Kanno2006Shallow.")  # fmt: skip
-@click.option("--output", "-o", required=True, type=click.Path(file_okay=False, path_type=Path),
-              help="Folder of the page, numbers and figures; runs resume in it.")  # fmt: skip
+@click.option(
+    "--gmm",
+    "gmms",
+    multiple=True,
+    help="OpenQuake's GMM by its TOML name; repeat. By default BooreEtAl2014 and Kanno2006Shallow.",
+)
+@click.option(
+    "--output",
+    "-o",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of the page, numbers and figures; runs resume in it.",
+)
 @click.option("--imts", "--imt", default=None, help="Measures, separated by commas.")
 @click.option("--sections", default=None, help="Sections, separated by commas; by default all.")
-@click.option("--draws", default=None, type=click.IntRange(4),
-              help="Draws a record for the moments of a model without a surface.")  # fmt: skip
-@click.option("--waveforms", default=None, type=click.IntRange(0),
-              help="Records, at most, of which drawn waveforms are kept and compared.")  # fmt: skip
-@click.option("--convergence", default=None, type=click.IntRange(20),
-              help="Draws of one scenario, for convergence and normality.")  # fmt: skip
-@click.option("--records", default=None, type=click.IntRange(1),
-              help="Take a sample of so many records.")  # fmt: skip
-@click.option("--classifier", default=None, metavar="FOLDER",
-              help="Whose embeddings are compared: a folder that `train` wrote, a name, or none. "
-              "By default one that ships with the package.")  # fmt: skip
-@click.option("--training-set", "training_sets", multiple=True, metavar="MODEL=FOLDER",
-              help="Look up the draws of a model in the records that trained it.")  # fmt: skip
-@click.option("--seed", default=1, show_default=True)
+@click.option(
+    "--draws",
+    default=None,
+    type=click.IntRange(4),
+    help="Draws a record for the moments of a model without a surface.",
+)
+@click.option(
+    "--waveforms",
+    default=None,
+    type=click.IntRange(0),
+    help="Records, at most, of which drawn waveforms are kept and compared.",
+)
+@click.option(
+    "--convergence",
+    default=None,
+    type=click.IntRange(20),
+    help="Draws of one scenario, for convergence and normality.",
+)
+@click.option(
+    "--records", default=None, type=click.IntRange(1), help="Take a sample of so many records."
+)
+@click.option(
+    "--classifier",
+    default=None,
+    metavar="FOLDER",
+    help="Whose embeddings are compared: a folder that `train` wrote, a name, or none. "
+    "By default one that ships with the package.",
+)
+@click.option(
+    "--training-set",
+    "training_sets",
+    multiple=True,
+    metavar="MODEL=FOLDER",
+    help="Look up the draws of a model in the records that trained it.",
+)
+@seed_option(1)
 @device_option
 def benchmark(
     models: tuple[str, ...],

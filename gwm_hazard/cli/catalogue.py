@@ -22,7 +22,7 @@ from gwm_hazard.cli._options import output_option, progress_bar
 @click.option("--sites", default=None, help="Site ids to keep: 0,3,10-19.")
 @click.option("--events", default=None, help="Event ids to keep: 0,3,10-19.")
 @click.option("--realizations", default=None, help="Logic-tree realizations to keep: 0,3,10-19.")
-@click.option("--min", "least", multiple=True, help="Least value of a measure, e.g. PGA=0.1.")
+@click.option("--min", "minima", multiple=True, help="Least value of a measure, e.g. PGA=0.1.")
 @click.option("--imts", default="", help="Measures beside those of the job, comma-separated.")
 def catalogue(
     calculation: str,
@@ -31,7 +31,7 @@ def catalogue(
     sites: str | None,
     events: str | None,
     realizations: str | None,
-    least: tuple[str, ...],
+    minima: tuple[str, ...],
     imts: str,
 ) -> None:
     """The waveforms behind the ground-motion fields of an OpenQuake calculation.
@@ -46,7 +46,7 @@ def catalogue(
         "events": _ids("--events", events),
         "realizations": _ids("--realizations", realizations),
     }
-    minimum = dict(_threshold(text) for text in least)
+    minimum = dict(_threshold(text) for text in minima)
     further = [i.strip() for i in imts.split(",") if i.strip()]
     from gwm_hazard.openquake import event_catalogue
     from gwm_hazard.openquake.datastore import opened

@@ -46,8 +46,9 @@ def _late_bar(title: str) -> Iterator[Callable[[float], None]]:
 )
 @click.option("--max", "limit", type=int, help="First records that pass the other filters.")
 @click.option("--unit", help="Of acceleration: m/s2, cm/s2 or g, for csv and opensees.")
-@click.option("--imts", default="", help="openquake: measures, comma-separated; by default the "
-              "file's own.")  # fmt: skip
+@click.option(
+    "--imts", default="", help="openquake: measures, comma-separated; by default the file's own."
+)
 @click.option(
     "--sites",
     type=_FILE,

@@ -6,7 +6,13 @@ from pathlib import Path
 
 import click
 
-from gwm_hazard.cli._options import device_option, model_option, output_option, progress_bar
+from gwm_hazard.cli._options import (
+    device_option,
+    model_option,
+    output_option,
+    progress_bar,
+    seed_option,
+)
 
 
 @click.command()
@@ -20,8 +26,8 @@ from gwm_hazard.cli._options import device_option, model_option, output_option, 
     required=True,
     help="A condition, NAME=VALUE[,VALUE...]; e.g. -s mag=6.5 -s rrup=10,30 -s vs30=400.",
 )
-@click.option("-n", "n", default=1, show_default=True, help="Realizations of each scenario.")
-@click.option("--seed", default=0, show_default=True)
+@click.option("-n", "--draws", "n", default=1, show_default=True, help="Draws of each scenario.")
+@seed_option()
 @output_option
 def generate(
     model: str, device: str, pairs: tuple[str, ...], n: int, seed: int, output: Path

@@ -26,48 +26,111 @@ _DEFAULT_PERIODS = "0.1:3:20"
     '  gwm-hazard suite demos/managua/job.ini --poe 0.02 --imt "SA(0.5)" -n 20 -o suite',
 )
 @click.argument("calculation", metavar="CALC_ID|JOB.INI")
-@click.option("--output", "-o", type=click.Path(file_okay=False, path_type=Path), required=True,
-              help="Folder of motions, tables and page.")  # fmt: skip
-@click.option("--poe", type=float, default=None,
-              help="Probability of exceedance in the job's investigation time; of all targets but "
-              "scenario.")  # fmt: skip
-@click.option("--target", type=click.Choice(["cs", "gcim", "uhs", "scenario"]), default="cs",
-              show_default=True, help="Conditional spectrum, generalized conditional intensity "
-              "measures, uniform hazard spectrum, or all ruptures as they occur.")  # fmt: skip
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    help="Folder of motions, tables and page.",
+)
+@click.option(
+    "--poe",
+    type=float,
+    default=None,
+    help="Probability of exceedance in the job's investigation time; of all targets but scenario.",
+)
+@click.option(
+    "--target",
+    type=click.Choice(["cs", "gcim", "uhs", "scenario"]),
+    default="cs",
+    show_default=True,
+    help="Conditional spectrum, generalized conditional intensity "
+    "measures, uniform hazard spectrum, or all ruptures as they occur.",
+)
 @click.option("--imt", default="", help='Conditioning measure, e.g. "SA(0.5)".')
 @click.option("-n", "n", default=20, show_default=True, help="Motions.")
-@click.option("--site", default="0", show_default=True,
-              help="Id of the site, or LON,LAT (the nearest site of the job).")  # fmt: skip
-@click.option("--branch", "branches", multiple=True,
-              help="GWM branch that draws; needed where a tectonic region has several. Repeat for "
-              "those of several regions.")  # fmt: skip
-@click.option("--periods", default="",
-              help="Of the target: FROM:TO:COUNT, log-spaced, or a list, s; by default "
-              f"{_DEFAULT_PERIODS}, or those that the code asks for.")  # fmt: skip
-@click.option("--imts", default="", help="Further measures of the target; of gcim by default "
-              "PGA,PGV,CAV,RSD595.")  # fmt: skip
-@click.option("--correlation", default="measured", show_default=True,
-              help="Between measures: measured from the branch's own ensembles, or a published "
-              "model (see docs/suites.md).")  # fmt: skip
-@click.option("--stripes", type=click.IntRange(0), default=0,
-              help="Suites at so many levels, for consistency with the hazard curves.")  # fmt: skip
+@click.option(
+    "--site",
+    default="0",
+    show_default=True,
+    help="Id of the site, or LON,LAT (the nearest site of the job).",
+)
+@click.option(
+    "--branch",
+    "branches",
+    multiple=True,
+    help="GWM branch that draws; needed where a tectonic region has several. Repeat for "
+    "those of several regions.",
+)
+@click.option(
+    "--periods",
+    default="",
+    help="Of the target: FROM:TO:COUNT, log-spaced, or a list, s; by default "
+    f"{_DEFAULT_PERIODS}, or those that the code asks for.",
+)
+@click.option(
+    "--imts",
+    default="",
+    help="Further measures of the target; of gcim by default PGA,PGV,CAV,RSD595.",
+)
+@click.option(
+    "--correlation",
+    default="measured",
+    show_default=True,
+    help="Between measures: measured from the branch's own ensembles, or a published "
+    "model (see docs/suites.md).",
+)
+@click.option(
+    "--stripes",
+    type=click.IntRange(0),
+    default=0,
+    help="Suites at so many levels, for consistency with the hazard curves.",
+)
 @click.option("--max-scale", default=1.0, show_default=True, help="Largest factor on a motion.")
-@click.option("--pool", type=int, default=None, help="Candidates; by default 40 a motion, 800 at "
-              "least.")  # fmt: skip
+@click.option(
+    "--pool", type=int, default=None, help="Candidates; by default 40 a motion, 800 at least."
+)
 @click.option("--budget", default=400_000, show_default=True, help="Waveforms to draw, at most.")
-@click.option("--tolerance", default=0.05, show_default=True,
-              help="Half-width of the band about the level, ln units.")  # fmt: skip
-@click.option("--method", type=click.Choice(["walk", "direct"]), default="walk",
-              show_default=True, help="A walk in the model's noise, or plain draws.")  # fmt: skip
-@click.option("--weights", type=click.Choice(["occurrence", "exceedance"]), default="occurrence",
-              show_default=True, help="Disaggregation: level equalled, or exceeded.")  # fmt: skip
-@click.option("--code", type=click.Choice(["asce7-22", "ec8"]), default=None,
-              help="Check the match rules of a design code as well.")  # fmt: skip
-@click.option("--first-mode", default="", metavar="T[,T]",
-              help="For the code: first-mode periods of the two directions, s.")  # fmt: skip
-@click.option("--format", "-f", "formats", multiple=True,
-              help="Format of the exporter for the accelerograms; repeat.")  # fmt: skip
-@seed_option
+@click.option(
+    "--tolerance",
+    default=0.05,
+    show_default=True,
+    help="Half-width of the band about the level, ln units.",
+)
+@click.option(
+    "--method",
+    type=click.Choice(["walk", "direct"]),
+    default="walk",
+    show_default=True,
+    help="A walk in the model's noise, or plain draws.",
+)
+@click.option(
+    "--weights",
+    type=click.Choice(["occurrence", "exceedance"]),
+    default="occurrence",
+    show_default=True,
+    help="Disaggregation: level equalled, or exceeded.",
+)
+@click.option(
+    "--code",
+    type=click.Choice(["asce7-22", "ec8"]),
+    default=None,
+    help="Check the match rules of a design code as well.",
+)
+@click.option(
+    "--first-mode",
+    default="",
+    metavar="T[,T]",
+    help="For the code: first-mode periods of the two directions, s.",
+)
+@click.option(
+    "--format",
+    "-f",
+    "formats",
+    multiple=True,
+    help="Format of the exporter for the accelerograms; repeat.",
+)
+@seed_option()
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda or auto.")
 def suite(
     calculation: str,

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from gwm_hazard.cli._options import Renamed, device_option, model_option, progress_bar
+from gwm_hazard.cli._options import Renamed, device_option, model_option, progress_bar, seed_option
 from gwm_hazard.distribution import find
 from gwm_hazard.distribution.file import read_surface
 from gwm_hazard.errors import InputError
@@ -30,7 +30,7 @@ def surface() -> None:
 @click.option(
     "--draws", cls=Renamed, old=("--realizations",), type=int, help="Draws at each node: even."
 )
-@click.option("--seed", default=1, show_default=True)
+@seed_option(1)
 @click.option("--imts", default=None, help="Comma-separated; by default all that the GSIM offers.")
 @click.option(
     "--axis",

@@ -16,9 +16,12 @@ from gwm_hazard.cli._options import Bars
 @click.option("--from", "base", help="Fine-tune this model: its name, or a model folder.")
 @click.option("--snapshot", is_flag=True, help="Make a model of the checkpoints as they are.")
 @click.option(
-    "--output", "-o", type=click.Path(file_okay=False, path_type=Path), required=True,
+    "--output",
+    "-o",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
     help="Folder of the run; started again, it goes on where it stopped.",
-)  # fmt: skip
+)
 def train(config: Path, base: str | None, snapshot: bool, output: Path) -> None:
     """Train a model of the HighFEM family as CONFIG, a TOML file, says."""
     # Read when torch is loaded: threads that do not spin while they wait, for shared machines.

@@ -68,7 +68,7 @@ def range_accounting(dstore: DataStore, threshold: float = THRESHOLD, plots: boo
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"range_accounting_{dstore.calc_id}.csv"
     write_table(path, curves, found, list(oq.poes))
-    log.warning("wrote %s", path)
+    log.info("wrote %s", path)
     for one in found:
         _report(one, list(oq.imtls), list(oq.poes), threshold)
     if plots:
@@ -77,7 +77,7 @@ def range_accounting(dstore: DataStore, threshold: float = THRESHOLD, plots: boo
             range_shares(found, list(oq.imtls), list(oq.poes), oq.description).savefig(
                 temporary, dpi=130, format="png"
             )
-        log.warning("wrote %s", path)
+        log.info("wrote %s", path)
 
 
 def write_table(path: Path, curves: Curves, found: list[Shares], poes: list[float]) -> None:

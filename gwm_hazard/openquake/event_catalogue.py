@@ -104,12 +104,12 @@ class Calculation:
         for column, ids in ((sid, sites), (eid, events), (rlz, realizations)):
             if ids is not None:
                 keep &= np.isin(column, list(ids))
-        for imt, least in (minimum or {}).items():
+        for imt, low in (minimum or {}).items():
             if imt not in self.imts:
                 raise InputError(
                     f"minimum of {imt}: not a measure of the job; it has {', '.join(self.imts)}"
                 )
-            keep &= releases.stored_fields(dstore, imt) >= least
+            keep &= releases.stored_fields(dstore, imt) >= low
         if model is not None:
             keep &= np.isin(gsim_of_row, [i for i, g in enumerate(gsims) if g.card == model])
         rows = np.flatnonzero(keep)

@@ -120,8 +120,8 @@ def reaching(
     if len(gsim.card.components) == 1:
         # Moments of RotD50; the waveforms that are drawn vary as one component does.
         sigma = np.hypot(sigma, np.array([component_sigma(imt) for imt in imts])[:, None])
-    least = np.log(np.asarray(min_iml, dtype=np.float64))[:, None]
-    found: NDArray[np.bool_] = (mean + BOUND * sigma >= least).any(axis=0)
+    ln_minimum = np.log(np.asarray(min_iml, dtype=np.float64))[:, None]
+    found: NDArray[np.bool_] = (mean + BOUND * sigma >= ln_minimum).any(axis=0)
     return found
 
 

@@ -128,7 +128,7 @@ def waveforms(
     export_tables(dstore)
     if plots:
         for path in figures.draw_all(dstore, folder, drawn):
-            log.warning("wrote %s", path)
+            log.info("wrote %s", path)
 
 
 def export_tables(dstore: DataStore) -> None:
@@ -208,7 +208,7 @@ def _write_catalogue(dstore: DataStore, path: Path, jobs: list[_Sampled], seed: 
                 )
                 done += len(rows)
                 log.info("waveforms: %d of %d", done, total)
-    log.warning("wrote %s: %d accelerograms", path, total)
+    log.info("wrote %s: %d accelerograms", path, total)
 
 
 def _sampled(

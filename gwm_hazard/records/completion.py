@@ -69,8 +69,11 @@ def _distances(gaps: _Gaps) -> None:
     flat = np.sqrt(np.maximum(column("rhypo") ** 2 - depth**2, 0.0))
     epicentral = np.where(np.isfinite(column("repi")), column("repi"), flat)
     fill("rjb", epicentral, f"{point}, the epicentral distance", small)
-    fill("rjb", np.sqrt(np.maximum(rrup**2 - column("ztor") ** 2, 0.0)),
-         "from rrup and the depth to the top of the rupture")  # fmt: skip
+    fill(
+        "rjb",
+        np.sqrt(np.maximum(rrup**2 - column("ztor") ** 2, 0.0)),
+        "from rrup and the depth to the top of the rupture",
+    )
 
 
 def complete(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
@@ -88,15 +91,21 @@ def complete(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     # Kaklamanos, Baise and Boore (2011, Earthquake Spectra 27(4): 1219-1235)
     rake = column("rake")
     strike_slip = (np.abs(rake) <= 30) | (np.abs(rake) >= 150)
-    fill("dip", np.where(strike_slip, 90.0, np.where(rake > 0, 40.0, 50.0)),
-         "by style of faulting (Kaklamanos et al. 2011)")  # fmt: skip
+    fill(
+        "dip",
+        np.where(strike_slip, 90.0, np.where(rake > 0, 40.0, 50.0)),
+        "by style of faulting (Kaklamanos et al. 2011)",
+    )
     # Wells and Coppersmith (1994), rupture width, all styles
     width = 10.0 ** (-1.01 + 0.32 * column("mag"))
     fill("width", width, "from the magnitude (Wells and Coppersmith 1994)")
     top = np.maximum(depth - 0.6 * column("width") * np.sin(np.radians(column("dip"))), 0.0)
     fill("ztor", top, "from depth, width and dip (Kaklamanos et al. 2011)")
-    fill("zbot", column("ztor") + column("width") * np.sin(np.radians(column("dip"))),
-         "from ztor, width and dip")  # fmt: skip
+    fill(
+        "zbot",
+        column("ztor") + column("width") * np.sin(np.radians(column("dip"))),
+        "from ztor, width and dip",
+    )
     fill("rx", -column("rjb"), "unknown, taken as on the footwall side")
     fill("ry0", 0.0 * ones, "unknown, taken as beside the rupture")
     vs30 = column("vs30")
@@ -104,7 +113,10 @@ def complete(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     z1pt0 = np.exp(-7.15 / 4.0 * np.log((vs30**4 + 570.94**4) / (1360.0**4 + 570.94**4)))
     fill("z1pt0", z1pt0, "from Vs30 (Chiou and Youngs 2014, California)")
     # Campbell and Bozorgnia (2014, Earthquake Spectra 30(3): 1087-1115), eq. 33, California, km
-    fill("z2pt5", np.exp(7.089 - 1.144 * np.log(vs30)),
-         "from Vs30 (Campbell and Bozorgnia 2014, California)")  # fmt: skip
+    fill(
+        "z2pt5",
+        np.exp(7.089 - 1.144 * np.log(vs30)),
+        "from Vs30 (Campbell and Bozorgnia 2014, California)",
+    )
     fill("vs30measured", 0.0 * ones, "taken as inferred")
     return gaps.table, gaps.notes

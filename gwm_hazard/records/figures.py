@@ -125,12 +125,12 @@ def _draw_record(part: Any, record: Record, damping: float) -> None:
     traces[n // 2].set_ylabel("acceleration (g)")
     _draw_spectra(part.add_subplot(grid[:, 1]), record, damping)
     _draw_husid(part.add_subplot(grid[:, 2]), record, times)
-    told = [
+    conditions = [
         text.format(float(record.metadata[key]))
         for key, text in _CONDITIONS
         if isinstance(record.metadata.get(key), int | float)
     ]
-    part.suptitle(", ".join([record.record_id, *told]), fontsize=11, fontweight="bold")
+    part.suptitle(", ".join([record.record_id, *conditions]), fontsize=11, fontweight="bold")
 
 
 def _draw_spectra(axes: Any, record: Record, damping: float) -> None:

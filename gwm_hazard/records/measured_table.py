@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -218,10 +218,13 @@ def write_table(table: pd.DataFrame, path: Path, request: Request) -> None:
         if path.suffix == ".csv":
             version = f"gwm_hazard {software_versions()['gwm_hazard']}"
             n_measures = len(request.columns)
-            told: dict[str, Any] = {"component": settings["component"], "damping": request.damping}
-            told["software"] = version
+            constants = {
+                "component": settings["component"],
+                "damping": request.damping,
+                "software": version,
+            }
             full = table.copy()
-            for offset, (name, value) in enumerate(told.items()):
+            for offset, (name, value) in enumerate(constants.items()):
                 full.insert(table.shape[1] - n_measures + offset, name, value)
             full.to_csv(temporary, index=False)
         elif path.suffix == ".parquet":

@@ -32,17 +32,17 @@ def scan(
     options = Options(unit, dt_s, Path(inventory) if inventory is not None else None)
     found: list[tuple[int, Source | Failure]] = []
     by_format: dict[str, list[Path]] = {}
-    place = {path: i for i, path in enumerate(files)}
+    order = {path: i for i, path in enumerate(files)}
     for path in files:
         try:
             by_format.setdefault(format or detect(path), []).append(path)
         except Exception as exc:
-            found.append((place[path], _unreadable(str(path), exc)))
+            found.append((order[path], _unreadable(str(path), exc)))
     for name, members in by_format.items():
         reader = importlib.import_module(FORMATS[name])
         for item in _scan(reader, members, options):
             first = Path(item.record_id) if isinstance(item, Failure) else item.paths[0]
-            found.append((place[first], item))
+            found.append((order[first], item))
     # stable: records of one file keep the reader's order
     return [item for _, item in sorted(found, key=lambda pair: pair[0])]
 

@@ -130,8 +130,10 @@ def assemble(traces: Sequence[Trace], metadata: Mapping[str, Value]) -> Record:
     )
     azimuths = [int(t.name) for t in ordered if re.fullmatch(r"\d{3}", t.name)]
     if len(azimuths) == 2 and abs((azimuths[1] - azimuths[0]) % 180 - 90) > 2:
-        record = record.noted(f"horizontals at {azimuths[0]} and {azimuths[1]} deg, not at a "
-                              "right angle: rotated measures are not exact")  # fmt: skip
+        record = record.noted(
+            f"horizontals at {azimuths[0]} and {azimuths[1]} deg, not at a "
+            "right angle: rotated measures are not exact"
+        )
     if any(offsets) or any(t.data.size != length for t in ordered):
         lengths = ", ".join(f"{t.name} {t.data.size}" for t in ordered)
         return record.noted(f"components cut to their common {length} samples ({lengths})")

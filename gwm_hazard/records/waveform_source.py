@@ -138,10 +138,10 @@ def _packed(folder: Path, table: pd.DataFrame) -> _Raw:
         out: list[NDArray[np.floating]] = [np.empty(0)] * len(rows)
         for name in np.unique(file[rows]):
             with h5py.File(folder / name, "r") as held:
-                for place in np.flatnonzero(file[rows] == name):
-                    r = row[rows[place]]
-                    counts = held["acceleration"][r, :, : npts[rows[place]]]
-                    out[place] = counts * held["scale"][r].astype(np.float64)[:, None]
+                for i in np.flatnonzero(file[rows] == name):
+                    r = row[rows[i]]
+                    counts = held["acceleration"][r, :, : npts[rows[i]]]
+                    out[i] = counts * held["scale"][r].astype(np.float64)[:, None]
         return out
 
     return read, npts, dt, components
@@ -150,10 +150,10 @@ def _packed(folder: Path, table: pd.DataFrame) -> _Raw:
 def _files(folder: Path, table: pd.DataFrame) -> _Raw:
     names = table["file"].astype(str).tolist()
     held: dict[int, Record] = {}
-    for place, name in enumerate(names):
+    for i, name in enumerate(names):
         found = list(read_records(folder / name))
         if len(found) == 1 and found[0].n_horizontal == 2:
-            held[place] = found[0]
+            held[i] = found[0]
     npts = np.array([held[i].acceleration.shape[1] if i in held else 0 for i in range(len(names))])
     dt = np.array([held[i].dt_s if i in held else np.nan for i in range(len(names))])
     components = np.array([len(held[i].components) if i in held else 0 for i in range(len(names))])

@@ -56,12 +56,12 @@ def _ratio(
         return np.where(n > 2, covariance / np.sqrt(variances), np.nan)
 
 
-def nearest_correlation(matrix: NDArray[np.float64], least: float = 1e-6) -> NDArray[np.float64]:
-    """The matrix with eigenvalues of at least ``least`` and a diagonal of ones.
+def nearest_correlation(matrix: NDArray[np.float64], smallest: float = 1e-6) -> NDArray[np.float64]:
+    """The matrix with eigenvalues of at smallest ``smallest`` and a diagonal of ones.
 
     Correlations from pairs with different missing rows need not be positive definite.
     """
     values, vectors = np.linalg.eigh(0.5 * (matrix + matrix.T))
-    fixed = (vectors * np.maximum(values, least)) @ vectors.T
+    fixed = (vectors * np.maximum(values, smallest)) @ vectors.T
     scale = np.sqrt(np.diag(fixed))
     return fixed / scale / scale[:, None]

@@ -58,14 +58,14 @@ def frechet_samples(x: ArrayLike, y: ArrayLike) -> float:
     )
 
 
-def frechet_diagonal(x: ArrayLike, y: ArrayLike, least: int = 2) -> float:
+def frechet_diagonal(x: ArrayLike, y: ArrayLike, min_values: int = 2) -> float:
     """Mean over the columns of the squared Frechet distance of one-dimensional Gaussians.
 
     x, y : (n, d) and (m, d), NaN where unknown. (m1 - m2)^2 + (s1 - s2)^2 for each column with at
-    least ``least`` values in both; NaN where there is none.
+    least ``min_values`` values in both; NaN where there is none.
     """
     a, b = (np.asarray(v, dtype=np.float64) for v in (x, y))
-    use = (np.isfinite(a).sum(axis=0) >= least) & (np.isfinite(b).sum(axis=0) >= least)
+    use = (np.isfinite(a).sum(axis=0) >= min_values) & (np.isfinite(b).sum(axis=0) >= min_values)
     if not use.any():
         return np.nan
     a, b = a[:, use], b[:, use]

@@ -27,7 +27,7 @@ from gwm_hazard.errors import InputError
 
 Array = NDArray[np.float64]
 
-#: Part of a column of the fixed terms, at least, that the columns before it do not explain.
+#: Part of a column of the fixed terms, at smallest, that the columns before it do not explain.
 COLLINEAR = 1e-7
 #: Half of the 95 % point of chi-squared with one degree of freedom.
 _HALF_CHI2 = 1.9207294
@@ -226,20 +226,22 @@ class _Likelihood:
 
     def maximise(self, terms: tuple[str, ...], fixed: dict[str, float], start: float) -> Spread:
         """Standard deviations of the largest likelihood; those not free nor fixed are 0."""
-        least = _SMALL * max(start, 1e-3)
+        smallest = _SMALL * max(start, 1e-3)
 
         def spread(values: Array) -> Spread:
             given = dict(zip(terms, map(float, values), strict=True))
-            return Spread(**({"tau": 0.0, "phi_s2s": 0.0, "phi": least} | fixed | given))
+            return Spread(**({"tau": 0.0, "phi_s2s": 0.0, "phi": smallest} | fixed | given))
 
         if not terms:
             return spread(np.array([]))
-        bounds = [(least if name == "phi" else 0.0, None) for name in terms]
+        bounds = [(smallest if name == "phi" else 0.0, None) for name in terms]
         found = minimize(
             lambda values: -self.at(spread(values)) / self.groups.n,
-            np.full(len(terms), start), method="L-BFGS-B", bounds=bounds,
+            np.full(len(terms), start),
+            method="L-BFGS-B",
+            bounds=bounds,
             options={"ftol": 1e-13, "gtol": 1e-7},
-        )  # fmt: skip
+        )
         return spread(found.x)
 
     def interval(self, name: str, best: Estimate) -> tuple[float, float]:
@@ -255,11 +257,11 @@ class _Likelihood:
 
 
 def _ends(below: Callable[[float], float], hat: float, scale: float) -> tuple[float, float]:
-    least = _SMALL * scale
+    smallest = _SMALL * scale
     low = 0.0
-    if hat > least and below(least) > 0.0:
-        low = float(brentq(below, least, hat, xtol=least))
+    if hat > smallest and below(smallest) > 0.0:
+        low = float(brentq(below, smallest, hat, xtol=smallest))
     high = max(1.3 * hat, 0.1 * scale)
     while below(high) < 0.0 and high < 1e3 * scale:
         high *= 1.5
-    return low, float(brentq(below, max(hat, least), high, xtol=least))
+    return low, float(brentq(below, max(hat, smallest), high, xtol=smallest))

@@ -62,8 +62,11 @@ def principal_components(
 
     encoder, decoder = autoencoder.encoder, autoencoder.decoder
     for layer in (
-        encoder.input_layer, encoder.output_layer, decoder.input_layer, decoder.output_layer
-    ):  # fmt: skip
+        encoder.input_layer,
+        encoder.output_layer,
+        decoder.input_layer,
+        decoder.output_layer,
+    ):
         layer.weight.mul_(_SMALL)
         assert layer.bias is not None
         layer.bias.zero_()

@@ -20,12 +20,15 @@ def table():
     rng = np.random.default_rng(0)
     return pd.DataFrame(
         {
-            "mag": rng.uniform(5.2, 7.4, n), "rjb": rng.uniform(2, 200, n),
-            "rrup": rng.uniform(5, 220, n), "vs30": rng.uniform(180, 900, n),
-            "rake": rng.choice([0.0, 90.0, -90.0], n), "hypo_depth": rng.uniform(2, 28, n),
+            "mag": rng.uniform(5.2, 7.4, n),
+            "rjb": rng.uniform(2, 200, n),
+            "rrup": rng.uniform(5, 220, n),
+            "vs30": rng.uniform(180, 900, n),
+            "rake": rng.choice([0.0, 90.0, -90.0], n),
+            "hypo_depth": rng.uniform(2, 28, n),
             "z1pt0": rng.uniform(30, 600, n),
         }
-    )  # fmt: skip
+    )
 
 
 def computed(gsim, table, imts):

@@ -67,8 +67,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "sections": ["bias", "envelopes", "frechet", "absent"],
     }  # fmt: skip
     (out / "run.json").write_text(json.dumps(about))
-    index = pd.MultiIndex.from_product([names, [f"SA({t})" for t in range(30)]],
-                                       names=["model", "measure"])  # fmt: skip
+    index = pd.MultiIndex.from_product(
+        [names, [f"SA({t})" for t in range(30)]], names=["model", "measure"]
+    )
     wide = pd.DataFrame(
         np.arange(90 * 9).reshape(90, 9) / 7.0,
         index,
@@ -86,13 +87,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )  # fmt: skip
     save(
         Section(
-            "envelopes", "Envelopes", "Text.",
+            "envelopes",
+            "Envelopes",
+            "Text.",
             {"Small": pd.DataFrame({"said": ["yes"], "n": [3]}, index=pd.Index(["a"], name="x"))},
             {"Envelope": figure(1)},
             scores={"envelopes": {NASTY: 1.5, "stochastic": float("nan")}},
         ),
         out / "sections" / "envelopes",
-    )  # fmt: skip
+    )
     save(Skipped("frechet", "Distances", "no waveforms"), out / "sections" / "frechet")
     write_report(out)
     return out

@@ -88,9 +88,12 @@ def made_up(work: Path, names: tuple[str, ...] = ("good",), observed: bool = Tru
     }  # fmt: skip
     n = len(conditions)
     source = TraceSource(
-        np.full(n, NPTS), np.full(n, DT), np.full(n, 3), np.full(n, np.nan),
+        np.full(n, NPTS),
+        np.full(n, DT),
+        np.full(n, 3),
+        np.full(n, np.nan),
         lambda rows: list(truth[rows]),
-    )  # fmt: skip
+    )
     obs = Observations(
         "made up", conditions, pd.DataFrame({"PGA": np.ones(n)}), [], [],
         [(source, np.arange(n))] if observed else [],

@@ -15,7 +15,7 @@ from gwm_hazard.catalogue.export.gmf import DEFAULT_IMTS, OPENQUAKE_IMTS, imts_o
 from gwm_hazard.catalogue.export.records import open_records
 from gwm_hazard.catalogue.store import CatalogueWriter
 from gwm_hazard.intensity import intensity_measures_array, parse_imt
-from tests.openquake.conftest import OpenQuake
+from tests.openquake.jobs import OpenQuake
 
 #: Keys that do not count from zero, as in a calculation that was filtered.
 EVENTS, SITES = (4, 9, 11), (2, 5)
@@ -39,10 +39,12 @@ def write_catalogue(toy, path, *, lon_lat=True, keep=None, **extra):
         for rows, acc in toy.batches(sc, noise):
             values = intensity_measures_array(acc, toy.dt_s, list(IMTS))
             writer.append(
-                acc, sc.take(rows), noise.take(rows),
+                acc,
+                sc.take(rows),
+                noise.take(rows),
                 {m: values[:, i] for i, m in enumerate(IMTS)},
                 {k: v[rows] for k, v in columns.items()},
-            )  # fmt: skip
+            )
     return path
 
 

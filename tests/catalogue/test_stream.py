@@ -20,7 +20,7 @@ from gwm_hazard.catalogue.store import CatalogueWriter
 from gwm_hazard.catalogue.stream import Block, Plan, write_catalogue
 from gwm_hazard.errors import InputError
 from gwm_hazard.intensity import intensity_measures_array
-from tests.conftest import ROOT
+from tests.once import ROOT
 from tests.toy import ToyModel
 
 IMTS = ("PGV", "CAV", "SA(0.5)")

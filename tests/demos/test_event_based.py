@@ -63,8 +63,10 @@ def test_demo(tmp_path: Path) -> None:
     for script in ("managua/prepare.py", "event_based/compare.py"):
         done = subprocess.run(
             [sys.executable, tmp_path / "demos" / script],
-            env=env, text=True, capture_output=True,
-        )  # fmt: skip
+            env=env,
+            text=True,
+            capture_output=True,
+        )
         assert done.returncode == 0, done.stderr
     output = tmp_path / "demos" / "event_based" / "output"
     assert (output / "comparison.png").stat().st_size > 50_000

@@ -22,7 +22,7 @@ from gwm_hazard.distribution.find import cached_file
 from gwm_hazard.distribution.surface import Axis
 from gwm_hazard.models.registry import CARD_FILE, import_model
 from gwm_hazard.openquake import hooks
-from tests.openquake.conftest import OpenQuake
+from tests.openquake.jobs import OpenQuake
 
 assert hooks  # finds the model beside the job when the datastore is read
 

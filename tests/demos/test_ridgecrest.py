@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.openquake.conftest import OpenQuake
+from tests.openquake.jobs import OpenQuake
 
 DEMO = Path(__file__).parents[2] / "demos" / "ridgecrest"
 STATIONS, FIELDS = 20, 6

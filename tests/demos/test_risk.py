@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.openquake.conftest import OpenQuake
+from tests.openquake.jobs import OpenQuake
 
 DEMOS = Path(__file__).parents[2] / "demos"
 

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from gwm_hazard.openquake import hooks
-from tests.openquake.conftest import OpenQuake
+from tests.openquake.jobs import OpenQuake
 
 assert hooks  # makes the GSIM known to the process that reads the datastore
 

@@ -12,7 +12,7 @@ import pytest
 import gwm_hazard
 from gwm_hazard.files.atomic import replacing
 from gwm_hazard.files.provenance import attributes, software_versions
-from tests.conftest import ROOT
+from tests.once import ROOT
 
 
 def python(code: str) -> str:

@@ -24,14 +24,9 @@ from gwm_hazard.representation.log_spectrogram import published_phase
 
 
 @pytest.fixture(autouse=True)
-def one_thread():
-    """Two threads on a busy machine wait for each other most of the time."""
-    threads = torch.get_num_threads()
-    Noise(0, 0, 0, 0).normal("", 1)  # numba's threads, once started, overrule torch's number
-    torch.set_num_threads(1)
+def no_gradients():
     with torch.inference_mode():
         yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
@@ -106,8 +101,11 @@ def test_unet(model, parity):
     unet = model.network().unet
     close(unet.time_embed(parity["den_cnoise"]), parity["den_time_embed"], 1e-6)
     close(unet.embedding(parity["den_cnoise"], parity["den_cond"]), parity["den_emb"], 1e-5)
-    close(unet(parity["den_unet_in"], parity["den_cnoise"], parity["den_cond"]),
-          parity["den_unet_out"], 1e-5)  # fmt: skip
+    close(
+        unet(parity["den_unet_in"], parity["den_cnoise"], parity["den_cond"]),
+        parity["den_unet_out"],
+        1e-5,
+    )
 
 
 def test_denoiser(model, checkpoints, parity):

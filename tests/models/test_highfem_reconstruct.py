@@ -6,7 +6,6 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-import torch
 
 from gwm_hazard import load_model
 from gwm_hazard.benchmark.metrics.goodness_of_fit import kristekova
@@ -16,10 +15,7 @@ DT, NPTS, HELD = 0.01, 4064, 4064
 
 @pytest.fixture(scope="module")
 def model():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield load_model("highfem-small", "cpu")
-    torch.set_num_threads(threads)
+    return load_model("highfem-small", "cpu")
 
 
 def records(n: int = 2, nt: int = NPTS) -> np.ndarray:

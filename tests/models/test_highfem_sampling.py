@@ -12,15 +12,6 @@ from gwm_hazard.models.highfem import sampling
 S0, MEAN = 0.5, 0.3
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Two threads on a busy machine wait for each other most of the time."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def denoiser(x, sigma):
     """Posterior mean of data ~ N(MEAN, S0^2) given data + noise of sd sigma."""
     return (S0**2 * x + sigma**2 * MEAN) / (S0**2 + sigma**2)

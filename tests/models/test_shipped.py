@@ -19,12 +19,8 @@ def model():
 
 @pytest.fixture(scope="module")
 def drawn(model):
-    threads = torch.get_num_threads()
-    Noise(0, 0, 0, 0).normal("", 1)
-    torch.set_num_threads(1)
     scenarios = Scenarios(mag=[5.0, 7.0], rhypo=[100.0, 40.0], vs30=400.0, hypo_depth=10.0)
-    yield model.generate(scenarios, n=6, seed=1)["acceleration"].values
-    torch.set_num_threads(threads)
+    return model.generate(scenarios, n=6, seed=1)["acceleration"].values
 
 
 def test_it_is_found_by_name_and_by_card(model):

@@ -19,7 +19,7 @@ from gwm_hazard.openquake.curves import Curves
 from gwm_hazard.openquake.gsim import distribution
 from gwm_hazard.openquake.rates import branches
 from gwm_hazard.openquake.ruptures import Pairs, pairs
-from tests.openquake.conftest import GWM, OpenQuake, Run, toml
+from tests.openquake.jobs import GWM, OpenQuake, Run, toml
 
 #: Magnitudes 5.7 to 6.3 at 22 km, where the tiny surface begins at M 6, and 6.3 to 6.7 at 67 km.
 JOB: dict[str, Any] = {

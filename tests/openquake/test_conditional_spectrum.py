@@ -14,7 +14,7 @@ from gwm_hazard.openquake.curves import mean_level
 from gwm_hazard.openquake.datastore import branch_names
 from gwm_hazard.openquake.site_hazard import site_hazard
 from gwm_hazard.suite.target import conditional
-from tests.openquake.conftest import GWM, LOGIC_TREE, POINT, SOURCES, OpenQuake, toml
+from tests.openquake.jobs import GWM, LOGIC_TREE, POINT, SOURCES, OpenQuake, toml
 
 PERIODS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 IMTS = tuple(f"SA({t})" for t in PERIODS)

@@ -20,7 +20,7 @@ from gwm_hazard.openquake.curves import Curves
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM, distribution, exceedance_of
 from gwm_hazard.openquake.rates import branches
 from gwm_hazard.openquake.ruptures import pairs
-from tests.openquake.conftest import GWM, OpenQuake, toml
+from tests.openquake.jobs import GWM, OpenQuake, toml
 
 LEVELS = {"PGA": np.geomspace(0.01, 3.0, 40), "SA(0.5)": np.geomspace(0.01, 3.0, 40)}
 N = 150  # over 100: OpenQuake works in slices

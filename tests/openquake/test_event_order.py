@@ -21,7 +21,7 @@ from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.intensity import intensity_measures_array
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.openquake import event_catalogue as calculation
-from tests.openquake.conftest import BRANCH, GWM, LOGIC_TREE, POINT, SOURCES, OpenQuake, toml
+from tests.openquake.jobs import BRANCH, GWM, LOGIC_TREE, POINT, SOURCES, OpenQuake, toml
 
 SHALLOW, SLAB = "Active Shallow Crust", "Subduction IntraSlab"
 IMTS = ("PGA", "SA(0.5)")
@@ -180,8 +180,11 @@ def test_fields_of_a_chain(oq: OpenQuake, tmp_path: Path) -> None:
     command = Path(sys.executable).with_name("gwm-hazard")
     done = subprocess.run(
         [command, "catalogue", str(second.calc_id), "-o", "c.h5", "--store", "keys"],
-        cwd=tmp_path, env=oq.env, text=True, capture_output=True,
-    )  # fmt: skip
+        cwd=tmp_path,
+        env=oq.env,
+        text=True,
+        capture_output=True,
+    )
     assert done.returncode == 0, done.stderr
     with open_catalogue(tmp_path / "c.h5") as data:
         assert data.sizes["record"] == n

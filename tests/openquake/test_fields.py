@@ -41,7 +41,7 @@ from gwm_hazard.openquake import event_catalogue as calculation
 from gwm_hazard.openquake.conditions import sources_of
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM, distribution
 from gwm_hazard.openquake.workload import estimate
-from tests.openquake.conftest import GWM, OpenQuake, toml
+from tests.openquake.jobs import GWM, OpenQuake, toml
 from tests.toy import ToyModel
 
 RUPTURE = """<?xml version="1.0" encoding="utf-8"?>

@@ -11,7 +11,7 @@ import pytest
 
 from gwm_hazard.distribution.file import read_surface
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM
-from tests.openquake.conftest import GWM, OpenQuake, Run, toml
+from tests.openquake.jobs import GWM, OpenQuake, PlainOpenQuake, Run, toml
 
 BRANCHES = {"GWM": toml(**GWM), "Boore": "[BooreEtAl2014]"}
 
@@ -111,8 +111,8 @@ def test_show_and_export_afterwards(oq: OpenQuake, classical: Any, tmp_path: Pat
     )
 
 
-def test_gsim_is_listed(oq: OpenQuake) -> None:
-    listed = oq("info", "gsims")
+def test_gsim_is_listed(tmp_path: Path) -> None:
+    listed = PlainOpenQuake(tmp_path, Path())("info", "gsims")
     assert listed.code == 0 and "GenerativeWaveformGMM" in listed.text
 
 

@@ -16,7 +16,7 @@ from openquake.hazardlib import gsim_lt, valid
 from gwm_hazard.models.registry import load_model, save_model
 from gwm_hazard.openquake import hooks, model_paths
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM
-from tests.openquake.conftest import OpenQuake, toml
+from tests.openquake.jobs import OpenQuake, toml
 
 assert hooks  # a job imports it through OQ_IMPORT_PATH
 

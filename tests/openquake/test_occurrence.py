@@ -87,8 +87,11 @@ def both(group: Any, lon: float, lat: float) -> tuple[np.ndarray, np.ndarray, np
     occurrence = Occurrence.of(group, YEARS)
     contexts = []
     for n, source in enumerate(group):
-        found = list(maker.get_ctx_iter(source, sites) if hasattr(maker, "get_ctx_iter")
-                     else maker.get_ctxs(source, sites))  # fmt: skip
+        found = list(
+            maker.get_ctx_iter(source, sites)
+            if hasattr(maker, "get_ctx_iter")
+            else maker.get_ctxs(source, sites)
+        )
         for ctx in found:
             ctx["src_id"] = n
             ctx["rup_id"] -= source.offset

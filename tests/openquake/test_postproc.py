@@ -23,7 +23,7 @@ from gwm_hazard.openquake import postproc
 from gwm_hazard.openquake.curves import Curves
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM, distribution
 from gwm_hazard.openquake.rates import Branch, branches
-from tests.openquake.conftest import GWM, OpenQuake, Run, toml
+from tests.openquake.jobs import GWM, OpenQuake, Run, toml
 
 #: Over the classical job: one branch, so that OpenQuake's level is that of the branch.
 DISAGGREGATION: dict[str, Any] = {

@@ -22,7 +22,7 @@ from gwm_hazard.openquake.curves import Curves
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM
 from gwm_hazard.openquake.rates import branches
 from gwm_hazard.openquake.site_hazard import site_hazard
-from tests.openquake.conftest import BRANCH, GWM, LOGIC_TREE, POINT, OpenQuake, Run, toml
+from tests.openquake.jobs import BRANCH, GWM, LOGIC_TREE, POINT, OpenQuake, Run, toml
 
 SHALLOW, SLAB = "Active Shallow Crust", "Subduction IntraSlab"
 GROUP = """<sourceGroup rup_interdep="indep" src_interdep="indep" tectonicRegion="{trt}">{points}

@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.openquake import conftest
-from tests.openquake.conftest import GWM, OpenQuake, Run, toml
+from tests.openquake.jobs import GWM, OpenQuake, PlainOpenQuake, Run, toml
 from tests.openquake.test_event_order import two_by_two
 
 pytestmark = pytest.mark.slow
@@ -57,12 +56,8 @@ def release(request: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[str
 def other(
     release: tuple[str, Path], tmp_path_factory: pytest.TempPathFactory, tiny_surface: Path
 ) -> OpenQuake:
-    return OpenQuake(tmp_path_factory.mktemp("other"), tiny_surface)
-
-
-@pytest.fixture(autouse=True)
-def their_oq(monkeypatch: pytest.MonkeyPatch, release: tuple[str, Path]) -> None:
-    monkeypatch.setattr(conftest, "OQ", release[1].with_name("oq"))
+    script = release[1].with_name("oq")
+    return PlainOpenQuake(tmp_path_factory.mktemp("other"), tiny_surface, script)
 
 
 def curves(oq: OpenQuake, run: Run) -> Any:
@@ -77,12 +72,10 @@ def test_classical(
     other: OpenQuake,
     oq: OpenQuake,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     done = other.run(other.job(tmp_path / "their", BRANCHES))
     assert done.code == 0, done.text
     assert "not supported" not in done.text
-    monkeypatch.setattr(conftest, "OQ", Path(sys.executable).with_name("oq"))
     ours = oq.run(oq.job(tmp_path / "our", BRANCHES))
     np.testing.assert_allclose(curves(other, done), curves(oq, ours), rtol=1e-3, atol=1e-9)
 
@@ -115,8 +108,11 @@ def test_fields_are_those_of_waveforms(
     assert records > 50
     made = subprocess.run(
         [release[1].with_name("gwm-hazard"), "catalogue", store, "-o", "c.h5", "--store", "keys"],
-        cwd=tmp_path, env=other.env, capture_output=True, text=True,
-    )  # fmt: skip
+        cwd=tmp_path,
+        env=other.env,
+        capture_output=True,
+        text=True,
+    )
     assert f"{records} records" in made.stdout, made.stderr
 
 
@@ -127,6 +123,8 @@ def test_demos(release: tuple[str, Path]) -> None:
         pytest.skip("one release beside the newest is enough")
     done = subprocess.run(
         [python, "-m", "pytest", "tests/demos", "-m", "slow", "-p", "no:cacheprovider"],
-        cwd=ROOT, capture_output=True, text=True,
-    )  # fmt: skip
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stdout

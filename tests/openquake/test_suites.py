@@ -28,7 +28,7 @@ from gwm_hazard.suite.build import Settings
 from gwm_hazard.suite.codes import rotd50_ratio
 from gwm_hazard.suite.motions import branches_of
 from gwm_hazard.suite.output import write
-from tests.openquake.conftest import BRANCH, GWM, LOGIC_TREE, POINT, SOURCES, OpenQuake, toml
+from tests.openquake.jobs import BRANCH, GWM, LOGIC_TREE, POINT, SOURCES, OpenQuake, toml
 
 SETTINGS = Settings(imt="SA(0.5)", n=4, pool=12, tolerance=0.2, method="walk")
 REQUEST = Request(0.10, SETTINGS, ("SA(0.3)", "SA(1.0)"), correlation="BakerJayaram2008")

@@ -111,8 +111,10 @@ def cosmos_channel(acc_m_s2, azimuth, dt=0.01, unit=4, stage=1, npts=None, state
     lines += ["".join(f"{v:15.6f}" for v in reals[k : k + 5]) for k in range(0, 100, 5)]
     lines += ["   2 Comment line(s) follow, each starting with a |", "| one", "| two"]
     n = len(acc_m_s2) if npts is None else npts
-    lines += [f"{n:8d} acceleration pts, approx {dt * n:.0f} secs, "
-              f"units={name} ({stated or unit:02d}),Format=(8F10.4)"]  # fmt: skip
+    lines += [
+        f"{n:8d} acceleration pts, approx {dt * n:.0f} secs, "
+        f"units={name} ({stated or unit:02d}),Format=(8F10.4)"
+    ]
     x = acc_m_s2 * per_unit
     lines += ["".join(f"{v:10.4f}" for v in x[k : k + 8]) for k in range(0, len(x), 8)]
     lines += [f"{4:8d} velocity     pts, approx 0 secs, units=cm/sec (05),Format=(8F10.4)"]

@@ -50,8 +50,9 @@ def test_archives_in_archives_as_nied_packs_them(tmp_path):
     outer = tar(tmp_path / "o.tar", {"knet/20110311.tar.gz": inner.read_bytes()}, "w")
     expand(outer, tmp_path / "out")
     assert set(found(tmp_path / "out")) == {
-        "knet/20110311.tar.gz.d/AKT013.EW", "knet/20110311.tar.gz.d/AKT013.ps.gz"
-    }  # fmt: skip
+        "knet/20110311.tar.gz.d/AKT013.EW",
+        "knet/20110311.tar.gz.d/AKT013.ps.gz",
+    }
     for k in range(4):
         outer = tar(tmp_path / f"deep{k}.tar", {"x.tar": outer.read_bytes()}, "w")
     with pytest.raises(ValueError, match="archives in archives, 4 deep"):

@@ -74,9 +74,12 @@ def check(records, failures):
 @pytest.mark.parametrize("kind", [*TEXT, *BINARY])
 def test_damaged_files(files, tmp_path, kind):
     @settings(
-        max_examples=40, deadline=None, database=None, derandomize=True,
+        max_examples=40,
+        deadline=None,
+        database=None,
+        derandomize=True,
         suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
+    )
     @given(st.data())
     def run(data):
         content = dict(files[kind])
@@ -191,8 +194,9 @@ def test_samples_of_the_wrong_byte_order_do_not_pass_the_preparation(tmp_path):
     known = {"mag": 6.0, "rhypo": 31.6, "hypo_depth": 10.0, "event_id": "e", "vs30": 400.0}
     failures: list[Failure] = []
     for record in read_records(paths, unit="m/s2", on_failure=failures.append):
-        whole = Record(record.acceleration, record.dt_s, record.components, 2,
-                       {**record.metadata, **known})  # fmt: skip
+        whole = Record(
+            record.acceleration, record.dt_s, record.components, 2, {**record.metadata, **known}
+        )
         with pytest.raises(RejectedRecordError):
             prepare_record(whole, Settings(components="12Z"))
         failures.append(Failure("", "rejected"))

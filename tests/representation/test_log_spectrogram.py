@@ -12,15 +12,6 @@ from gwm_hazard.representation.phase import griffin_lim
 LOW = math.log(1e-8)
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Two threads on a busy machine wait for each other most of the time."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="module")
 def parity(shared):
     path = shared / "reference/highfem/parity_small.npz"

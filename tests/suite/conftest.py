@@ -9,7 +9,7 @@ import pytest
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.suite.output import write
 from gwm_hazard.suite.study import Study
-from tests.suite.world import make_checks, make_study
+from tests.suite.made_up import make_checks, make_study
 
 
 @pytest.fixture(scope="session")

@@ -54,8 +54,11 @@ def test_eurocode() -> None:
     assert periods[0] == 0.0 and periods[1] == pytest.approx(0.1)
     found = codes.check("ec8", spectra, periods, target, 0.5, 0.8)
     assert [c.clause for c in found] == [
-        "3.2.3.1.2 (4) a", "3.2.3.1.2 (4) b", "3.2.3.1.2 (4) c", "4.3.3.4.3 (3)",
-    ]  # fmt: skip
+        "3.2.3.1.2 (4) a",
+        "3.2.3.1.2 (4) b",
+        "3.2.3.1.2 (4) c",
+        "4.3.3.4.3 (3)",
+    ]
     assert [c.passed for c in codes.check("ec8", 1.001 * spectra, periods, target, 0.5, 0.8)] == [
         True
     ] * 4

@@ -31,7 +31,7 @@ from gwm_hazard.suite.page.figures import MOST_LABELS, correlation_of, kolmogoro
 from gwm_hazard.suite.page.page import DrawnFigure
 from gwm_hazard.suite.study import Study, Suite
 from gwm_hazard.suite.tables import imt_text, years_text
-from tests.suite.world import BRANCH, IMTS, RUPTURES, make_study
+from tests.suite.made_up import BRANCH, IMTS, RUPTURES, make_study
 from tests.toy import ToyModel
 
 EVERY = (*IMTS, "PGA", "IA", "CAV")

@@ -25,7 +25,7 @@ from gwm_hazard.models.highfem.config import AutoencoderConfig
 from gwm_hazard.training.classifier import P_FRAME, train_classifier, varied
 from gwm_hazard.training.config import ClassifierStage, Data, Optimisation, TrainingConfig
 from gwm_hazard.training.run import started
-from tests.training.conftest import CLASSIFIER
+from tests.training.configs import CLASSIFIER
 
 STAGE = ClassifierStage(mag=(4.0, 6.0, 8.0), rhypo=(0.0, 50.0, 200.0))
 ENCODER = {"latent_channels": 4, "model_channels": 8, "channel_mult": [1], "num_res_blocks": 1,

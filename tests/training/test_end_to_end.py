@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from gwm_hazard.cli import cli
 from gwm_hazard.openquake import hooks
 from gwm_hazard.records.training_set import TrainingSet
-from tests.openquake.conftest import OpenQuake, toml
+from tests.openquake.jobs import OpenQuake, toml
 
 assert hooks
 

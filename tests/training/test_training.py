@@ -30,7 +30,7 @@ from gwm_hazard.training.records import Records
 from gwm_hazard.training.run import started, train
 from gwm_hazard.training.start import principal_components, silence
 from gwm_hazard.training.tuning import fine_tune
-from tests.training.conftest import CLASSIFIER
+from tests.training.configs import CLASSIFIER
 
 SMALL = (
     UNetConfig(4, 4, 2, model_channels=8, channel_mult=(1, 2), attention_resolutions=(),

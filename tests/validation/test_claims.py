@@ -1,4 +1,4 @@
-"""The commands whose numbers the README quotes, at a smaller size."""
+"""The commands whose numbers the pages quote, at a smaller size."""
 
 import importlib.util
 from pathlib import Path

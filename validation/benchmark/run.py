@@ -3,8 +3,8 @@
     python validation/benchmark/run.py --data ../shared/data
 
 runs ``gwm-hazard benchmark`` for every data set and writes its page and numbers below
-``build/benchmark``, then the table of scores that the README quotes, ``summary.md``. Models besides
-``stochastic`` take part where they are installed. Interrupted, it goes on where it was.
+``build/benchmark``, then the table of scores that docs/benchmark.md quotes, ``summary.md``. Models
+besides ``stochastic`` take part where they are installed. Interrupted, it goes on where it was.
 """
 
 from __future__ import annotations

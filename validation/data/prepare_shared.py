@@ -73,11 +73,15 @@ def main() -> None:
     print(summary_table(data).to_string(index=False))
     table = data.table
     ratio = np.log(table["pga_after"] / table["pga_before"])
-    print(f"PGA after / before: median {np.exp(ratio.median()):.3f}, 5 to 95 % "
-          f"{np.exp(ratio.quantile(0.05)):.3f} to {np.exp(ratio.quantile(0.95)):.3f}")  # fmt: skip
+    print(
+        f"PGA after / before: median {np.exp(ratio.median()):.3f}, 5 to 95 % "
+        f"{np.exp(ratio.quantile(0.05)):.3f} to {np.exp(ratio.quantile(0.95)):.3f}"
+    )
     residual = np.log10(table["pga_after"] / table["expected_pga"])
-    print(f"PGA / median of Kanno et al. (2006): {10 ** residual.median():.2f}, std of log10 "
-          f"{residual.std():.2f}")  # fmt: skip
+    print(
+        f"PGA / median of Kanno et al. (2006): {10 ** residual.median():.2f}, std of log10 "
+        f"{residual.std():.2f}"
+    )
 
 
 if __name__ == "__main__":

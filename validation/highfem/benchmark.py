@@ -87,8 +87,10 @@ def main() -> None:
     print(
         f"batch {n}, {args.threads} thread(s), torch {torch.__version__}; s a waveform, CPU/clock"
     )
-    print(f"{'settings':20s} {'calls':>5s} {'a call':>11s} {'decoder':>11s} {'network':>11s} "
-          f"{'phases':>11s} {'total':>11s} {'faster':>11s}  load")  # fmt: skip
+    print(
+        f"{'settings':20s} {'calls':>5s} {'a call':>11s} {'decoder':>11s} {'network':>11s} "
+        f"{'phases':>11s} {'total':>11s} {'faster':>11s}  load"
+    )
     networks: dict[str, tuple[Seconds, Seconds]] = {}
     base: Seconds | None = None
     for name in args.only or SETTINGS:
@@ -110,8 +112,11 @@ def main() -> None:
         faster = [b / w for b, w in zip(base, whole, strict=True)]
         columns = (call, decoder, total, phases, whole)
         cells = " ".join(f"{c[0]:5.3f}/{c[1]:5.3f}" for c in columns)
-        print(f"{name:20s} {model.evaluations:5d} {cells} {faster[0]:5.1f}/{faster[1]:5.1f}  "
-              f"{os.getloadavg()[0]:4.1f}", flush=True)  # fmt: skip
+        print(
+            f"{name:20s} {model.evaluations:5d} {cells} {faster[0]:5.1f}/{faster[1]:5.1f}  "
+            f"{os.getloadavg()[0]:4.1f}",
+            flush=True,
+        )
         if args.whole:
             sc = scenarios(model, n)
             with torch.inference_mode():

@@ -127,8 +127,11 @@ def main() -> None:
 
     def line(name: str, calls: int, values: list[float], cpu: float, verdict: str) -> None:
         cells = [f"{v:8.3f}" if np.isfinite(v) else f"{'':8s}" for v in values]
-        print(f"{name:32s} {calls:6d} {' '.join(cells[:3])}  {' '.join(cells[3:])} {cpu:7.3f} "
-              f"{min(seconds) / cpu:6.1f}  {verdict}", flush=True)  # fmt: skip
+        print(
+            f"{name:32s} {calls:6d} {' '.join(cells[:3])}  {' '.join(cells[3:])} {cpu:7.3f} "
+            f"{min(seconds) / cpu:6.1f}  {verdict}",
+            flush=True,
+        )
 
     none = [float("nan")] * 3
     base = min(seconds)
@@ -145,8 +148,10 @@ def main() -> None:
         rows.append([name, model.evaluations, *other, *same, cpu, good])
         if good and (fastest is None or cpu < fastest[0]):
             fastest = cpu, name
-    print(f"as good: 'other' within the largest of pairs and 'same' within their mean\n"
-          f"fastest of those: {fastest[1] if fastest else 'none'}")  # fmt: skip
+    print(
+        f"as good: 'other' within the largest of pairs and 'same' within their mean\n"
+        f"fastest of those: {fastest[1] if fastest else 'none'}"
+    )
     if args.csv:
         head_row = ["setting", "calls", *(f"{k}_{n}" for k in ("other", "same") for n in names)]
         with args.csv.open("w", newline="") as file:

@@ -77,9 +77,11 @@ def show(
 ) -> None:
     table, values = table[keep], values[keep]
     events = table["event_id"].to_numpy().astype(str)
-    print(f"\n{title}: {len(table)} records of {len(set(events))} events, M "
-          f"{table['mag'].min():.1f} to {table['mag'].max():.1f}, {table['rhypo'].min():.0f} to "
-          f"{table['rhypo'].max():.0f} km")  # fmt: skip
+    print(
+        f"\n{title}: {len(table)} records of {len(set(events))} events, M "
+        f"{table['mag'].min():.1f} to {table['mag'].max():.1f}, {table['rhypo'].min():.0f} to "
+        f"{table['rhypo'].max():.0f} km"
+    )
     print(f"{'':<20}" + "".join(f"{t:>23}" for t in IMTS))
     print(f"{'log10 units':<20}" + f"{'bias +- se    sd sigma':>23}" * len(IMTS))
     for name, (median, sd) in made.items():
@@ -87,10 +89,11 @@ def show(
         known = np.isfinite(sd[keep])
         mean = np.where(known, sd[keep] ** 2, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
         cells = [
-            f"{'-':>23}" if not row["records"] else
-            f"{row['bias']:>+11.3f} {row['bias_se']:.2f} {row['sd']:.2f} {s:>5.2f}"
+            f"{'-':>23}"
+            if not row["records"]
+            else f"{row['bias']:>+11.3f} {row['bias_se']:.2f} {row['sd']:.2f} {s:>5.2f}"
             for (_, row), s in zip(rows.iterrows(), np.sqrt(mean) / np.log(10.0), strict=True)
-        ]  # fmt: skip
+        ]
         print(f"{name[:13]:<14}{int(rows['records'].max()):>4}  " + "".join(cells), flush=True)
 
 

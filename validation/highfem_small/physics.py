@@ -111,13 +111,17 @@ def plot(found: dict[str, dict[str, np.ndarray]], path: str) -> None:
         axes[1].semilogy(MAGNITUDES, values["corner"], style)
         for k, period in enumerate(PERIODS):
             relative = np.exp(values["sa"][:, k] - values["sa"][:, k].mean())
-            axes[2].plot(VS30, relative, style, color=f"C{k}", ms=4,
-                         label=period if style == "o-" else None)  # fmt: skip
+            axes[2].plot(
+                VS30, relative, style, color=f"C{k}", ms=4, label=period if style == "o-" else None
+            )
     axes[0].set(xlabel="hypocentral distance, km", ylabel="S onset after P, s")
     axes[1].set(xlabel="magnitude", ylabel="corner frequency, Hz")
     axes[2].set(xlabel="Vs30, m/s", ylabel="SA over its mean", xscale="log", yscale="log")
-    for axis, ticks in ((axes[1].yaxis, (0.3, 0.5, 1.0, 2.0)), (axes[2].xaxis, (200, 400, 800)),
-                        (axes[2].yaxis, (0.5, 1.0, 2.0, 4.0))):  # fmt: skip
+    for axis, ticks in (
+        (axes[1].yaxis, (0.3, 0.5, 1.0, 2.0)),
+        (axes[2].xaxis, (200, 400, 800)),
+        (axes[2].yaxis, (0.5, 1.0, 2.0, 4.0)),
+    ):
         axis.set_major_locator(FixedLocator(ticks))
         axis.set_major_formatter("{x:g}")
         axis.set_minor_locator(NullLocator())

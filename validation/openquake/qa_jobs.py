@@ -136,8 +136,9 @@ def with_branch(job: Path, folder: Path, gsim: str = "GenerativeWaveformGMM") ->
 def _regions(oq: Any, folder: Path) -> list[str]:
     """Tectonic regions that a job may speak of, from its logic tree, sources and distances."""
     texts = [p.read_text("utf-8", "replace") for p in folder.rglob("*.xml")]
-    named = re.findall(r'(?:tectonicRegion|applyToTectonicRegionType)\s*=\s*"([^"]+)"',
-                       "".join(texts))  # fmt: skip
+    named = re.findall(
+        r'(?:tectonicRegion|applyToTectonicRegionType)\s*=\s*"([^"]+)"', "".join(texts)
+    )
     distances = dict(oq.maximum_distance)
     named += [trt for trt in distances if trt != "default"]
     if "default" in distances:

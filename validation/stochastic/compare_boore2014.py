@@ -3,8 +3,8 @@
     python validation/stochastic/compare_boore2014.py
 
 Prints a table at M 5, 6, 7, Joyner-Boore distances 10 to 150 km, Vs30 400 and 760 m/s, and the
-summary that the README quotes. Ruptures start 7, 4 and 0 km deep and the hypocentre is at 10 km;
-style of faulting is strike-slip.
+summary that docs/models.md quotes. Ruptures start 7, 4 and 0 km deep and the hypocentre is at
+10 km; style of faulting is strike-slip.
 """
 
 from __future__ import annotations

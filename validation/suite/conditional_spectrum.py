@@ -100,8 +100,10 @@ def main() -> None:
             for poe in dstore["oqparam"].poes:
                 target, median, sigma = compared(dstore, poe, "exceedance")
                 level = mean_level(dstore, REFERENCE, poe)
-                print(f"  {100 * poe:g} % in 50 years: {REFERENCE} = {target.level:.4f} g, "
-                      f"OpenQuake's curve {level:.4f} g")  # fmt: skip
+                print(
+                    f"  {100 * poe:g} % in 50 years: {REFERENCE} = {target.level:.4f} g, "
+                    f"OpenQuake's curve {level:.4f} g"
+                )
                 print(line("median, by exceedance", median))
                 print(line("sigma, by exceedance", sigma))
                 print(line("median, by occurrence", compared(dstore, poe, "occurrence")[1]))

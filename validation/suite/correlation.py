@@ -60,8 +60,9 @@ def main() -> None:
         for name in arguments.model or ["stochastic"]
     }
     for name, found in models.items():
-        print(f"{name}: {found.draws} draws, standard error at most "
-              f"{found.standard_error.max():.3f}")  # fmt: skip
+        print(
+            f"{name}: {found.draws} draws, standard error at most {found.standard_error.max():.3f}"
+        )
     for imt in SHOWN:
         print(f"\n{imt:16}" + "".join(f"{other:>9}" for other in imts))
         rows = {"published": [of_papers(imt, other) for other in imts]}

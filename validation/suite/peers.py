@@ -77,8 +77,9 @@ def records(path: Path, max_scale: float) -> Pool:
         raise ValueError(f"{path}: no column {', '.join(missing)}")
     spectra = table[[flat(imt) for imt in IMTS]].to_numpy(float)
     usable = (spectra > 0).all(axis=1)
-    return Pool(f"{usable.sum()} records", np.log(spectra[usable]), np.arange(usable.sum()),
-                max_scale, 0.0)  # fmt: skip
+    return Pool(
+        f"{usable.sum()} records", np.log(spectra[usable]), np.arange(usable.sum()), max_scale, 0.0
+    )
 
 
 def flat(imt: str) -> str:

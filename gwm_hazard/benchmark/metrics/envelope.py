@@ -107,14 +107,15 @@ def moments(values: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def moment_misfit(
-    first: NDArray[np.float64], second: NDArray[np.float64], least: int
+    first: NDArray[np.float64], second: NDArray[np.float64], min_records: int
 ) -> tuple[float, float]:
     """Rms differences of the means and of the standard deviations of two sets of `moments`.
 
-    first, second : (3, n_bins, n_points). Points that either has from fewer than ``least`` values
+    first, second : (3, n_bins, n_points). Points that either has from fewer than ``min_records``
+    values
     are left out; every bin that is left counts alike. NaN where none is.
     """
-    use = (first[0] >= least) & (second[0] >= least)
+    use = (first[0] >= min_records) & (second[0] >= min_records)
     found = []
     for row in (1, 2):
         square = np.where(use, (first[row] - second[row]) ** 2, np.nan)

@@ -120,8 +120,10 @@ def _candidates(
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """The references of least distance of features, and that distance, (n, candidates) each."""
     if cut.shape[1:] != references.shape[1:]:
-        raise InputError(f"records {cut.shape[1:]} and references {references.shape[1:]}: the "
-                         "components and samples must agree")  # fmt: skip
+        raise InputError(
+            f"records {cut.shape[1:]} and references {references.shape[1:]}: the "
+            "components and samples must agree"
+        )
     own, theirs = features(cut, dt_s), features(references, dt_s)
     most = min(candidates, len(theirs))
     chosen = np.empty((len(own), most), dtype=np.int64)

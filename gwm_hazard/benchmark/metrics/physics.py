@@ -74,9 +74,8 @@ def axial_uniformity(azimuth_deg: ArrayLike) -> tuple[float, float]:
     resultant = float(np.hypot(np.cos(a).mean(), np.sin(a).mean()))
     z = n * resultant**2
     p = np.exp(-z) * (
-        1 + (2 * z - z**2) / (4 * n)
-        - (24 * z - 132 * z**2 + 76 * z**3 - 9 * z**4) / (288 * n**2)
-    )  # fmt: skip
+        1 + (2 * z - z**2) / (4 * n) - (24 * z - 132 * z**2 + 76 * z**3 - 9 * z**4) / (288 * n**2)
+    )
     return resultant, float(np.clip(p, 0.0, 1.0))
 
 

@@ -49,10 +49,12 @@ def shown(table: pd.DataFrame) -> ShownTable:
         heads = [str(k) for k in (key if levels > 1 else (key,))]
         rows.append((heads, [cell(v) for v in values]))
     columns = [
-        (" ".join(map(str, c)) if isinstance(c, tuple) else str(c),
-         all(cells[k].numeric for _, cells in rows))
+        (
+            " ".join(map(str, c)) if isinstance(c, tuple) else str(c),
+            all(cells[k].numeric for _, cells in rows),
+        )
         for k, c in enumerate(table.columns)
-    ]  # fmt: skip
+    ]
     return ShownTable(names, columns, rows, len(table) - len(part))
 
 

@@ -121,8 +121,9 @@ def _figure(data: Comparison, by: str) -> Figure:
                 first = False
             colour = data.colour(p.name)
             held = b.count >= 2
-            ax.fill_between(b.middle[held], b.low[held], b.high[held], color=colour, alpha=0.18,
-                            lw=0, zorder=2)  # fmt: skip
+            ax.fill_between(
+                b.middle[held], b.low[held], b.high[held], color=colour, alpha=0.18, lw=0, zorder=2
+            )
             ax.plot(b.middle[held], b.mean[held], data.line(p.name), color=colour, lw=1.4,
                     label=p.name, zorder=3)  # fmt: skip
         ax.axhline(0.0, color="black", lw=0.8, zorder=2)

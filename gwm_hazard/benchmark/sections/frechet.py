@@ -98,7 +98,9 @@ def section(data: Comparison) -> Section | Skipped:
         return Skipped(KEY, TITLE, f"no model has {LEAST} records with waveforms in its range")
     table = pd.DataFrame(rows).T.rename_axis("model")
     out = Section(
-        KEY, TITLE, TEXT,
+        KEY,
+        TITLE,
+        TEXT,
         tables={"Fréchet distances of spectra, and accuracy of telling apart": table},
         figures={"Fréchet distance by frequency": _figure(data, frequency[band], curves)},
         captions={
@@ -113,7 +115,7 @@ def section(data: Comparison) -> Section | Skipped:
             f"{SPLITS} random halves by event; a distance is given from {LEAST} records on.",
             "The discriminant is linear: what it cannot tell apart, a network may.",
         ],
-    )  # fmt: skip
+    )
     _add_embeddings(chosen, out)
     return out
 

@@ -217,9 +217,11 @@ def _panel(
 
 
 def _delays(
-    ax: Axes, data: Comparison, found: dict[str | None, _Features],
+    ax: Axes,
+    data: Comparison,
+    found: dict[str | None, _Features],
     distance: NDArray[np.float64],
-) -> None:  # fmt: skip
+) -> None:
     for name, f in found.items():
         colour = OBSERVED_POINTS if name is None else data.colour(name)
         ax.plot(distance, f["delay"], ".", ms=3, color=colour, alpha=0.6, rasterized=True,

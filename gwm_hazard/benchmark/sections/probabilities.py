@@ -142,10 +142,13 @@ def _differences(data: Comparison) -> pd.DataFrame:
             low, high = interval(data.bootstrap.means(gain))
             rows.append(
                 {
-                    "model": p.name, "measure": imt, f"LLH less {first.name}": np.nanmean(gain),
-                    "2.5 %": float(low), "97.5 %": float(high),
+                    "model": p.name,
+                    "measure": imt,
+                    f"LLH less {first.name}": np.nanmean(gain),
+                    "2.5 %": float(low),
+                    "97.5 %": float(high),
                 }
-            )  # fmt: skip
+            )
     columns = ["model", "measure", f"LLH less {first.name}", "2.5 %", "97.5 %"]
     return pd.DataFrame(rows, columns=columns).set_index(["model", "measure"])
 
@@ -240,8 +243,9 @@ def _hatched(j: int, i: int) -> Patch:
     from matplotlib.patches import Rectangle
 
     x, y = DISTANCE_EDGES[j : j + 2], MAGNITUDE_EDGES[i : i + 2]
-    return Rectangle((x[0], y[0]), x[1] - x[0], y[1] - y[0], hatch="////", fill=False,
-                     edgecolor="0.6", lw=0)  # fmt: skip
+    return Rectangle(
+        (x[0], y[0]), x[1] - x[0], y[1] - y[0], hatch="////", fill=False, edgecolor="0.6", lw=0
+    )
 
 
 def _densities(data: Comparison) -> pd.DataFrame:

@@ -141,11 +141,14 @@ def _part(
     found = mixed_effects.fit(groups, y[same], x[same], restricted=True, repeated=REPEATED)
     s = found.spread
     return {
-        "model": name, "measure": imt, "records": int(same.sum()),
+        "model": name,
+        "measure": imt,
+        "records": int(same.sum()),
         "tau": s.tau if "tau" in found.terms else np.nan,
         "phi S2S": s.phi_s2s if "phi_s2s" in found.terms else np.nan,
-        "phi SS": s.phi, "sigma": s.sigma,
-    }  # fmt: skip
+        "phi SS": s.phi,
+        "sigma": s.sigma,
+    }
 
 
 def _ratio_figure(data: Comparison, table: pd.DataFrame, models: list[str]) -> Figure:

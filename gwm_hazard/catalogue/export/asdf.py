@@ -29,8 +29,11 @@ def write(records: Records, folder: Path, options: Options) -> list[str]:
     """Write ``waveforms.h5`` and ``records.csv``."""
     columns = codes(records)
     dataset_class = _pyasdf().ASDFDataSet
-    attributes = {k: str(records.dataset.attrs[k]) for k in ("model", "model_version", "licence",
-                  "seed", "model_card", "software") if k in records.dataset.attrs}  # fmt: skip
+    attributes = {
+        k: str(records.dataset.attrs[k])
+        for k in ("model", "model_version", "licence", "seed", "model_card", "software")
+        if k in records.dataset.attrs
+    }
     with dataset_class(str(folder / "waveforms.h5"), compression="gzip-1", mpi=False) as file:
         for row, stream in streams(records):
             file.add_waveforms(stream, tag=TAG)

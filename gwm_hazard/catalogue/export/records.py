@@ -114,8 +114,10 @@ def record_names(total: int) -> list[str]:
 
 def _records(dataset: xr.Dataset, source: str) -> Records:
     if "acceleration" not in dataset or dataset["acceleration"].dims[-2:] != _WAVEFORM:
-        raise InputError(f"{source}: no variable acceleration (..., component, time); is it a file "
-                         "of gwm-hazard?")  # fmt: skip
+        raise InputError(
+            f"{source}: no variable acceleration (..., component, time); is it a file "
+            "of gwm-hazard?"
+        )
     if "dt_s" not in dataset.attrs:
         raise InputError(f"{source}: no attribute dt_s (time step); is it a file of gwm-hazard?")
     dims = dataset["acceleration"].dims[:-2]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gwm_hazard.cli._options import device_option, progress_bar
+from gwm_hazard.cli._options import device_option, progress_bar, seed_option
 from gwm_hazard.errors import InputError
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ if TYPE_CHECKING:
 )
 @click.option("--draws", default=2, show_default=True, help="Waveforms a record.")
 @click.option("--iterations", default=8, show_default=True, help="At most, of each of two fits.")
-@click.option("--seed", default=1, show_default=True, help="Of the split and of the draws.")
+@seed_option(1)
 @device_option
 def calibrate(
     files: tuple[Path, ...],

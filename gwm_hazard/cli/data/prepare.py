@@ -144,7 +144,7 @@ def _shares(ctx: click.Context, param: click.Parameter, value: str) -> tuple[flo
     help="Keep records within, mag=4:8; may be repeated.",
 )
 @click.option("--shares", default="0.8,0.1,0.1", callback=_shares, help="Of train, dev, test.")
-@seed_option
+@seed_option()
 @click.option("--jobs", "-j", type=click.IntRange(0), help="Worker processes; else one a core.")
 @click.option("--resume/--restart", default=True, help="Whether to go on with an interrupted run.")
 @click.option(

@@ -47,8 +47,9 @@ def _conditions(axes: Any, table: pd.DataFrame) -> None:
     for split in SPLITS:
         part = table[table["split"] == split]
         if {"rhypo", "mag"} <= set(table) and len(part):
-            axes.scatter(part["rhypo"], part["mag"], s=14, alpha=0.7, lw=0, color=_COLOUR[split],
-                         label=split)  # fmt: skip
+            axes.scatter(
+                part["rhypo"], part["mag"], s=14, alpha=0.7, lw=0, color=_COLOUR[split], label=split
+            )
     axes.set(xscale="log", xlabel="hypocentral distance, km", ylabel="magnitude")
     axes.grid(alpha=0.3)
     axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
@@ -88,9 +89,12 @@ def _records(figure: Any, data: TrainingSet) -> None:
             ax.plot(time, trace / peak - 1.3 * k, lw=0.5, color=OKABE_ITO[k % len(OKABE_ITO)])
         ax.axvline(0, color="0.3", lw=0.8)
         record = table.iloc[row]
-        told = [f"M {record['mag']:.1f}" if "mag" in record else "",
-                f"{record['rhypo']:.0f} km" if "rhypo" in record else "",
-                f"peak {peak:.2g} m/s²", f"P: {record['p_status']}"]  # fmt: skip
+        told = [
+            f"M {record['mag']:.1f}" if "mag" in record else "",
+            f"{record['rhypo']:.0f} km" if "rhypo" in record else "",
+            f"peak {peak:.2g} m/s²",
+            f"P: {record['p_status']}",
+        ]
         ax.set_ylim(-1.3 * acc.shape[0] + 0.3, 1.7)
         ax.set_yticks([-1.3 * k for k in range(acc.shape[0])], list(data.components))
         ax.text(0.995, 0.97, ", ".join(filter(None, told)), transform=ax.transAxes, ha="right",

@@ -55,8 +55,9 @@ def to_radial_transverse(
     a = np.deg2rad(azimuths)
     recorded = np.stack([np.cos(a), np.sin(a)], axis=1)  # rows: (north, east) of each
     if abs(np.linalg.det(recorded)) < np.sin(np.deg2rad(10.0)):
-        raise InputError(f"horizontals at {azimuths[0]:g} and {azimuths[1]:g} deg: less "
-                         "than 10 deg apart")  # fmt: skip
+        raise InputError(
+            f"horizontals at {azimuths[0]:g} and {azimuths[1]:g} deg: less than 10 deg apart"
+        )
     r = np.deg2rad(back_azimuth + 180.0)
     wanted = np.array([[np.cos(r), np.sin(r)], [-np.sin(r), np.cos(r)]])
     return np.asarray(wanted @ np.linalg.solve(recorded, horizontals))

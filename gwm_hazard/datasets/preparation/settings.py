@@ -104,8 +104,9 @@ class Settings:
     def __post_init__(self) -> None:
         def among(name: str, allowed: tuple[str, ...]) -> None:
             if getattr(self, name) not in allowed:
-                raise InputError(f"{name} = {getattr(self, name)!r}: give one of "
-                                 f"{', '.join(allowed)}")  # fmt: skip
+                raise InputError(
+                    f"{name} = {getattr(self, name)!r}: give one of {', '.join(allowed)}"
+                )
 
         among("components", COMPONENTS)
         among("detrend", DETRENDS)
@@ -126,8 +127,10 @@ class Settings:
             )
         for low, high in self.snr_bands:
             if not 0 < low < high <= self.rate_hz / 2:
-                raise InputError(f"snr_bands: {low:g}-{high:g} Hz must grow and end at or below "
-                                 f"{self.rate_hz / 2:g} Hz")  # fmt: skip
+                raise InputError(
+                    f"snr_bands: {low:g}-{high:g} Hz must grow and end at or below "
+                    f"{self.rate_hz / 2:g} Hz"
+                )
         for name in (*self.require, *self.ranges):
             if name not in CONDITIONS:
                 raise InputError(f"{name!r} is no condition; known are {', '.join(CONDITIONS)}")

@@ -43,8 +43,10 @@ class MetadataTable:
         key = next((k for k in KEYS if set(k) <= set(table.columns)), None)
         if key is None:
             choices = ", ".join("+".join(k) for k in KEYS)
-            raise InputError(f"{path}: no column tells which record a row belongs to; give one of "
-                             f"{choices}. It has {', '.join(map(str, table.columns))}")  # fmt: skip
+            raise InputError(
+                f"{path}: no column tells which record a row belongs to; give one of "
+                f"{choices}. It has {', '.join(map(str, table.columns))}"
+            )
         for name in _NUMBERS:
             if name in table:
                 table[name] = _numbers(path, name, table[name])
@@ -56,8 +58,9 @@ class MetadataTable:
             place = tuple(_normal(name, values[name]) for name in key)
             there = rows.setdefault(place, [])
             if there and key != ("file",):
-                raise InputError(f"{path}:{number}: {'+'.join(key)} = {' '.join(place)} stands "
-                                 "there twice")  # fmt: skip
+                raise InputError(
+                    f"{path}:{number}: {'+'.join(key)} = {' '.join(place)} stands there twice"
+                )
             there.append(values)
         return cls(path, key, rows)
 
@@ -94,8 +97,9 @@ def _read(path: Path) -> pd.DataFrame:
         return pd.read_parquet(path)
     try:
         # separator , or ; or tab; codes stay text
-        return pd.read_csv(path, sep=None, engine="python", dtype=str, keep_default_na=False,
-                           comment="#")  # fmt: skip
+        return pd.read_csv(
+            path, sep=None, engine="python", dtype=str, keep_default_na=False, comment="#"
+        )
     except (ValueError, pd.errors.ParserError) as exc:
         raise InputError(f"{path}: not a table ({exc})") from exc
 

@@ -47,13 +47,16 @@ def read(path: Path, options: Options) -> list[Channel]:
     dt = _number(header, "SAMPLING INTERVAL (sec)", path)
     unit = next((m[1] for k in header if (m := re.fullmatch(r"RAW PGA VALUES \((.*)\)", k))), None)
     if unit is None and options.unit is None:
-        raise InputError(f"{path}: the header names no unit (RAW PGA VALUES (gal)); give it with "
-                         "--unit")  # fmt: skip
+        raise InputError(
+            f"{path}: the header names no unit (RAW PGA VALUES (gal)); give it with --unit"
+        )
     factor = unit_factor(str(unit or options.unit))
     rows = [line for line in lines[at + 1 :] if line.strip()]
     if len(rows) != npts:
-        raise InputError(f"{path}:{at + 1}: NUMBER OF DATA is {npts:g}, but {len(rows)} lines "
-                         "follow: the file is damaged")  # fmt: skip
+        raise InputError(
+            f"{path}:{at + 1}: NUMBER OF DATA is {npts:g}, but {len(rows)} lines "
+            "follow: the file is damaged"
+        )
     try:
         data = np.array([row.split() for row in rows], dtype=np.float64)
     except ValueError as exc:
@@ -72,33 +75,36 @@ def read(path: Path, options: Options) -> list[Channel]:
 
 def _check_peaks(data: np.ndarray, text: str, path: Path) -> None:
     """The peaks of the header are those of the samples, or the unit is not what it says."""
-    told = [float(x) for x in re.findall(r"\)\s*([\d.]+)", text)]
+    stated = [float(x) for x in re.findall(r"\)\s*([\d.]+)", text)]
     peaks = np.abs(data - data.mean(axis=0)).max(axis=0)
-    if len(told) == 3 and min(told) > 0 and not np.all((peaks / told > 0.5) & (peaks / told < 2)):
+    if len(stated) != 3 or min(stated) <= 0:
+        return
+    ratio = peaks / stated
+    if not np.all((ratio > 0.5) & (ratio < 2)):
         raise InputError(
-            f"{path}: the header tells peaks of {', '.join(f'{x:.4g}' for x in told)}, the samples "
-            f"reach {', '.join(f'{x:.4g}' for x in peaks)}: damaged, or another unit"
+            f"{path}: the header tells peaks of {', '.join(f'{x:.4g}' for x in stated)}, the "
+            f"samples reach {', '.join(f'{x:.4g}' for x in peaks)}: damaged, or another unit"
         )
 
 
 def _metadata(header: Mapping[str, str], path: Path) -> dict[str, Value]:
-    told: dict[str, str | float | None] = {
+    metadata: dict[str, str | float | None] = {
         "network": "TK",
         "station": header.get("STATION ID"),
         "station_name": header.get("PLACE"),
     }
     for name, key in (("event", "EPICENTER COORDINATES"), ("station", "STATION COORDINATES")):
         if match := _COORDINATES.search(header.get(key, "")):
-            told |= {f"{name}_lat": float(match[1]), f"{name}_lon": float(match[2])}
+            metadata |= {f"{name}_lat": float(match[1]), f"{name}_lon": float(match[2])}
     if header.get("EARTHQUAKE DEPTH (km)"):
-        told["hypo_depth"] = _number(header, "EARTHQUAKE DEPTH (km)", path)
+        metadata["hypo_depth"] = _number(header, "EARTHQUAKE DEPTH (km)", path)
     if match := re.match(r"([\d.]+)\s*(\w*)", header.get("EARTHQUAKE MAGNITUDE", "")):
-        told |= {"mag": float(match[1]), "mag_type": match[2]}
+        metadata |= {"mag": float(match[1]), "mag_type": match[2]}
     if header.get("EARTHQUAKE DATE"):
         from obspy import UTCDateTime
 
-        told["event_time"] = str(UTCDateTime(_time(header["EARTHQUAKE DATE"], path)))
-    return known(told)
+        metadata["event_time"] = str(UTCDateTime(_time(header["EARTHQUAKE DATE"], path)))
+    return known(metadata)
 
 
 def _time(text: str, path: Path) -> float:

@@ -28,8 +28,11 @@ from gwm_hazard.records.record import Failure, Options, Record, Source, Value
 from gwm_hazard.records.traces import Trace, assemble, is_vertical, unit_factor
 
 #: gmprocess's words for the state of a station's unprocessed traces, and their unit.
-_LEVELS = {"raw counts": None, "uncorrected physical units": "cm/s2",
-           "corrected physical units": "cm/s2"}  # fmt: skip
+_LEVELS = {
+    "raw counts": None,
+    "uncorrected physical units": "cm/s2",
+    "corrected physical units": "cm/s2",
+}
 
 _NAME = re.compile(r"^(?P<id>[^_]+)__(?P<start>[^_]+)__(?P<end>[^_]+)__(?P<tag>.+)$")
 
@@ -105,9 +108,11 @@ def _record(
     network, short = code.split(".", 1)
     own = file.get(f"AuxiliaryData/Records/{short}")
     metadata: dict[str, Value] = {
-        "record_id": f"{code}.{tag}", "source_file": str(path),
-        "network": network, "station": short,
-    }  # fmt: skip
+        "record_id": f"{code}.{tag}",
+        "source_file": str(path),
+        "network": network,
+        "station": short,
+    }
     metadata |= _place(inventory) | _event(station[names[0]], events)
     if own is not None:
         metadata |= {str(k): _plain(v) for k, v in own.attrs.items() if k != "acceleration_unit"}
@@ -129,11 +134,12 @@ def _record(
         if not vertical and channel is not None and channel.azimuth is not None:
             azimuths[letter] = float(channel.azimuth)
     record = assemble(traces, metadata | {"start_time": _time(max(starts))})
-    told = [azimuths.get(name) for name in record.components[:2]]
-    if record.n_horizontal == 2 and None not in told:
-        extra = {"azimuth_1": told[0], "azimuth_2": told[1]}
-        record = Record(record.acceleration, record.dt_s, record.components, 2,
-                        {**record.metadata, **extra})  # type: ignore[dict-item]  # fmt: skip
+    first, second = (*record.components, "", "")[:2]
+    if record.n_horizontal == 2 and first in azimuths and second in azimuths:
+        extra = {"azimuth_1": azimuths[first], "azimuth_2": azimuths[second]}
+        record = Record(
+            record.acceleration, record.dt_s, record.components, 2, {**record.metadata, **extra}
+        )
     return record
 
 
@@ -207,8 +213,8 @@ def _level(inventory: Any) -> str | None:
     if inventory is None:
         return None
     try:
-        told = json.loads(inventory[0][0].description or "")
-        level = str(told["standard"]["process_level"])
+        stated = json.loads(inventory[0][0].description or "")
+        level = str(stated["standard"]["process_level"])
     except (ValueError, KeyError, IndexError, TypeError):
         return None
     return level if level in _LEVELS else None
@@ -218,8 +224,11 @@ def _place(inventory: Any) -> dict[str, Value]:
     if inventory is None or not len(inventory) or not len(inventory[0]):
         return {}
     station = inventory[0][0]
-    return {"station_lat": float(station.latitude), "station_lon": float(station.longitude),
-            "station_elevation_m": float(station.elevation or 0.0)}  # fmt: skip
+    return {
+        "station_lat": float(station.latitude),
+        "station_lon": float(station.longitude),
+        "station_elevation_m": float(station.elevation or 0.0),
+    }
 
 
 def _events(file: h5py.File) -> dict[str, dict[str, Value]]:
@@ -235,16 +244,20 @@ def _events(file: h5py.File) -> dict[str, dict[str, Value]]:
     for event in catalog:
         origin = event.preferred_origin() or (event.origins or [None])[0]
         magnitude = event.preferred_magnitude() or (event.magnitudes or [None])[0]
-        told: dict[str, Value] = {}
+        metadata: dict[str, Value] = {}
         if origin is not None:
-            told = {"event_time": str(origin.time), "event_lat": float(origin.latitude),
-                    "event_lon": float(origin.longitude)}  # fmt: skip
+            metadata = {
+                "event_time": str(origin.time),
+                "event_lat": float(origin.latitude),
+                "event_lon": float(origin.longitude),
+            }
             if origin.depth is not None:
-                told["hypo_depth"] = origin.depth / 1000.0
+                metadata["hypo_depth"] = origin.depth / 1000.0
         if magnitude is not None:
-            told |= {"mag": float(magnitude.mag), "mag_type": str(magnitude.magnitude_type or "")}
+            kind = str(magnitude.magnitude_type or "")
+            metadata |= {"mag": float(magnitude.mag), "mag_type": kind}
         identity = str(event.resource_id).rsplit("/", 1)[-1]
-        found[identity] = {**told, "event_id": identity}
+        found[identity] = {**metadata, "event_id": identity}
     return found
 
 

@@ -103,8 +103,9 @@ def fixed_width(lines: Sequence[str], form: str, count: int, where: str) -> NDAr
     ]
     fields = [field for field in fields if field.strip()]
     if len(fields) < count:
-        raise InputError(f"{where}: {count} numbers are announced, {len(fields)} follow: the file "
-                         "is damaged")  # fmt: skip
+        raise InputError(
+            f"{where}: {count} numbers are announced, {len(fields)} follow: the file is damaged"
+        )
     try:
         return np.array([float(field.replace("D", "E")) for field in fields[:count]])
     except ValueError as exc:
@@ -131,5 +132,5 @@ def seconds(text: Any, where: str) -> float:
 
 
 def known(values: Mapping[str, str | float | None]) -> dict[str, Value]:
-    """Entries that are told: no empty text, not -999."""
+    """Entries that are known: no empty text, not -999."""
     return {k: v for k, v in values.items() if v is not None and v != "" and v != -999}

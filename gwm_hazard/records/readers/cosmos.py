@@ -97,20 +97,24 @@ def _channel(path: Path, lines: Sequence[str], offset: int, options: Options) ->
     integers, _ = cursor.values("integer-header")
     reals, _ = cursor.values("real-header")
     if integers.size < 100 or reals.size < 65:
-        raise InputError(f"{path}: {integers.size} integers and {reals.size} reals in the header: "
-                         "at least 100 and 65 are needed")  # fmt: skip
+        raise InputError(
+            f"{path}: {integers.size} integers and {reals.size} reals in the header: "
+            "at least 100 and 65 are needed"
+        )
     comments, _ = cursor.title("comment")
     cursor.at += 1 + comments
-    samples, told = cursor.values("pts")
-    if "accel" not in told.lower() or int(integers[1]) not in (1, -999):
-        raise InputError(f"{cursor.where}: {told.strip()[:40]!r} is no acceleration")
+    samples, quantity = cursor.values("pts")
+    if "accel" not in quantity.lower() or int(integers[1]) not in (1, -999):
+        raise InputError(f"{cursor.where}: {quantity.strip()[:40]!r} is no acceleration")
     code = int(integers[2])
-    stated = re.search(r"\(\s*0?(\d+)\s*\)", told)  # units=cm/sec2 (04)
+    stated = re.search(r"\(\s*0?(\d+)\s*\)", quantity)  # units=cm/sec2 (04)
     if stated and int(stated[1]) != code:
         raise InputError(f"{path}: unit {code} in the header, {stated[1]} with the samples")
     if code not in UNITS:
-        raise InputError(f"{path}: unit {code} is none of acceleration ({UNITS}); counts of volume "
-                         "0 are not read, give volume 1 or 2")  # fmt: skip
+        raise InputError(
+            f"{path}: unit {code} is none of acceleration ({UNITS}); counts of volume "
+            "0 are not read, give volume 1 or 2"
+        )
     dt = reals[61] / 1000.0
     if not dt > 0:
         raise InputError(f"{path}: sampling interval = {reals[61]:g} ms: must be > 0")
@@ -138,23 +142,23 @@ def _metadata(
 ) -> tuple[dict[str, Value], tuple[str, ...]]:
     code = _CODE.search(" ".join(text))
     names = ("station_lat", "station_lon", "station_elevation_m", "vs30")
-    told: dict[str, str | float | None] = dict(zip(names, map(float, reals[:4]), strict=True))
-    told |= {"event_lat": float(reals[8]), "event_lon": float(reals[9])}
-    told |= {"hypo_depth": float(reals[10])}
+    metadata: dict[str, str | float | None] = dict(zip(names, map(float, reals[:4]), strict=True))
+    metadata |= {"event_lat": float(reals[8]), "event_lon": float(reals[9])}
+    metadata |= {"hypo_depth": float(reals[10])}
     # moment, surface-wave, local, other magnitude
     for value, kind in zip(reals[11:15], ("Mw", "Ms", "ML", ""), strict=True):
         if value > 0:
-            told |= {"mag": float(value), "mag_type": kind}
+            metadata |= {"mag": float(value), "mag_type": kind}
             break
-    told["network"], told["station"] = (code[1], code[2]) if code else ("", path.stem)
-    told["station_name"] = text[4][40:].strip() if len(text) > 4 else ""
+    metadata["network"], metadata["station"] = (code[1], code[2]) if code else ("", path.stem)
+    metadata["station_name"] = text[4][40:].strip() if len(text) > 4 else ""
     stage = {1: "volume 1, uncorrected", 2: "volume 2, corrected"}.get(int(integers[0]), "")
     if reals[53] > 0:
         stage += f", high-pass {reals[53]:g} Hz"
-    told["processing"] = f"COSMOS {stage}" if stage else ""
-    metadata = known(told)
+    metadata["processing"] = f"COSMOS {stage}" if stage else ""
     begin = "".join(f"{max(0, int(integers[k])):02d}" for k in (39, 41, 42, 43, 44))
-    return metadata, (str(told["network"]), str(told["station"]), begin, f"V{int(integers[0])}")
+    station = str(metadata["network"]), str(metadata["station"])
+    return known(metadata), (*station, begin, f"V{int(integers[0])}")
 
 
 def _start(integers: NDArray[np.float64], reals: NDArray[np.float64]) -> float:

@@ -89,19 +89,19 @@ def _direction(header: Sequence[str], where: str) -> str:
 
 def _metadata(header: Sequence[str], path: Path) -> tuple[dict[str, Value], float]:
     text = "\n".join(header)
-    told: dict[str, str | float | None] = {"station": path.stem}
+    metadata: dict[str, str | float | None] = {"station": path.stem}
     if match := _STATION.search(text):
-        told["station"] = match[1]
-        told["station_lat"] = float(match[2]) * (1 if match[3] == "N" else -1)
-        told["station_lon"] = float(match[4]) * (1 if match[5] == "E" else -1)
+        metadata["station"] = match[1]
+        metadata["station_lat"] = float(match[2]) * (1 if match[3] == "N" else -1)
+        metadata["station_lon"] = float(match[4]) * (1 if match[5] == "E" else -1)
     if match := _SNCL.search(text):
-        told |= {"network": match[1], "station": match[2]}
+        metadata |= {"network": match[1], "station": match[2]}
     volume = "1, uncorrected" if header[0].lstrip().lower().startswith("un") else "2, corrected"
-    told["processing"] = f"CSMIP volume {volume}"
+    metadata["processing"] = f"CSMIP volume {volume}"
     start = 0.0
     if match := _START.search(text):
         month, day, year, hour, minute = (int(match[k]) for k in range(1, 6))
         year += 0 if year > 99 else 2000 if year < 70 else 1900
         moment = f"{year}-{month:02d}-{day:02d}T{hour:02d}:{minute:02d}:00"
         start = seconds(moment, str(path)) + float(match[6])
-    return known(told), start
+    return known(metadata), start

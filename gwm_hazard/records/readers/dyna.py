@@ -67,8 +67,10 @@ def read(path: Path, options: Options) -> list[Channel]:
     while body and not body[-1].strip():
         body.pop()
     if len(body) != npts:
-        raise InputError(f"{path}:{HEADER_LINES}: NDATA is {npts}, but {len(body)} lines follow: "
-                         "the file is damaged")  # fmt: skip
+        raise InputError(
+            f"{path}:{HEADER_LINES}: NDATA is {npts}, but {len(body)} lines follow: "
+            "the file is damaged"
+        )
     try:
         data = np.array(body, dtype=np.float64)
     except ValueError as exc:
@@ -77,32 +79,35 @@ def read(path: Path, options: Options) -> list[Channel]:
     metadata = _metadata(header, path)
     start = header.get("DATE_TIME_FIRST_SAMPLE_YYYYMMDD_HHMMSS", "").replace("_", "T")
     begin = seconds(start, str(path)) if start else 0.0
-    record = (*(str(metadata.get(k, "")) for k in ("network", "station", "location", "event_id")),
-           name[:2], kind if "UNPROCESSED" in kind.upper() else "")  # fmt: skip
+    record = (
+        *(str(metadata.get(k, "")) for k in ("network", "station", "location", "event_id")),
+        name[:2],
+        kind if "UNPROCESSED" in kind.upper() else "",
+    )
     return [Channel(record, Trace(name, is_vertical(name), data * factor, dt, begin), metadata)]
 
 
 def _metadata(header: Mapping[str, str], path: Path) -> dict[str, Value]:
-    told: dict[str, str | float | None] = {
+    metadata: dict[str, str | float | None] = {
         ours: _number(header, theirs, path) if header.get(theirs) else None
         for ours, theirs in _NUMBERS.items()
     }
-    told |= {ours: header.get(theirs) for ours, theirs in _TEXTS.items()}
+    metadata |= {ours: header.get(theirs) for ours, theirs in _TEXTS.items()}
     for kind in ("W", "L"):
         if header.get(f"MAGNITUDE_{kind}"):
-            told |= {
+            metadata |= {
                 "mag": _number(header, f"MAGNITUDE_{kind}", path),
                 "mag_type": f"M{kind.lower()}",
             }
             break
-    if told.get("mag_type") == "Ml":
-        told["mag_type"] = "ML"
+    if metadata.get("mag_type") == "Ml":
+        metadata["mag_type"] = "ML"
     date, time = header.get("EVENT_DATE_YYYYMMDD"), header.get("EVENT_TIME_HHMMSS")
     if date and time:
         from obspy import UTCDateTime
 
-        told["event_time"] = str(UTCDateTime(seconds(f"{date}T{time}", str(path))))
-    return known(told)
+        metadata["event_time"] = str(UTCDateTime(seconds(f"{date}T{time}", str(path))))
+    return known(metadata)
 
 
 def _need(header: Mapping[str, str], key: str, path: Path) -> str:

@@ -57,8 +57,9 @@ def _open(path: Path) -> xr.Dataset:
     if data["acceleration"].dims[-2:] != ("component", "time"):
         dims = data["acceleration"].dims
         data.close()
-        raise InputError(f"{path}: acceleration has dimensions {dims}: the last two must be "
-                         "component, time")  # fmt: skip
+        raise InputError(
+            f"{path}: acceleration has dimensions {dims}: the last two must be component, time"
+        )
     return data
 
 
@@ -80,11 +81,11 @@ def _read(path: Path) -> Iterator[Record]:
             block = acceleration.variable[where].values
             flat = block.reshape(-1, *acceleration.shape[-2:])
             for offset, index in enumerate(_indices(where, shape)):
-                place = dict(zip(dims, index, strict=True))
+                numbers = dict(zip(dims, index, strict=True))
                 metadata: dict[str, Value] = {
-                    "record_id": f"{path.name}#" + ",".join(f"{d}={i}" for d, i in place.items()),
+                    "record_id": f"{path.name}#" + ",".join(f"{d}={i}" for d, i in numbers.items()),
                     "source_file": str(path),
-                    **{str(d): int(i) for d, i in place.items()},
+                    **{str(d): int(i) for d, i in numbers.items()},
                 }
                 at = int(np.ravel_multi_index(index, shape)) if shape else 0
                 metadata |= {name: values[at].item() for name, values in columns.items()}

@@ -176,8 +176,10 @@ def _record(traces: Sequence[Any], label: str, paths: Sequence[Path], options: O
         if "knet" in trace.stats:
             announced = round(trace.stats.knet.duration * trace.stats.sampling_rate)
             if trace.stats.npts < announced:
-                raise InputError(f"component {trace.stats.channel} has {trace.stats.npts} samples, "
-                                 f"its header says {announced}: the file is damaged")  # fmt: skip
+                raise InputError(
+                    f"component {trace.stats.channel} has {trace.stats.npts} samples, "
+                    f"its header says {announced}: the file is damaged"
+                )
         if np.ma.isMaskedArray(trace.data):
             raise InputError(f"component {trace.stats.channel} has a gap: cut or fill it first")
     try:
@@ -220,8 +222,10 @@ def _vertical(stats: Any, name: str) -> bool:
     inclination = stats.get("sac", {}).get("cmpinc", _SAC_UNDEFINED)
     if inclination != _SAC_UNDEFINED:
         if min(abs(inclination - a) for a in (0, 90, 180)) > 5:
-            raise InputError(f"component {name}: inclination {inclination:g} deg, neither "
-                             "horizontal nor vertical; rotate it first")  # fmt: skip
+            raise InputError(
+                f"component {name}: inclination {inclination:g} deg, neither "
+                "horizontal nor vertical; rotate it first"
+            )
         return abs(inclination - 90) > 45
     if is_vertical(name):
         return True

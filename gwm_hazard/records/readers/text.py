@@ -48,8 +48,8 @@ def _read(path: Path, options: Options) -> Iterator[Record]:
     if not 1 <= len(columns) <= 3:
         raise InputError(f"{path}: {len(columns)} columns beside the time; one to three are read")
     traces = []
-    for place, column in enumerate(columns):
-        title = header[column] if header else ("H1", "H2", "V")[place]
+    for index, column in enumerate(columns):
+        title = header[column] if header else ("H1", "H2", "V")[index]
         name = _bare(title)
         vertical = is_vertical(name)
         factor = _factor(path, title, options.unit)

@@ -1,25 +1,24 @@
-"""A tiny surface, a tiny job and ``oq`` in a folder of its own."""
+"""A tiny surface, a tiny job and ``oq`` in a folder of its own: see the fixtures of conftest.py."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from unittest import mock
-
-import pytest
 
 from gwm_hazard.distribution.build import build_surface
 from gwm_hazard.distribution.surface import Axis
 from gwm_hazard.models.registry import load_model
 
 OQ = Path(sys.executable).with_name("oq")
+SERVER = Path(__file__).with_name("oq_server.py")
 IMTS = ("PGA", "PGV", "SA(0.1)", "SA(0.5)", "SA(1.0)", "RSD595")
 AXES = (
     Axis("mag", (6.0, 7.0, 8.0)),
@@ -125,10 +124,11 @@ class Run:
 
 
 class OpenQuake:
-    """Runs ``oq`` with its database and datastores in ``home``."""
+    """Runs ``oq`` with its database and datastores in ``home``, by `oq_server.py`."""
 
     def __init__(self, home: Path, surface: Path) -> None:
         self.home, self.surface = home, surface
+        self._server: subprocess.Popen[str] | None = None
         (home / "oq.cfg").write_text(f"[dbserver]\nfile = {home / 'db.sqlite3'}\n")
         self.env = {
             **os.environ,
@@ -166,16 +166,26 @@ class OpenQuake:
         return folder / "job.ini"
 
     def __call__(self, *arguments: object, distribute: str = "no", cwd: Path | None = None) -> Run:
-        done = subprocess.run(
-            [str(OQ), *map(str, arguments)],
-            env=self.env | {"OQ_DISTRIBUTE": distribute},
-            cwd=cwd or self.home,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=300,
-        )
-        return Run(done.returncode, done.stdout)
+        env = self.env | {"OQ_DISTRIBUTE": distribute}
+        output = self.home / "output.txt"
+        request = {
+            "arguments": list(map(str, arguments)),
+            "env": env,
+            "cwd": str(cwd or self.home),
+            "output": str(output),
+        }
+        if self._server is None:
+            self._server = subprocess.Popen(
+                [sys.executable, str(SERVER)],
+                env=env,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        assert self._server.stdin is not None and self._server.stdout is not None
+        print(json.dumps(request), file=self._server.stdin, flush=True)
+        code = self._server.stdout.readline()
+        return Run(int(code), output.read_text(errors="replace"))
 
     def run(self, ini: Path, *arguments: object, distribute: str = "no") -> Run:
         return self("engine", "--run", ini, *arguments, distribute=distribute, cwd=ini.parent)
@@ -196,15 +206,27 @@ class OpenQuake:
         return dstore
 
 
-@pytest.fixture(scope="session")
-def tiny_surface(tmp_path_factory: pytest.TempPathFactory) -> Path:
+class PlainOpenQuake(OpenQuake):
+    """The script ``oq`` of an environment, in a process of its own."""
+
+    def __init__(self, home: Path, surface: Path, script: Path = OQ) -> None:
+        super().__init__(home, surface)
+        self.script = script
+
+    def __call__(self, *arguments: object, distribute: str = "no", cwd: Path | None = None) -> Run:
+        done = subprocess.run(
+            [str(self.script), *map(str, arguments)],
+            env=self.env | {"OQ_DISTRIBUTE": distribute},
+            cwd=cwd or self.home,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=300,
+        )
+        return Run(done.returncode, done.stdout)
+
+
+def build_tiny_surface(path: Path) -> None:
     """A coarse surface of the bundled model: quick to make, no substitute for the real one."""
-    path = tmp_path_factory.mktemp("surface") / "tiny.h5"
     model = load_model("stochastic", "cpu")
     build_surface(model, path, axes=AXES, imts=IMTS, realizations=16, held_out=2)
-    return path
-
-
-@pytest.fixture(scope="session")
-def oq(tmp_path_factory: pytest.TempPathFactory, tiny_surface: Path) -> Iterator[OpenQuake]:
-    yield OpenQuake(tmp_path_factory.mktemp("oqdata"), tiny_surface)
