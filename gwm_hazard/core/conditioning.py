@@ -3,8 +3,8 @@
 The table maps names to columns: OpenQuake's context, a flatfile, the table of a training set. Three
 things stand between it and a model. The distance is the one that the model means by its card
 (:attr:`gwm_hazard.core.card.ModelCard.distance`). A condition that nobody tells is fixed, or has a
-uniform prior over the model's range. A value outside the range is moved to the bound, refused, or
-kept for whoever leaves it out.
+uniform prior over the model's range. A value outside the range is moved to the bound, or refused;
+of records it is kept, for whoever leaves them out.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import logging
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -30,8 +30,6 @@ log = logging.getLogger(__name__)
 
 Array = NDArray[np.float64]
 Columns = dict[str, Array]
-#: Range policies.
-Policy = Literal["clip", "error", "keep"]
 
 #: What a model that takes this distance may be given.
 _CHOICES = {"rhypo": DISTANCES, "rrup": ("rrup",)}
@@ -105,14 +103,14 @@ class Conditioning:
         }
 
     def conditions(
-        self, table: Any, policy: Policy, u: Mapping[str, ArrayLike] | None = None
+        self, table: Any, policy: str, u: Mapping[str, ArrayLike] | None = None
     ) -> Columns:
         """All conditions of the model at the N rows.
 
         Parameters
         ----------
-        policy : for a row outside the range, "clip" (to the bound, one warning a condition),
-            "error" or "keep"
+        policy : for a row outside the range, "clip" (to the bound, one warning a condition) or
+            "error"
         u : quantile in the prior, 0 to 1, by condition; by default the median
         """
         given = self.values(table)
@@ -123,8 +121,6 @@ class Conditioning:
                 found[name] = np.full(n, self.fixed[name])
             elif name in self.priors:
                 found[name] = np.broadcast_to(self._quantile(name, u), n).copy()
-            elif policy == "keep":
-                found[name] = given[name]
             else:
                 found[name] = self._inside(name, given[name], table, policy)
         return found
@@ -174,6 +170,11 @@ class Conditioning:
             for name in self.priors
         }
 
+    def from_priors(self, noise: Noise) -> Columns:
+        """Conditions with a prior, (n,) each, drawn once for each event."""
+        u = self.drawn(noise)
+        return {name: self._quantile(name, u) for name in self.priors}
+
     def _quantile(self, name: str, u: Mapping[str, ArrayLike] | None) -> Array:
         low, high = self.ranges[name]
         return low + (high - low) * np.asarray((u or {}).get(name, 0.5), dtype=np.float64)
@@ -183,7 +184,7 @@ class Conditioning:
             return distance_km(table, self.distance, gaps=gaps)
         return _column(table, name, gaps)
 
-    def _inside(self, name: str, values: Array, table: Any, policy: Policy) -> Array:
+    def _inside(self, name: str, values: Array, table: Any, policy: str) -> Array:
         low, high = self.ranges[name]
         if not len(values) or (values.min() >= low and values.max() <= high):
             return values
@@ -236,9 +237,8 @@ def distance_km(table: Any, distance: str, *, gaps: bool = True) -> Array:
     """
     if distance != "effective":
         return _column(table, distance, gaps)
-    effective = effective_distance_km(
-        _column(table, "mag", gaps), rrup := _column(table, "rrup", gaps)
-    )
+    rrup = _column(table, "rrup", gaps)
+    effective = effective_distance_km(_column(table, "mag", gaps), rrup)
     if not gaps or np.isfinite(rrup).all():
         return effective
     return np.where(np.isfinite(rrup), effective, _column(table, "rhypo", gaps))
