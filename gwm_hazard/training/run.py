@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -281,7 +281,7 @@ def write_model(
         highpass_hz=config.data.highpass_hz,
     )
     texts = {"name": folder.parent.name, "training_data": config.data.folder}
-    card = described(model.card, texts | config.model.card)
-    model.card = replace(card, distance=config.data.distance)
+    texts["distance"] = config.data.distance
+    model.card = described(model.card, texts | config.model.card)
     save_model(model, folder)
     return model
