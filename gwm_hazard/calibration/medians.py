@@ -19,11 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gwm_hazard.calibration.selection import CONDITIONS
+from gwm_hazard.core.draws import Draws
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.files.parts import once
 from gwm_hazard.files.provenance import software_versions
-from gwm_hazard.models.measuring import draw_ln_measures
+from gwm_hazard.models.measuring import ln_measures
 from gwm_hazard.models.stochastic import StochasticModel, StochasticParameters
 from gwm_hazard.records.observations import Observations
 
@@ -131,7 +132,7 @@ class Medians:
                 scenarios = self.points.scenarios.take(rows).repeat(draws)
                 names = [imts[j] for j in columns]
                 noise = Noise(self.seed, event, 0, realization)
-                ln = draw_ln_measures(model, scenarios, noise, names, str(component))
+                ln = ln_measures(model, Draws(scenarios, noise), names, str(component))
                 ln = ln.reshape(len(rows), draws, -1)
                 spread = ln.var(axis=1, ddof=1) / draws if draws > 1 else 0.0 * ln[:, 0]
                 at = np.ix_(rows, columns)

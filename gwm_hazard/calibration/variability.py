@@ -24,10 +24,11 @@ from scipy.cluster.vq import kmeans2
 
 from gwm_hazard.calibration.medians import Cache, Points, points_of, quiet
 from gwm_hazard.calibration.selection import CONDITIONS
+from gwm_hazard.core.draws import Draws
 from gwm_hazard.core.ensemble_noise import Ensemble
 from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.distribution.moments import Moments, moments_of
-from gwm_hazard.models.measuring import draw_ln_measures
+from gwm_hazard.models.measuring import ln_measures
 from gwm_hazard.models.stochastic import StochasticModel, StochasticParameters
 from gwm_hazard.records.observations import Observations
 
@@ -165,9 +166,9 @@ def _moments(p: StochasticParameters, points: Points, seed: int, device: str) ->
     for component in np.unique(components):
         columns = np.flatnonzero(components == component)
         names = [points.imts[j] for j in columns]
-        rows = points.scenarios.repeat(REALIZATIONS)
-        ln[:, columns] = draw_ln_measures(model, rows, ensemble.tile(n), names, str(component))
-    m = moments_of(ln.reshape(n, REALIZATIONS, -1), model.card.between_event)
+        draws = Draws(points.scenarios.repeat(REALIZATIONS), ensemble.tile(n))
+        ln[:, columns] = ln_measures(model, draws, names, str(component))
+    m = moments_of(ln.reshape(n, REALIZATIONS, -1), model.card, points.imts)
     return np.stack([m.mean, m.tau, m.phi])
 
 

@@ -55,7 +55,8 @@ def models_info(name: str, as_json: bool) -> None:
     click.echo(f"between-event  {'yes' if card.between_event else 'no'}")
     click.echo(f"training data  {card.training_data}")
     for r in card.conditions:
-        click.echo(f"{r.name:14s} {r.low:g} to {r.high:g} {r.unit}")
+        meant = f" ({card.distance})" if r.name == "rhypo" != card.distance else ""
+        click.echo(f"{r.name:14s} {r.low:g} to {r.high:g} {r.unit}{meant}")
     for title, lines in (("limitations", card.limitations), ("cite", card.citation)):
         for line in lines:
             click.echo(f"{title:14s} {line}")

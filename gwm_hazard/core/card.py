@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +12,8 @@ from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.core.units import CONDITIONS
 from gwm_hazard.errors import InputError
 
-if TYPE_CHECKING:
-    pass
+#: What the ``rhypo`` of a model can mean, see :class:`ModelCard`.
+DISTANCES = ("effective", "rrup", "rhypo")
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,13 @@ class Range:
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What a user must know of a model before trusting a number that it makes."""
+    """What a user must know of a model before trusting a number that it makes.
+
+    ``distance`` says what a model that takes ``rhypo`` means by it, read by
+    :mod:`gwm_hazard.core.conditioning` alone: "effective", the distance to the point source that
+    stands for a finite rupture; "rhypo", the hypocentral distance; "rrup", the closest distance.
+    A model that takes ``rrup`` means ``rrup``.
+    """
 
     name: str
     family: str
@@ -52,8 +58,15 @@ class ModelCard:
     sampling_rate_hz: float
     tectonic_region: str
     between_event: bool
+    distance: str = "effective"
     limitations: tuple[str, ...] = ()
     parameters: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.distance not in DISTANCES:
+            raise InputError(
+                f"card distance {self.distance!r}: must be one of {', '.join(DISTANCES)}"
+            )
 
     @property
     def condition_names(self) -> tuple[str, ...]:
@@ -64,6 +77,8 @@ class ModelCard:
         """Plain types, as card.json holds them."""
         card = asdict(self)
         card["conditions"] = {r.name: [r.low, r.high] for r in self.conditions}
+        if "rhypo" not in self.condition_names:
+            del card["distance"]
         return card
 
     def outside(self, scenarios: Scenarios) -> NDArray[np.bool_]:

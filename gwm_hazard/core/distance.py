@@ -32,3 +32,11 @@ def effective_distance_km(mag: ArrayLike, rrup: ArrayLike) -> NDArray[np.float64
     closest distance ``rrup`` (km): see :func:`finite_fault_factor_km` for h and its sources.
     """
     return np.hypot(np.asarray(rrup, dtype=np.float64), finite_fault_factor_km(mag))
+
+
+def rupture_distance_km(
+    mag: ArrayLike, effective: ArrayLike, nearest: float = 1.0
+) -> NDArray[np.float64]:
+    """The closest distance ``rrup`` of an effective one, km, and no less than ``nearest``."""
+    squared = np.asarray(effective, dtype=np.float64) ** 2 - finite_fault_factor_km(mag) ** 2
+    return np.sqrt(np.maximum(squared, nearest**2))

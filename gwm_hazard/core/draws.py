@@ -42,6 +42,9 @@ class Draws:
         names = list(parts[0].scenarios)
         scenarios = {k: np.concatenate([p.scenarios[k] for p in parts]) for k in names}
         noises = [p.noise for p in parts]
+        terms = [t for n in noises for t in (n.parts if isinstance(n, MixedNoise) else (n,))]
+        if len(seeds := {term.seed for term in terms}) > 1:
+            raise InputError(f"draws of seeds {sorted(seeds)}: must be of one seed")
         if any(isinstance(n, MixedNoise) for n in noises):
             mixed = [n if isinstance(n, MixedNoise) else MixedNoise.of(n) for n in noises]
             return cls(Scenarios(**scenarios), MixedNoise.joined(mixed))

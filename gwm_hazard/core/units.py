@@ -13,7 +13,8 @@ class Condition:
     """A quantity that describes an earthquake scenario, under OpenQuake's name.
 
     ``low`` and ``high`` are *physical* limits: values outside are mistakes. What a model was
-    made for stands on its card (:class:`gwm_hazard.core.card.Range`).
+    made for stands on its card (:class:`gwm_hazard.core.card.Range`). ``told`` is False where
+    neither hazard calculations nor flatfiles have a word for it.
     """
 
     name: str
@@ -21,6 +22,7 @@ class Condition:
     description: str
     low: float
     high: float
+    told: bool = True
 
 
 CONDITIONS: dict[str, Condition] = {
@@ -36,6 +38,8 @@ CONDITIONS: dict[str, Condition] = {
         Condition("ztor", "km", "depth of the top of the rupture", -5.0, 800.0),
         Condition("rake", "deg", "rake angle", -180.0, 180.0),
         Condition("dip", "deg", "dip angle", 0.0, 90.0),
-        Condition("azimuthal_gap", "deg", "largest azimuthal gap between stations", 0.0, 360.0),
+        Condition(
+            "azimuthal_gap", "deg", "largest azimuthal gap between stations", 0.0, 360.0, told=False
+        ),
     )
 }

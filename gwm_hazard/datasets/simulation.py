@@ -18,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import signal, special, stats
 
-from gwm_hazard.core.distance import finite_fault_factor_km
+from gwm_hazard.core.distance import rupture_distance_km
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.errors import InputError
@@ -155,14 +155,13 @@ class Simulation:
         vs30 = np.where(
             even, np.exp(_between(np.log(self.vs30), r[:, 1])), self._network_vs30(r[:, 1])
         )
-        effective = np.maximum(rhypo**2 - finite_fault_factor_km(mag) ** 2, _NEAREST_KM**2)
         return pd.DataFrame(
             {
                 "mag": mag,
                 "rhypo": rhypo,
                 "vs30": vs30,
                 "hypo_depth": depth,
-                "rrup": np.sqrt(effective),
+                "rrup": rupture_distance_km(mag, rhypo, _NEAREST_KM),
             }
         )
 

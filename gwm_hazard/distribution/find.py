@@ -9,13 +9,14 @@ from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 
+from gwm_hazard.core.card import ModelCard
 from gwm_hazard.distribution.build import IMTS, REALIZATIONS, build_surface
 from gwm_hazard.distribution.file import read_surface
 from gwm_hazard.distribution.surface import Surface, fingerprint
 from gwm_hazard.errors import SurfaceError
 from gwm_hazard.files.user_folders import cache_folder
 from gwm_hazard.models.base import WaveformModel
-from gwm_hazard.models.registry import BUNDLED, CARD_FILE
+from gwm_hazard.models.registry import BUNDLED, CARD_FILE, load_model
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,29 @@ def cached_file(model: WaveformModel, imts: tuple[str, ...] = IMTS) -> Path:
     """Where a surface of default accuracy of this very model is kept, there or not."""
     key = hashlib.sha256(f"{fingerprint(model.card)} {imts} {REALIZATIONS}".encode()).hexdigest()
     return cache_folder() / "surfaces" / f"{model.card.name}-{key[:12]}.h5"
+
+
+def surface_by_name(name: str) -> tuple[Surface, ModelCard]:
+    """Surface and card of a model for which no surface was named; built where there is none."""
+    path = bundled_file(name)
+    if path is not None:
+        # The card of the file, so that the processes of a job need not import torch.
+        surface = read_surface(path)
+        if surface.card is not None:
+            return surface, surface.card
+    model = load_model(name, "cpu")
+    return load_for(model, find_or_build(model)), model.card
+
+
+def find_surface(model: WaveformModel) -> Surface | None:
+    """The surface of this very model that ships or stands in the user's cache; none is built."""
+    if (path := bundled_surface(model)) is not None:
+        return read_surface(path)
+    for path in sorted((cache_folder() / "surfaces").glob(f"{model.card.name}-*.h5")):
+        surface = read_surface(path)
+        if surface.model == fingerprint(model.card):
+            return surface
+    return None
 
 
 def find_or_build(

@@ -60,29 +60,44 @@ def cubic_weights(nodes, x):  # type: ignore[no-untyped-def]
     return first, weights
 
 
+#: Columns that :func:`tensor_product` sums at once.
+COLUMNS = 4
+
+
 @nb.njit(cache=True, nogil=True)
 def tensor_product(first, weights, strides, values, out):  # type: ignore[no-untyped-def]
     """Sum of weights over the 4**d nodes around each point.
 
     first (n, d) int64: first node on each axis; weights (n, d, 4); strides (d,) int64 in rows
-    of values (n_nodes, n_columns); out (n, n_columns), overwritten.
+    of values (n_nodes, n_columns); out (n, n_columns), overwritten. The columns are a multiple of
+    :data:`COLUMNS`, whose sums then stay in registers.
     """
     n, d = first.shape
-    columns = values.shape[1]
+    row = np.empty(4**d, np.int64)
+    weight = np.empty(4**d)
+    used = np.empty(4, np.int64)
     for i in range(n):
-        for c in range(columns):
-            out[i, c] = 0.0
-        for corner in range(4**d):
-            weight = 1.0
-            row = 0
-            code = corner
-            for axis in range(d):
-                k = code & 3
-                code >>= 2
-                weight *= weights[i, axis, k]
-                if weight == 0.0:
-                    break
-                row += (first[i, axis] + k) * strides[axis]
-            if weight != 0.0:
-                for c in range(columns):
-                    out[i, c] += weight * values[row, c]
+        # The nodes with a weight: those of the axes so far, for each on the next axis.
+        row[0], weight[0], m = 0, 1.0, 1
+        for axis in range(d):
+            count = 0
+            for k in range(4):
+                if weights[i, axis, k] != 0.0:
+                    used[count] = k
+                    count += 1
+            for block in range(count - 1, -1, -1):  # the first is what the others come from
+                k = used[block]
+                step = (first[i, axis] + k) * strides[axis]
+                for j in range(m):
+                    row[block * m + j] = row[j] + step
+                    weight[block * m + j] = weight[j] * weights[i, axis, k]
+            m *= count
+        for c in range(0, values.shape[1], 4):
+            a0 = a1 = a2 = a3 = 0.0
+            for j in range(m):
+                w, r = weight[j], row[j]
+                a0 += w * values[r, c]
+                a1 += w * values[r, c + 1]
+                a2 += w * values[r, c + 2]
+                a3 += w * values[r, c + 3]
+            out[i, c], out[i, c + 1], out[i, c + 2], out[i, c + 3] = a0, a1, a2, a3

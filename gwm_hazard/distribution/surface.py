@@ -12,7 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gwm_hazard.core.card import ModelCard
-from gwm_hazard.distribution.interpolate import cubic_weights, linear_weights, tensor_product
+from gwm_hazard.distribution.interpolate import (
+    COLUMNS,
+    cubic_weights,
+    linear_weights,
+    tensor_product,
+)
 from gwm_hazard.distribution.mixing import mix
 from gwm_hazard.distribution.moments import Moments
 from gwm_hazard.distribution.shape import Shape
@@ -192,7 +197,8 @@ class Surface:
         if key not in self._selected:
             matrix = self.columns(imts)
             chosen = [getattr(self, f).reshape(-1, len(self.imts)) @ matrix for f in fields]
-            self._selected[key] = np.ascontiguousarray(np.concatenate(chosen, axis=1))
+            packed = np.concatenate(chosen, axis=1)
+            self._selected[key] = np.pad(packed, ((0, 0), (0, -packed.shape[1] % COLUMNS)))
         values = self._selected[key]
         points = [np.asarray(conditions[a.name], dtype=np.float64) for a in self.axes]
         for axis, x in zip(self.axes, points, strict=True):
@@ -210,7 +216,7 @@ class Surface:
         strides = np.array([int(np.prod(shape[i + 1 :])) for i in range(len(shape))])
         out = np.empty((len(first), values.shape[1]))
         tensor_product(first, weights, strides, values, out)
-        return np.split(out, len(fields), axis=1)
+        return np.split(out[:, : len(fields) * len(imts)], len(fields), axis=1)
 
     def marginal(
         self, name: str, values: NDArray[np.float64], weights: NDArray[np.float64]

@@ -12,8 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gwm_hazard.core.draws import Draws
-from gwm_hazard.core.noise import Noise
-from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.errors import InputError
 from gwm_hazard.models.base import WaveformModel
 
@@ -81,16 +79,3 @@ def ln_measures(
                 "has no logarithm"
             )
     return out
-
-
-def draw_ln_measures(
-    model: WaveformModel,
-    scenarios: Scenarios,
-    noise: Noise,
-    imts: list[str],
-    component: str = "RotD50",
-    batch_size: int | None = None,
-) -> NDArray[np.float64]:
-    """:func:`ln_measures` of scenarios and noise that come apart."""
-    draws = Draws(scenarios, noise)
-    return ln_measures(model, draws, imts, component, batch_size=batch_size)

@@ -248,12 +248,18 @@ def _from_folder(folder: Path) -> WaveformModel:
     card = _read_card(folder / CARD_FILE)
     where = str(folder / CARD_FILE)
     model = _build(card["family"], where, card["parameters"], folder / WEIGHTS_FILE)
-    model.card = replace(model.card, **_told(card, model.card, where))
+    told = _told(card, model.card, where)
+    try:
+        model.card = replace(model.card, **told)
+    except ValueError as exc:
+        raise ModelError(f"{where}: {exc}") from exc
     return model
 
 
 #: What a card file says of a model beyond its parameters, by type.
-_TEXTS = ("name", "version", "summary", "licence", "training_data", "tectonic_region")
+_TEXTS = (
+    "name", "version", "summary", "licence", "training_data", "tectonic_region", "distance",
+)  # fmt: skip
 _LISTS = ("citation", "limitations")
 
 

@@ -89,7 +89,7 @@ def write_table(path: Path, curves: Curves, found: list[Shares], poes: list[floa
         about = {
             "calculation": curves.dstore.calc_id,
             "investigation_time_years": oq.investigation_time,
-            "ranges": {s.branch.id: s.branch.gsim.sources.ranges for s in found},
+            "ranges": {s.branch.id: s.branch.gsim.conditioning.ranges for s in found},
             "software": software_versions(),
         }
         stream.write(f"# shares of the exceedance rate; {json.dumps(about)}\n")
@@ -124,7 +124,7 @@ def _report(s: Shares, imts: list[str], poes: list[float], threshold: float) -> 
         f"{100 * v:.1f} % with {name} outside {low:g} to {high:g} {CONDITIONS[name].unit}"
         for v, name in parts
         if v > 0
-        for low, high in [s.branch.gsim.sources.ranges[name]]
+        for low, high in [s.branch.gsim.conditioning.ranges[name]]
     )
     message = (
         f"range of branch {s.branch.id} (model {s.branch.gsim.card.name!r}): at most "

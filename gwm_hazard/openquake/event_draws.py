@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from gwm_hazard.core.draws import Draws
 from gwm_hazard.core.noise import Noise
@@ -45,11 +44,8 @@ def scenarios_of(
         A condition with a prior (one for which OpenQuake has no word) is drawn from it, once
         for each event.
     """
-    if gsim.sources.priors:
-        u = {
-            name: ndtr(noise.normal(f"prior {name}", 1, per_event=True)[:, 0].astype(np.float64))
-            for name in gsim.sources.priors
-        }
+    if gsim.conditioning.priors:
+        u = gsim.conditioning.drawn(noise)
         columns = conditions_of(gsim, ctx[rows].view(np.recarray), u)
     else:
         columns = {name: values[rows] for name, values in conditions_of(gsim, ctx).items()}

@@ -336,7 +336,7 @@ def range_shares(
             ax.bar(x - 0.4 + width / 2, 100 * totals[site], width, color="0.25", label="any")
             for k, j in enumerate(used):
                 name = s.names[j]
-                low, high = s.branch.gsim.sources.ranges[name]
+                low, high = s.branch.gsim.conditioning.ranges[name]
                 ax.bar(
                     x - 0.4 + (k + 1.5) * width,
                     100 * shares[site, :, p, j],

@@ -4,8 +4,6 @@
 # module must not postpone annotations.
 
 import copy
-import itertools
-import logging
 import multiprocessing
 from collections.abc import Mapping
 from functools import lru_cache
@@ -16,32 +14,33 @@ from openquake.hazardlib import const, imt
 from openquake.hazardlib.gsim.base import GMPE
 
 from gwm_hazard.core.card import ModelCard
+from gwm_hazard.core.conditioning import Columns, conditioning_of
 from gwm_hazard.core.ensemble_noise import Ensemble
-from gwm_hazard.core.scenario import Scenarios
-from gwm_hazard.distribution.file import read_surface
-from gwm_hazard.distribution.find import bundled_file, find_or_build, load_for
-from gwm_hazard.distribution.mixing import mix, uniform_points
-from gwm_hazard.distribution.moments import Moments, moments_of
-from gwm_hazard.distribution.shape import Shape, exceedance, sample_shape
+from gwm_hazard.distribution.estimator import (
+    DirectEstimator,
+    Estimator,
+    SurfaceEstimator,
+    exceedance_at,
+)
+from gwm_hazard.distribution.find import load_for, surface_by_name
+from gwm_hazard.distribution.moments import Moments
+from gwm_hazard.distribution.shape import Shape
 from gwm_hazard.distribution.surface import Surface
 from gwm_hazard.errors import InputError
-from gwm_hazard.intensity.one_component import rotd50_phi
 from gwm_hazard.models.base import WaveformModel
 from gwm_hazard.models.devices import keep_one_thread
-from gwm_hazard.models.measuring import draw_ln_measures
 from gwm_hazard.models.registry import load_model
-from gwm_hazard.openquake.conditions import Sources, conditions, sources_of
 from gwm_hazard.openquake.model_paths import located
-
-log = logging.getLogger(__name__)
 
 ESTIMATORS = ("surface", "direct")
 POLICIES = ("clip", "error")
 DISTRIBUTIONS = ("lognormal", "empirical")
 FIELDS = ("waveforms", "lognormal")
 
-#: What is drawn at once for ``estimator = "direct"``: bounds the records held in memory.
-DIRECT_PAIRS = 256
+#: Parameters of a rupture that OpenQuake's contexts can hold (ContextMaker.add_rup_params).
+RUPTURE_PARAMETERS = frozenset(
+    "mag width strike dip rake ztor zbot hypo_lon hypo_lat hypo_depth".split()
+)
 #: Waveforms a pair from which a direct ensemble tells its shape: the kurtosis of 1000 draws has
 #: a standard error of 0.15.
 LEAST_FOR_SHAPE = 1000
@@ -89,10 +88,11 @@ class GenerativeWaveformGMM(GMPE):
         lognormal; fields of event-based jobs are waveforms and need no distribution.
     distance : "effective", "rrup" or "rhypo"
         What a model that is conditioned on ``rhypo``, the distance to a point, is given for a
-        finite rupture. "effective": sqrt(rrup^2 + h(M)^2) with the saturation length h of Boore
-        and Thompson (2015), :mod:`gwm_hazard.core.distance`; the default, because the hypocentral
-        distance of a long rupture depends on where along it OpenQuake puts the hypocentre
-        (its centre), and the closest distance alone would put the whole rupture there.
+        finite rupture; by default what its card says. "effective": sqrt(rrup^2 + h(M)^2) with the
+        saturation length h of Boore and Thompson (2015), :mod:`gwm_hazard.core.distance`, which
+        most cards say, because the hypocentral distance of a long rupture depends on where along
+        it OpenQuake puts the hypocentre (its centre), and the closest distance alone would put
+        the whole rupture there.
         A model conditioned on ``rrup`` is given ``rrup``: it has its own saturation.
     fixed : str
         Conditions with one value for all pairs, "azimuthal_gap=120". A condition for which
@@ -151,8 +151,8 @@ class GenerativeWaveformGMM(GMPE):
         self.out_of_range = out_of_range
         self.distribution = distribution
         self.fields = fields
-        #: A surface of this GSIM's own, None for the one that all share in a process.
-        self._surface: Surface | None = None
+        #: An estimator of this GSIM's own, None for the one that all share in a process.
+        self._estimator: SurfaceEstimator | None = None
         held = None
         if estimator == "direct":
             Ensemble(realizations, seed)  # refuses bad values before the calculation starts
@@ -160,22 +160,23 @@ class GenerativeWaveformGMM(GMPE):
         elif surface_file:
             # OpenQuake removes the file after this call when it reads a datastore.
             loaded = load_model(model, device)
-            self._surface = held = load_for(loaded, surface_file)
+            held = load_for(loaded, surface_file)
             self.card = loaded.card
         else:
             held, self.card = _found_surface(model)
-        ranges = {r.name: (r.low, r.high) for r in self.card.conditions}
-        for name, (low, high) in (held.ranges if held is not None else {}).items():
-            ranges[name] = (max(low, ranges[name][0]), min(high, ranges[name][1]))
-        self.sources = sources_of(self.card, ranges, distance, fixed)
-        sites, rupture, distances = self.sources.requires()
+        within = None if held is None else held.ranges
+        self.conditioning = conditioning_of(
+            self.card, within=within, distance=distance, fixed=fixed
+        )
+        told = self.conditioning.fixed or self.conditioning.priors
+        if held is not None and (surface_file or told):
+            self._estimator = SurfaceEstimator.of(held, self.conditioning)
+        sites, rupture, distances = _required(self.conditioning.columns)
         self.REQUIRES_SITES_PARAMETERS = sites
         self.REQUIRES_RUPTURE_PARAMETERS = rupture
         self.REQUIRES_DISTANCES = distances
-        if not (self.card.between_event or self.sources.priors):
+        if not (self.card.between_event or self.conditioning.priors):
             self.DEFINED_FOR_STANDARD_DEVIATION_TYPES = {const.StdDev.TOTAL}
-        if held is not None and (self.sources.fixed or self.sources.priors):
-            self._surface = _marginal(held, self.sources)
         if distribution == "empirical":
             _check_shape(held, realizations)
             # OpenQuake averages the exceedance probabilities of ``gsims`` where it finds this.
@@ -234,13 +235,15 @@ def _check_shape(held: Surface | None, realizations: int) -> None:
         )
 
 
-def _marginal(surface: Surface, sources: Sources) -> Surface:
-    """The surface over the conditions that OpenQuake gives."""
-    for name, value in sources.fixed.items():
-        surface = surface.marginal(name, np.array([value]), np.ones(1))
-    for name in sources.priors:
-        surface = surface.marginal(name, *uniform_points(*sources.ranges[name]))
-    return surface
+def _required(columns: frozenset[str]) -> tuple[set[str], set[str], set[str]]:
+    """Site parameters, rupture parameters and distances of OpenQuake among names of columns."""
+    # OpenQuake imports this module, by its registry, before these are there.
+    from openquake.hazardlib.contexts import KNOWN_DISTANCES
+    from openquake.hazardlib.site import site_param_dt
+
+    distances = frozenset(KNOWN_DISTANCES)
+    sites = frozenset(site_param_dt) - distances - RUPTURE_PARAMETERS
+    return set(columns & sites), set(columns & RUPTURE_PARAMETERS), set(columns & distances)
 
 
 @lru_cache(maxsize=4)
@@ -253,30 +256,36 @@ def _loaded_model(model: str, device: str) -> WaveformModel:
 
 @lru_cache(maxsize=4)
 def _found_surface(model: str) -> tuple[Surface, ModelCard]:
-    """Surface and card of a model for which no surface was named."""
-    path = bundled_file(model)
-    if path is not None:
-        # The card of the file, so that the processes of a job need not import torch.
-        surface = read_surface(path)
-        if surface.card is not None:
-            return surface, surface.card
-    loaded = load_model(model, "cpu")
-    return load_for(loaded, find_or_build(loaded)), loaded.card
+    return surface_by_name(model)
+
+
+def estimator_of(gsim: GenerativeWaveformGMM) -> Estimator:
+    """What tells the distribution of ln IM behind a GSIM."""
+    if gsim.estimator == "direct":
+        model = _loaded_model(gsim.model, gsim.device)
+        given = gsim.conditioning
+        priors = {name: given.ranges[name] for name in given.priors}
+        return DirectEstimator(model, gsim.realizations, gsim.seed, priors)
+    return _by_surface(gsim)
+
+
+def _by_surface(gsim: GenerativeWaveformGMM) -> SurfaceEstimator:
+    return gsim._estimator or SurfaceEstimator(_found_surface(gsim.model)[0])
 
 
 def surface_of(gsim: GenerativeWaveformGMM) -> Surface:
     """The surface behind a GSIM with ``estimator = "surface"``."""
-    return gsim._surface if gsim._surface is not None else _found_surface(gsim.model)[0]
+    return _by_surface(gsim).surface
 
 
 def conditions_of(
     gsim: GenerativeWaveformGMM, ctx: np.recarray, u: Mapping[str, ArrayLike] | None = None
-) -> dict[str, NDArray[np.float64]]:
+) -> Columns:
     """All of the model's conditions at the N pairs, inside its range by the chosen policy.
 
     ``u`` gives the quantile, 0 to 1, of conditions that have a prior; by default the median.
     """
-    return conditions(gsim.sources, gsim.card, ctx, gsim.out_of_range, u)
+    return gsim.conditioning.conditions(ctx, gsim.out_of_range, u)
 
 
 def distribution(gsim: GenerativeWaveformGMM, ctx: np.recarray, imts: tuple[str, ...]) -> Moments:
@@ -296,53 +305,11 @@ def exceedance_of(
     ln_iml (n_imts, n_levels) or, by pair, (N, n_imts, n_levels) -> (N, n_imts, n_levels)
     """
     moments, shape = estimated(gsim, ctx, imts, gsim.distribution == "empirical")
-    z = (ln_iml - moments.mean[..., None]) / moments.sigma[..., None]
-    if shape is None:
-        normal = np.zeros((1, 1, 1))
-        return exceedance(z, Shape(normal, normal), truncation)
-    return exceedance(z, Shape(shape.skewness[..., None], shape.kurtosis[..., None]), truncation)
+    return exceedance_at(moments, shape, ln_iml, truncation)
 
 
 def estimated(
     gsim: GenerativeWaveformGMM, ctx: np.recarray, imts: tuple[str, ...], with_shape: bool
 ) -> tuple[Moments, Shape | None]:
     """Moments, and the shape where asked for, at the N pairs, each (N, n_imts)."""
-    if gsim.estimator == "surface":
-        surface, at = surface_of(gsim), conditions_of(gsim, ctx)
-        return surface(at, imts), surface.shape(at, imts) if with_shape else None
-    names = gsim.sources.priors
-    points = [uniform_points(0.0, 1.0) for _ in names]
-    parts, weights = [], []
-    for combined in itertools.product(*(zip(*p, strict=True) for p in points)):
-        u = {name: value for name, (value, _) in zip(names, combined, strict=True)}
-        parts.append(_direct(gsim, conditions_of(gsim, ctx, u), imts))
-        weights.append(float(np.prod([w for _, w in combined])))
-    moments = Moments(*(np.stack([getattr(m, k) for m, _ in parts]) for k in _MOMENTS))
-    shape = Shape(*(np.stack([getattr(s, k) for _, s in parts]) for k in _SHAPE))
-    return mix(moments, shape if with_shape else None, np.array(weights))
-
-
-_MOMENTS, _SHAPE = ("mean", "tau", "phi"), ("skewness", "kurtosis")
-
-
-def _direct(
-    gsim: GenerativeWaveformGMM, at: dict[str, NDArray[np.float64]], imts: tuple[str, ...]
-) -> tuple[Moments, Shape]:
-    # Pairs that differ in nothing the model takes (the same rupture seen twice) are drawn once.
-    table = np.stack([at[name] for name in gsim.card.condition_names])
-    unique, inverse = np.unique(table, axis=1, return_inverse=True)
-    model = _loaded_model(gsim.model, gsim.device)
-    ensemble = Ensemble(gsim.realizations, gsim.seed)
-    found: list[list[NDArray[np.float64]]] = []
-    for start in range(0, unique.shape[1], DIRECT_PAIRS):
-        part = unique[:, start : start + DIRECT_PAIRS]
-        scenarios = Scenarios(**dict(zip(gsim.card.condition_names, part, strict=True)))
-        n = len(scenarios)
-        ln = draw_ln_measures(
-            model, scenarios.repeat(ensemble.realizations), ensemble.tile(n), list(imts)
-        ).reshape(n, ensemble.realizations, len(imts))
-        m, s = moments_of(ln, model.card.between_event), sample_shape(ln)
-        phi = rotd50_phi(len(model.card.components), imts, m.phi)
-        found.append([m.mean, m.tau, phi, s.skewness, s.kurtosis])
-    columns = [np.concatenate(c)[inverse.ravel()] for c in zip(*found, strict=True)]
-    return Moments(*columns[:3]), Shape(*columns[3:])
+    return estimator_of(gsim)(conditions_of(gsim, ctx), imts, with_shape)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gwm_hazard.openquake.conditions import outside_of
 from gwm_hazard.openquake.curves import Curves, levels_at
 from gwm_hazard.openquake.rates import Branch, Comparison, rates_of
 from gwm_hazard.openquake.ruptures import pairs as pairs_of
@@ -53,7 +52,7 @@ def shares(curves: Curves, found: list[Branch], poes: list[float]) -> list[Share
     imts = tuple(curves.imtls)
     gids = tuple(g.number for g in curves.gids for b in found if g.gsim == b.gsim)
     comparison = Comparison(curves, gids, rows)
-    names = {b.id: b.gsim.sources.asked for b in found}
+    names = {b.id: b.gsim.conditioning.asked for b in found}
     outside = [
         np.zeros((*rows.shape, len(names[b.id]) + 1))
         for g in gids
@@ -68,7 +67,7 @@ def shares(curves: Curves, found: list[Branch], poes: list[float]) -> list[Share
                 continue
             rate = rates_of(pairs, branch.gsim, imts, comparison.at(pairs))
             comparison.add(pairs, gid, rate)
-            masks = list(outside_of(branch.gsim.sources, pairs.ctx).values())
+            masks = list(branch.gsim.conditioning.outside(pairs.ctx).values())
             masks.append(np.any(masks, axis=0))
             for j, mask in enumerate(masks):
                 if mask.any():
@@ -115,7 +114,7 @@ def _averaged(
     outside: dict[int, Array],
 ) -> Shares:
     """Average over the realizations of a branch; ``outside`` (n_sites, n_imts, k, c) by gid."""
-    names = branch.gsim.sources.asked
+    names = branch.gsim.conditioning.asked
     n_sites, n_imts, _ = rows.shape
     iml = np.full((n_sites, n_imts, len(poes)), np.nan)
     mean = np.full((*iml.shape, len(names) + 1), np.nan)

@@ -28,7 +28,7 @@ class Data:
     conditions : names, in the order of the network
     log : those of which the natural logarithm enters
     distance : what ``rhypo`` is: "rhypo", or "effective" where the rupture distance is known
-        (:func:`gwm_hazard.core.distance.effective_distance_km`), as OpenQuake branches give it
+        (:func:`gwm_hazard.core.conditioning.distance_km`); the model's card says it then
     clip, ln_top : of the log-spectrogram: its modulus at -1, ln of the modulus at +1
     highpass_hz : corner of the high-pass that the records went through; what is drawn gets it too
     """

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from gwm_hazard.core.conditioning import conditioning_of
 from gwm_hazard.core.draws import Draws
 from gwm_hazard.core.noise import Noise
-from gwm_hazard.core.scenario import DISTANCE_FALLBACK, Scenarios
-from gwm_hazard.errors import InputError
+from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.intensity import intensity_measures_array
 from gwm_hazard.models import measuring
 from gwm_hazard.models.base import WaveformModel
@@ -32,18 +32,12 @@ def drawn_measures(
     Rows outside the model's ranges are moved to the nearest bound. With ``npts``, waveforms are
     cut to so many samples, as the records are.
     """
-    columns = {}
-    for r in model.card.conditions:
-        values = _column(table, r.name)
-        columns[r.name] = np.clip(values, r.low, r.high)
-    if "rhypo" in table:  # sets the arrival of S in models that are driven by rrup
-        columns.setdefault("rhypo", table["rhypo"].to_numpy(dtype=float))
-    scenarios = Scenarios(**columns).repeat(n)
-    rows = np.arange(len(table))
-    noise = Noise(seed, np.repeat(rows, n), 0, np.tile(np.arange(n), len(rows)))
+    rows = np.repeat(np.arange(len(table)), n)
+    noise = Noise(seed, rows, 0, np.tile(np.arange(n), len(table)))
+    draws = Draws(_scenarios(model, table.iloc[rows], noise), noise)
     ln = measuring.ln_measures(
         model,
-        Draws(scenarios, noise),
+        draws,
         imts,
         on_zero="missing",
         change=lambda _, acceleration: acceleration[:, :, :npts],
@@ -56,26 +50,17 @@ def drawn_waveforms(model: WaveformModel, table: pd.DataFrame, samples: int) -> 
 
     Rows outside the model's ranges are moved to the nearest bound.
     """
-    conditions = {
-        r.name: np.clip(_column(table, r.name), r.low, r.high) for r in model.card.conditions
-    }
     drawn = np.zeros((len(table), 3, samples), dtype=np.float32)
     noise = Noise(0, np.arange(len(table)), 0, 0)
-    for part, acceleration in model.batches(Scenarios(**conditions), noise):
+    for part, acceleration in model.batches(_scenarios(model, table, noise), noise):
         cut = acceleration[:, :, :samples]
         drawn[part, :, : cut.shape[2]] = cut
     return drawn
 
 
-def _column(table: pd.DataFrame, name: str) -> NDArray[np.float64]:
-    """Values of a condition; one distance stands in where the other is not known."""
-    other = DISTANCE_FALLBACK.get(name, name)
-    if name not in table and other not in table:
-        raise InputError(f"the records do not tell {name!r}, which the model takes")
-    values = table[name if name in table else other].to_numpy(dtype=float)
-    if other in table:
-        values = np.where(np.isfinite(values), values, table[other].to_numpy(dtype=float))
-    return values
+def _scenarios(model: WaveformModel, table: pd.DataFrame, noise: Noise) -> Scenarios:
+    given = conditioning_of(model.card)
+    return given.clipped(given.of_records(table, given.drawn(noise), stand_in=True))
 
 
 def ln_measures(

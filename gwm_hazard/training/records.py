@@ -6,13 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
 from lightning_fabric import Fabric
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
-from gwm_hazard.core.distance import effective_distance_km
+from gwm_hazard.core.conditioning import distance_km
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.errors import InputError
 from gwm_hazard.models.highfem.autoencoder import Autoencoder
@@ -55,7 +54,7 @@ class Records:
         absent = [name for name in data.conditions if name not in self.set.table]
         if absent:
             raise InputError(f"{data.folder}: its table has no column of {absent[0]!r}")
-        self.table = conditions_of(self.set.table, data)
+        self.table = self.set.table.assign(rhypo=distance_km(self.set.table, data.distance))
         known = self.table[list(data.conditions)].notna().all(axis=1).to_numpy()
         self.missing = int((~known).sum())
         self.train, self.dev, self.test = (
@@ -88,14 +87,6 @@ class Records:
                 raise InputError(f"{name} is {low:g} in all records: take it out of conditions")
             made[name] = Condition(float(entering.mean()), sd, low, high, log)
         return made
-
-
-def conditions_of(table: pd.DataFrame, data: Data) -> pd.DataFrame:
-    """The table with ``rhypo`` as the configuration defines it."""
-    if data.distance != "effective" or "rrup" not in table:
-        return table
-    effective = effective_distance_km(table["mag"], table["rrup"])
-    return table.assign(rhypo=np.where(table["rrup"].notna(), effective, table["rhypo"]))
 
 
 class Images:

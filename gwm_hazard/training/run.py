@@ -281,6 +281,7 @@ def write_model(
         highpass_hz=config.data.highpass_hz,
     )
     texts = {"name": folder.parent.name, "training_data": config.data.folder}
+    texts["distance"] = config.data.distance
     model.card = described(model.card, texts | config.model.card)
     save_model(model, folder)
     return model

@@ -153,5 +153,6 @@ def _model(
     model = HighFEMModel(weights=Weights.of(tensors), **parameters)
     texts = {k: getattr(base.card, k) for k in ("summary", "licence", "citation", "limitations")}
     texts |= {"name": folder.name, "training_data": f"{base.card.name}, then {config.data.folder}"}
+    texts["distance"] = config.data.distance
     model.card = described(model.card, texts | config.model.card)
     return model

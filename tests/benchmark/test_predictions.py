@@ -9,6 +9,7 @@ import pytest
 from gwm_hazard.benchmark import draws, kept
 from gwm_hazard.benchmark.predictions import noise_of_records, sample
 from gwm_hazard.distribution.build import build_surface
+from gwm_hazard.distribution.find import find_surface
 from gwm_hazard.distribution.surface import Axis
 from gwm_hazard.intensity import intensity_measures_array
 from gwm_hazard.records.completion import complete
@@ -143,7 +144,7 @@ def test_moments_come_from_the_surface_where_there_is_one(table, tmp_path):
     assert any("from the model's surface" in n for n in p.notes)
     assert p.mean[:, 0] == pytest.approx(model.ln_mean(table, "PGV"), abs=0.02)
     assert np.isnan(p.mean[:, 1]).all() and not p.gives("IA") and p.gives("PGV")
-    assert draws.find_surface(ToyModel(a=-2.0)) is None
+    assert find_surface(ToyModel(a=-2.0)) is None
 
 
 def test_sampled_gmm_has_its_moments():

@@ -26,9 +26,10 @@ from gwm_hazard.calibration.fit import Problem, composite_power, differences, fi
 from gwm_hazard.calibration.free import FREE, choose, prior, to_vector, with_vector
 from gwm_hazard.calibration.medians import Medians, points_of, quiet
 from gwm_hazard.cli.data.calibrate import calibrate as command
+from gwm_hazard.core.draws import Draws
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
-from gwm_hazard.models.measuring import draw_ln_measures
+from gwm_hazard.models.measuring import ln_measures
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.models.stochastic import StochasticModel, StochasticParameters
 
@@ -222,7 +223,7 @@ def observed_from(p: StochasticParameters, events: int, per_event: int) -> pd.Da
     table = table.drop(columns=["PGA", "SA(0.1)", "SA(1)"])
     sc = Scenarios(**{k: table[k].to_numpy() for k in ("mag", "rrup", "vs30", "hypo_depth")})
     noise = Noise(99, table["event_id"].str[1:].astype(int), np.arange(len(table)), 0)
-    ln = draw_ln_measures(StochasticModel(**asdict(p)), sc, noise, IMTS)
+    ln = ln_measures(StochasticModel(**asdict(p)), Draws(sc, noise), IMTS)
     table[IMTS] = np.exp(ln)
     return table
 
@@ -336,10 +337,14 @@ def cheap(monkeypatch):
 def test_from_flatfile_to_model_folder(tmp_path, cheap):
     table = flatfile(8, 4, 2, 5.5, 40.0)
     table[IMTS] = np.exp(
-        draw_ln_measures(
+        ln_measures(
             StochasticModel(),
-            Scenarios(**{k: table[k].to_numpy() for k in ("mag", "rrup", "vs30", "hypo_depth")}),
-            Noise(1, np.repeat(np.arange(8), 4), np.arange(32), 0),
+            Draws(
+                Scenarios(
+                    **{k: table[k].to_numpy() for k in ("mag", "rrup", "vs30", "hypo_depth")}
+                ),
+                Noise(1, np.repeat(np.arange(8), 4), np.arange(32), 0),
+            ),
             IMTS,
         )
     )

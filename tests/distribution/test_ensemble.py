@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from gwm_hazard import Noise, Scenarios
+from gwm_hazard.core.draws import Draws
 from gwm_hazard.core.ensemble_noise import Ensemble
 from gwm_hazard.distribution.estimate import estimate
 from gwm_hazard.distribution.moments import Moments
-from gwm_hazard.models.measuring import draw_ln_measures
+from gwm_hazard.models.measuring import ln_measures
 from tests.toy import ToyModel
 
 IMTS = ["PGV", "CAV", "IA"]
@@ -112,7 +113,7 @@ def test_plain_draws_agree_within_their_sampling_error(toy):
     events = 4000
     noise = Noise(8, np.repeat(np.arange(events), 2), np.tile([0, 1], events), 0)
     one = SC.take([1])
-    ln = draw_ln_measures(toy, one.repeat(2 * events), noise, ["PGV"]).reshape(events, 2)
+    ln = ln_measures(toy, Draws(one.repeat(2 * events), noise), ["PGV"]).reshape(events, 2)
     got = estimate(toy, one, ["PGV"], Ensemble(100, 3))
     sigma = float(got.sigma[0, 0])
     # The mean of an event's two sites has the variance tau^2 + phi^2 / 2.
@@ -125,11 +126,11 @@ def test_plain_draws_agree_within_their_sampling_error(toy):
 
 
 @pytest.mark.parametrize("batch_size", [None, 1, 5])
-def test_draw_ln_measures_keeps_the_rows_in_order(toy, batch_size):
+def test_ln_measures_keeps_the_rows_in_order(toy, batch_size):
     """Records of unequal length are drawn apart; each value must go back to its row."""
     sc = SC.repeat(3)
     noise = Noise(1, np.arange(9), [0, 1, 2] * 3, 4)
-    got = draw_ln_measures(toy, sc, noise, IMTS, batch_size=batch_size)
+    got = ln_measures(toy, Draws(sc, noise), IMTS, batch_size=batch_size)
     scale = toy.tau * noise.normal("event", 1, per_event=True)[:, 0]
     scale = scale + toy.phi * noise.normal("record", 1)[:, 0]
     want = [toy.ln_mean(sc, imt) + (2 if imt == "IA" else 1) * scale for imt in IMTS]

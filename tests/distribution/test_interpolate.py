@@ -106,7 +106,7 @@ def test_cubic_on_few_nodes_is_linear(n):
 @pytest.mark.parametrize("shape", [(5,), (2, 6), (4, 3, 5), (4, 2, 3, 6)])
 def test_tensor_product_against_einsum(shape):
     rng = np.random.default_rng(4)
-    values = rng.normal(size=(*shape, 3))
+    values = rng.normal(size=(*shape, 4))
     n = 7
     firsts, weights, dense = [], [], []
     for size in shape:
@@ -122,8 +122,8 @@ def test_tensor_product_against_einsum(shape):
     rule = ",".join("n" + a for a in axes) + f",{axes}z->nz"
     want = np.einsum(rule, *dense, values)
     strides = np.array([int(np.prod(shape[i + 1 :])) for i in range(len(shape))])
-    out = np.full((n, 3), np.nan)
+    out = np.full((n, 4), np.nan)
     tensor_product(
-        np.stack(firsts, axis=1), np.stack(weights, axis=1), strides, values.reshape(-1, 3), out
+        np.stack(firsts, axis=1), np.stack(weights, axis=1), strides, values.reshape(-1, 4), out
     )
     np.testing.assert_allclose(out, want, atol=1e-12)

@@ -13,6 +13,7 @@ from openquake.hazardlib.gsim.campbell_bozorgnia_2008 import CampbellBozorgnia20
 from gwm_hazard.catalogue.store import open_catalogue
 from gwm_hazard.catalogue.stream import Block, Plan, write_catalogue
 from gwm_hazard.cli import cli
+from gwm_hazard.core.draws import Draws
 from gwm_hazard.core.ensemble_noise import Ensemble
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
@@ -20,7 +21,7 @@ from gwm_hazard.distribution.build import IMTS
 from gwm_hazard.distribution.estimate import estimate
 from gwm_hazard.intensity import intensity_measures, intensity_measures_array
 from gwm_hazard.intensity.one_component import component_sigma, ln_rotd50_ratio, rotd50_phi
-from gwm_hazard.models.measuring import draw_ln_measures
+from gwm_hazard.models.measuring import ln_measures
 from tests.toy import OneHorizontal, ToyModel
 from tests.validation.test_claims import command
 
@@ -188,8 +189,8 @@ def test_tfcgan(shared):
     sc = Scenarios(mag=[6.0], rhypo=[30.0], vs30=[400.0])
     im = intensity_measures(model.generate(sc, n=2, seed=1), ["PGA", "SA(1.0)", "RSD595"])
     assert "one horizontal" in im["PGA"].attrs["inferred_from"]
-    ln = draw_ln_measures(
-        model, sc.repeat(2), Noise(1, [0, 0], 0, [0, 1]), ["PGA", "SA(1.0)", "RSD595"]
+    ln = ln_measures(
+        model, Draws(sc.repeat(2), Noise(1, [0, 0], 0, [0, 1])), ["PGA", "SA(1.0)", "RSD595"]
     )
     for k, imt in enumerate(im):
         np.testing.assert_allclose(np.exp(ln[:, k]), im[imt].values[0], rtol=1e-6)
@@ -212,8 +213,8 @@ def test_ensemble_of_a_model_with_one_component():
 
 def test_draws_of_other_components_are_not_converted():
     sc = Scenarios(mag=[6.5], rrup=[20.0], vs30=[500.0])
-    two = draw_ln_measures(ToyModel(), sc, Noise(1, 0, 0, 0), ["PGA"], "H1")
-    one = draw_ln_measures(OneHorizontal(), sc, Noise(1, 0, 0, 0), ["PGA"])
+    two = ln_measures(ToyModel(), Draws(sc, Noise(1, 0, 0, 0)), ["PGA"], "H1")
+    one = ln_measures(OneHorizontal(), Draws(sc, Noise(1, 0, 0, 0)), ["PGA"])
     assert one - two == pytest.approx(np.log(1.009), abs=1e-6)
 
 

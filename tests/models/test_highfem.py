@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from gwm_hazard import Scenarios
 from gwm_hazard.cli.models import models
+from gwm_hazard.core.conditioning import conditioning_of
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.errors import ModelError
 from gwm_hazard.models import registry
@@ -291,12 +292,10 @@ def test_card(fast):
 
 
 def test_what_openquake_cannot_give_is_fixed_or_varied(fast):
-    conditions = pytest.importorskip("gwm_hazard.openquake.conditions")
-    ranges = {r.name: (r.low, r.high) for r in fast.card.conditions}
-    sources = conditions.sources_of(fast.card, ranges, "", "")
-    assert sources.priors == ("azimuthal_gap",)
-    assert sources.asked == ("rhypo", "mag", "vs30", "hypo_depth")
-    fixed = conditions.sources_of(fast.card, ranges, "rhypo", "azimuthal_gap = 90")
+    given = conditioning_of(fast.card)
+    assert given.priors == ("azimuthal_gap",)
+    assert given.asked == ("rhypo", "mag", "vs30", "hypo_depth")
+    fixed = conditioning_of(fast.card, distance="rhypo", fixed="azimuthal_gap = 90")
     assert (fixed.fixed, fixed.priors) == ({"azimuthal_gap": 90.0}, ())
 
 

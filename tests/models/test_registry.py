@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -153,6 +154,28 @@ def test_third_party_family(monkeypatch, tmp_path):
     model = load_model(save_model(ToyModel(phi=0.25), tmp_path / "mine"), device="cpu")
     assert isinstance(model, ToyModel)
     assert (model.phi, model.card) == (0.25, ToyModel(phi=0.25).card)
+
+
+def test_what_a_distance_means_is_kept_with_the_card(monkeypatch, tmp_path):
+    class Point(ToyModel):
+        def __init__(self, **parameters):
+            super().__init__(**parameters)
+            ranges = tuple(replace(r, name=r.name.replace("rrup", "rhypo"))
+                           for r in self.card.conditions)  # fmt: skip
+            self.card = replace(self.card, conditions=ranges)
+
+    monkeypatch.setattr(registry, "_family_class", lambda family, where: Point)
+    model = Point()
+    model.card = replace(model.card, distance="rhypo")
+    folder = save_model(model, tmp_path / "mine")
+    assert load_model(folder, device="cpu").card == model.card
+    written = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+    del written["distance"]  # as cards were before
+    (folder / "card.json").write_text(json.dumps(written), encoding="utf-8")
+    assert load_model(folder, device="cpu").card.distance == "effective"
+    (folder / "card.json").write_text(json.dumps(written | {"distance": "rjb"}), encoding="utf-8")
+    with pytest.raises(ModelError, match=r"card\.json: card distance 'rjb': must be one of"):
+        load_model(folder, device="cpu")
 
 
 def test_third_party_cannot_replace_a_bundled_family(monkeypatch):

@@ -15,7 +15,6 @@ from gwm_hazard.core.distance import effective_distance_km
 from gwm_hazard.distribution.build import build_surface
 from gwm_hazard.distribution.surface import Axis
 from gwm_hazard.openquake import gsim as module
-from gwm_hazard.openquake.conditions import outside_of
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM, conditions_of
 from tests.toy import ToyModel
 
@@ -150,7 +149,7 @@ def test_outside_is_told_by_condition(make: Any) -> None:
     gsim = make(distance="rhypo", fixed="azimuthal_gap=120")
     cmaker, ctx = context(gsim)
     ctx["rhypo"], ctx["vs30"] = [301.0, 20.0], [400.0, 1501.0]
-    found = outside_of(gsim.sources, ctx)
+    found = gsim.conditioning.outside(ctx)
     assert {k: v.tolist() for k, v in found.items()} == {
         "mag": [False, False],
         "rhypo": [True, False],

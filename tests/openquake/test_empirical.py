@@ -11,10 +11,11 @@ import pytest
 from openquake.hazardlib import valid
 from openquake.hazardlib.contexts import simple_cmaker
 
+from gwm_hazard.core.draws import Draws
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.distribution.file import read_surface, write_surface
-from gwm_hazard.models.measuring import draw_ln_measures
+from gwm_hazard.models.measuring import ln_measures
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.openquake.curves import Curves
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM, distribution, exceedance_of
@@ -167,7 +168,9 @@ def test_against_draws_of_the_bundled_model(scenario: tuple[float, float, float]
     at = {"mag": mag, "rrup": rrup, "vs30": vs30, "hypo_depth": 10.0}
     ctx = np.rec.fromarrays([np.array([v]) for v in at.values()], names=list(at))
     sc = Scenarios(**{k: np.full(draws, v) for k, v in at.items()})
-    ln = draw_ln_measures(load_model("stochastic"), sc, Noise(99, np.arange(draws), 0, 0), [*imts])
+    ln = ln_measures(
+        load_model("stochastic"), Draws(sc, Noise(99, np.arange(draws), 0, 0)), [*imts]
+    )
     moments = distribution(gsim, ctx, imts)
     z = np.array([1.0, 2.0, 3.0])
     # The shape is tested here, so the draws are standardised by their own mean and deviation.

@@ -30,6 +30,7 @@ from toml import dumps as toml_dumps
 
 from gwm_hazard import open_catalogue
 from gwm_hazard.core.card import Range
+from gwm_hazard.core.conditioning import conditioning_of
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.intensity import intensity_measures, intensity_measures_array
@@ -38,7 +39,6 @@ from gwm_hazard.models.registry import load_model, save_model
 from gwm_hazard.models.stochastic import StochasticModel
 from gwm_hazard.openquake import datastore, event_draws, fields, progress, workload
 from gwm_hazard.openquake import event_catalogue as calculation
-from gwm_hazard.openquake.conditions import sources_of
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM, distribution
 from gwm_hazard.openquake.workload import estimate
 from tests.openquake.jobs import GWM, OpenQuake, toml
@@ -308,10 +308,7 @@ def test_a_condition_without_a_word_in_openquake_is_drawn_once_an_event() -> Non
     """Its prior is uniform; the sites of an event share the value."""
     card = ToyModel().card
     card = replace(card, conditions=(*card.conditions, Range("azimuthal_gap", 40.0, 280.0)))
-    ranges = {r.name: (r.low, r.high) for r in card.conditions}
-    gsim: Any = SimpleNamespace(
-        sources=sources_of(card, ranges, "", ""), card=card, out_of_range="clip"
-    )
+    gsim: Any = SimpleNamespace(conditioning=conditioning_of(card), card=card, out_of_range="clip")
     ctx = np.rec.fromarrays(
         [[6.1, 6.1], [10.0, 20.0], [400.0, 300.0], [4, 9]], names="mag,rrup,vs30,sids"
     )

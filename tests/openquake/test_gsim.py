@@ -15,14 +15,15 @@ from openquake.hazardlib.contexts import simple_cmaker
 from openquake.hazardlib.gsim.base import registry
 from openquake.hazardlib.gsim_lt import GsimLogicTree
 
+from gwm_hazard.core import conditioning
 from gwm_hazard.core.ensemble_noise import Ensemble
 from gwm_hazard.core.scenario import Scenarios
+from gwm_hazard.distribution import estimator
 from gwm_hazard.distribution.estimate import estimate
 from gwm_hazard.distribution.file import read_surface
 from gwm_hazard.distribution.surface import Surface
 from gwm_hazard.models.registry import load_model, save_model
 from gwm_hazard.models.stochastic import StochasticModel
-from gwm_hazard.openquake import conditions
 from gwm_hazard.openquake import gsim as module
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM
 from tests.toy import ToyModel
@@ -48,7 +49,7 @@ def gsim(tiny_surface: Path) -> GenerativeWaveformGMM:
 
 @pytest.fixture(autouse=True)
 def _fresh_warnings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conditions, "_warned", set())
+    monkeypatch.setattr(conditioning, "_warned", set())
 
 
 def moments(gsim: Any, pairs: dict[str, Any] = PAIRS, imts: tuple[str, ...] = MEASURES) -> Any:
@@ -206,7 +207,7 @@ def test_direct_does_not_depend_on_how_pairs_are_split_or_ordered(
     order = np.array([2, 0, 3, 1, 2])  # one pair twice
     shuffled = moments(direct, {k: v[order] for k, v in PAIRS.items()})
     np.testing.assert_allclose(shuffled, whole[:, :, order], rtol=1e-5, atol=1e-6)
-    monkeypatch.setattr(module, "DIRECT_PAIRS", 1)
+    monkeypatch.setattr(estimator, "CHUNK", 1)
     np.testing.assert_allclose(moments(direct), whole, rtol=1e-5, atol=1e-6)
     alone = moments(direct, {k: v[3:] for k, v in PAIRS.items()})
     np.testing.assert_allclose(alone, whole[:, :, 3:], rtol=1e-5, atol=1e-6)

@@ -2,13 +2,12 @@
 
     python validation/highfem_small/evaluate.py --data OBSERVED [--simulated SET] [--model NAME...]
 
-OBSERVED is the folder that `observed.py` wrote: test events of observed_3c and observed_2h,
-10 to 150 km. Generative models are conditioned as OpenQuake conditions them: where a model takes
-the distance to a point, the effective distance (Boore and Thompson 2015) where the rupture
-distance is known. Residuals are log10 of the observed RotD50 over the median of the model;
-waveforms of models are cut to the length of the records. "sd" is that of the residuals; "sigma"
-the standard deviation that the model itself states (root mean square over records). Ground-motion
-models come with the component conversion and the range of gwm_hazard.openquake.gmm.
+OBSERVED is the folder that `observed.py` wrote: test events of observed_3c and observed_2h, 10 to
+150 km. Generative models are given the distance that their card says. Residuals are log10 of the
+observed RotD50 over the median of the model; waveforms of models are cut to the length of the
+records. "sd" is that of the residuals; "sigma" the standard deviation that the model itself states
+(root mean square over records). Ground-motion models come with the component conversion and the
+range of gwm_hazard.openquake.gmm.
 """
 
 from __future__ import annotations
@@ -23,9 +22,7 @@ from gwm_hazard.models.registry import load_model
 from gwm_hazard.openquake.gmm import moments
 from gwm_hazard.records.completion import complete
 from gwm_hazard.records.training_set import TrainingSet
-from gwm_hazard.training.config import Data
 from gwm_hazard.training.heldout import IMTS, drawn_measures, ln_measures, residual_table
-from gwm_hazard.training.records import conditions_of
 
 Moments = tuple[np.ndarray, np.ndarray]
 
@@ -56,8 +53,6 @@ def observed(
 def generative(name: str, table: pd.DataFrame, n: int) -> Moments:
     """Median and standard deviation of ln IM by draws, (records, n_imts)."""
     model = load_model(name)
-    if "rrup" not in model.card.condition_names:
-        table = conditions_of(table, Data("", distance="effective"))
     drawn = drawn_measures(model, table, n, npts=SAMPLES)
     return drawn.mean(axis=1), drawn.std(axis=1, ddof=1)
 

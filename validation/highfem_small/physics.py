@@ -18,7 +18,7 @@ import argparse
 import numpy as np
 import pandas as pd
 
-from gwm_hazard.core.distance import finite_fault_factor_km
+from gwm_hazard.core.distance import rupture_distance_km
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.models.registry import load_model
@@ -36,8 +36,7 @@ def draws(name: str, n: int, **conditions: float | np.ndarray) -> np.ndarray:
     columns = {k: np.atleast_1d(np.asarray(v, dtype=float)) for k, v in conditions.items()}
     size = max(len(v) for v in columns.values())
     table = pd.DataFrame({k: np.broadcast_to(v, size) for k, v in columns.items()})
-    h = finite_fault_factor_km(table["mag"])
-    table["rrup"] = np.sqrt(np.maximum(table["rhypo"] ** 2 - h**2, 1.0))
+    table["rrup"] = rupture_distance_km(table["mag"], table["rhypo"])
     model = load_model(name)
     wanted = {*model.card.condition_names, "rhypo"}
     scenarios = Scenarios(**{str(k): table[k].to_numpy() for k in table if k in wanted}).repeat(n)

@@ -21,12 +21,13 @@ from jobs import run, write_job
 from matplotlib.figure import Figure
 from openquake.commonlib import datastore
 
+from gwm_hazard.core.draws import Draws
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.distribution.shape import Shape, exceedance
 from gwm_hazard.files.atomic import replacing
 from gwm_hazard.intensity import parse_imt
-from gwm_hazard.models.measuring import draw_ln_measures
+from gwm_hazard.models.measuring import ln_measures
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.openquake.curves import Curves
 from gwm_hazard.openquake.gsim import estimated
@@ -79,7 +80,9 @@ def analyse(dstore: object, draws: int) -> list[dict[str, object]]:
         }
         if imt in PICTURED:
             sc = Scenarios(**{k: v[[top]] for k, v in control.conditions.items()})
-            ln = draw_ln_measures(model, sc.repeat(draws), Noise(5, np.arange(draws), 0, 0), [imt])
+            ln = ln_measures(
+                model, Draws(sc.repeat(draws), Noise(5, np.arange(draws), 0, 0)), [imt]
+            )
             one = Shape(shape.skewness[[top]], shape.kurtosis[[top]])
             row["drawn"] = np.sort((ln[:, 0] - ln.mean()) / ln.std())
             row["shape"] = one

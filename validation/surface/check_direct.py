@@ -16,9 +16,10 @@ import argparse
 import numpy as np
 from openquake.hazardlib.contexts import simple_cmaker
 
+from gwm_hazard.core.draws import Draws
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
-from gwm_hazard.models.measuring import draw_ln_measures
+from gwm_hazard.models.measuring import ln_measures
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM, surface_of
 
@@ -51,7 +52,7 @@ def compare(scenarios: int, draws: int, seed: int) -> dict[str, np.ndarray]:
     sc = random_scenarios(scenarios, seed)
     mean, sigma = from_gsim(sc)
     noise = Noise(seed, np.tile(np.arange(draws), scenarios), 0, 0)
-    ln = draw_ln_measures(load_model("stochastic"), sc.repeat(draws), noise, IMTS)
+    ln = ln_measures(load_model("stochastic"), Draws(sc.repeat(draws), noise), IMTS)
     ln = ln.reshape(scenarios, draws, -1)
     direct_mean, direct_sigma = ln.mean(axis=1), ln.std(axis=1, ddof=1)
     centred = ln - direct_mean[:, None]

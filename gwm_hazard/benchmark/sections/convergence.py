@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from gwm_hazard.benchmark.data import Comparison
 from gwm_hazard.benchmark.predictions import Prediction
 from gwm_hazard.benchmark.section import Section, Skipped
+from gwm_hazard.core.conditioning import conditioning_of
 from gwm_hazard.core.draws import Draws
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
@@ -107,20 +108,14 @@ _Drawn = dict[str, dict[str, NDArray[np.float64]]]
 def _draws(data: Comparison, p: Prediction) -> dict[str, NDArray[np.float64]]:
     """ln IM (draws, n_imts) by scenario; kept in the work folder."""
     model = data.models[p.name]
+    given = conditioning_of(model.card)
     inside = np.flatnonzero(p.inside)
     mag = data.conditions["mag"].to_numpy(np.float64)[inside]
     out = {}
     for q in QUANTILES:
         row = inside[np.argsort(mag, kind="stable")[round(q * (len(mag) - 1))]]
-        columns, words = {}, []
-        for limit in model.card.conditions:
-            held = data.conditions.get(limit.name)
-            value = float(held.iloc[row]) if held is not None else np.nan
-            if not np.isfinite(value):
-                value = 0.5 * (limit.low + limit.high)
-            columns[limit.name] = [value]
-            words.append(f"{limit.name} {value:.4g}")
-        label = ", ".join(words)
+        columns = given.of_records(data.conditions.iloc[[row]])
+        label = ", ".join(f"{name} {columns[name][0]:.4g}" for name in given.ranges)
         n = data.settings.convergence
         noise = Noise(data.seed + 7, np.arange(n), 0, 0)
         draws = Draws(Scenarios(**columns).repeat(n), noise)

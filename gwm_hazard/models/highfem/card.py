@@ -79,7 +79,7 @@ def read_conditions(found: Mapping[str, Mapping[str, Any]] | None) -> dict[str, 
 #: Texts of a card that a model trained here brings along; its folder's card.json keeps them.
 _TEXTS = (
     "name", "version", "summary", "licence", "citation", "training_data", "tectonic_region",
-    "limitations",
+    "limitations", "distance",
 )  # fmt: skip
 
 

@@ -24,7 +24,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
-from gwm_hazard.core.distance import effective_distance_km
+from gwm_hazard.core.conditioning import distance_km
 from gwm_hazard.errors import InputError, ModelError
 from gwm_hazard.files.atomic import replacing
 from gwm_hazard.models.highfem.autoencoder import Encoder
@@ -87,7 +87,7 @@ class ClassifierCard:
     classes : ``mag`` and ``rhypo``, the edges of the bins
     embedding : numbers that a record is embedded in
     distance : what ``rhypo`` is: "rhypo", or "effective" where the rupture distance is known
-        (:func:`gwm_hazard.core.distance.effective_distance_km`)
+        (:func:`gwm_hazard.core.conditioning.distance_km`)
     clip, ln_top : of the log-spectrogram
     highpass_hz : corner of the high-pass that records get before; 0 for none
     weights_sha256 : of the weights
@@ -204,11 +204,7 @@ class RecordClassifier:
 
     def right(self, conditions: pd.DataFrame) -> NDArray[np.int64]:
         """The class of each record by its ``mag``, ``rhypo`` and, where known, ``rrup``."""
-        rhypo = conditions["rhypo"].to_numpy(np.float64)
-        if self.card.distance == "effective" and "rrup" in conditions:
-            rrup = conditions["rrup"].to_numpy(np.float64)
-            effective = effective_distance_km(conditions["mag"].to_numpy(np.float64), rrup)
-            rhypo = np.where(np.isfinite(rrup), effective, rhypo)
+        rhypo = distance_km(conditions, self.card.distance)
         return self.classes.labels(conditions["mag"].to_numpy(np.float64), rhypo)
 
     def accuracy(self, embeddings: NDArray[np.floating], conditions: pd.DataFrame) -> float:
