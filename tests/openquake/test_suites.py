@@ -78,7 +78,7 @@ def test_a_suite_from_the_command(job: Any, tmp_path: Path) -> None:
 def test_a_study_does_not_depend_on_batches(job: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     first = make_study(job, REQUEST)[0].suites[0]
     monkeypatch.setattr("gwm_hazard.models.base.CPU_BATCH_BYTES", 6 * 2**20)
-    again, _ = make_study(job, REQUEST)[0].suites[0]
+    again = make_study(job, REQUEST)[0].suites[0]
     np.testing.assert_array_equal(first.rows, again.rows)
     np.testing.assert_allclose(first.ln, again.ln, rtol=1e-5, atol=1e-6)
     assert first.candidates.keys(first.rows) == again.candidates.keys(again.rows)
