@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from gwm_hazard.distribution.file import read_surface
-from gwm_hazard.openquake.gsim import GenerativeWaveformGMM
+from gwm_hazard.openquake.gsim import GenerativeWaveformGMM, surface_of
 from tests.openquake.jobs import GWM, OpenQuake, PlainOpenQuake, Run, toml
 
 BRANCHES = {"GWM": toml(**GWM), "Boore": "[BooreEtAl2014]"}
@@ -70,7 +70,7 @@ def test_datastore_rebuilds_the_gsim_without_the_file(
     with oq.datastore(run) as dstore:
         gsims = [b.gsim for b in dstore["full_lt"].init().gsim_lt.branches]
     (gsim,) = [g for g in gsims if isinstance(g, GenerativeWaveformGMM)]
-    np.testing.assert_array_equal(gsim._surface.mean, read_surface(tiny_surface).mean)
+    np.testing.assert_array_equal(surface_of(gsim).mean, read_surface(tiny_surface).mean)
 
 
 def test_results_do_not_depend_on_the_workers(
