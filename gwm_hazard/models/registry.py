@@ -36,6 +36,7 @@ BUNDLED = {
     "stochastic": "gwm_hazard.models.stochastic:StochasticModel",
     "tfcgan": "gwm_hazard.models.tfcgan:TFCGANModel",
     "highfem": "gwm_hazard.models.highfem:HighFEMModel",
+    "matched": "gwm_hazard.models.matched:MatchedModel",
 }
 
 ENTRY_POINT_GROUP = "gwm_hazard.models"
