@@ -66,7 +66,7 @@ class GmmSpectra:
                 "matched to it; take a GMM with spectra"
             )
         candidates = ["PGA", *(f"SA({t:g})" for t in PERIODS_S[1:]), "PGV"]
-        imts = [i for i in candidates if self._answers(i)]
+        imts = [i for i in candidates if self.answers(i)]
         spectral = [i for i in imts if i != "PGV"]
         if len(spectral) < LEAST_PERIODS:
             raise InputError(
@@ -85,7 +85,8 @@ class GmmSpectra:
         self.between_event = self._split
         self.correlation = correlation_of(self.imts, correlation)
 
-    def _answers(self, imt: str) -> bool:
+    def answers(self, imt: str) -> bool:
+        """Whether the GSIM gives a measure, at its period."""
         if imt.split("(")[0] not in {
             k.__name__ for k in self.gsim.DEFINED_FOR_INTENSITY_MEASURE_TYPES
         }:

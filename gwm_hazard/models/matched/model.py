@@ -84,10 +84,10 @@ class MatchedModel(WaveformModel):
         source = self.spectra.source
         self.bytes_per_sample = self.shape.bytes_per_sample + 16
         self.card = ModelCard(
-            name="matched",
+            name=f"matched-{source.name}",
             family="matched",
             version=__version__,
-            summary=f"{gmm.split()[0].strip('[]')} spectra on waveforms of {known.name}.",
+            summary=f"{source.name} spectra on waveforms of {known.name}.",
             licence=known.licence,
             citation=known.citation,
             training_data=f"shape: {known.training_data}",

@@ -60,6 +60,7 @@ class SpectrumSource(Protocol):
 
     Attributes
     ----------
+    name : short, for cards and messages
     columns : names of the conditions that it reads
     periods_s : (K,), 0 for PGA
     with_pgv : whether PGV comes after the periods
@@ -68,6 +69,7 @@ class SpectrumSource(Protocol):
     tectonic_region : OpenQuake's word
     """
 
+    name: str
     columns: frozenset[str]
     periods_s: Array
     with_pgv: bool
