@@ -57,8 +57,6 @@ GMM_CONDITIONS: dict[str, Condition] = {
         Condition("strike", "deg", "strike angle", 0.0, 360.0),
         Condition("hypo_lon", "deg", "longitude of the hypocentre", -180.0, 180.0),
         Condition("hypo_lat", "deg", "latitude of the hypocentre", -90.0, 90.0),
-        Condition("lon", "deg", "longitude of the site", -180.0, 180.0),
-        Condition("lat", "deg", "latitude of the site", -90.0, 90.0),
         Condition("vs30measured", "-", "1 where vs30 is measured, 0 where inferred", 0.0, 1.0),
         Condition("z1pt0", "m", "depth to a shear-wave velocity of 1.0 km/s", -999.0, 20000.0),
         Condition("z1pt4", "m", "depth to a shear-wave velocity of 1.4 km/s", -999.0, 20000.0),
