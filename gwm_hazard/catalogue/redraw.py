@@ -52,7 +52,9 @@ class DrawnArray(BackendArray):
         self._device = device
         self._attrs = dict(dataset.attrs)
         self._columns = {
-            name: dataset[name].variable for name in (*KEYS, *ALL_CONDITIONS) if name in dataset.coords
+            name: dataset[name].variable
+            for name in (*KEYS, *ALL_CONDITIONS)
+            if name in dataset.coords
         }
         self._measures = {str(name): dataset[name].variable for name in dataset.data_vars}
         self.shape = tuple(dataset.sizes.get(d, 0) for d in ("record", "component", "time"))

@@ -45,7 +45,8 @@ class Scenarios(Mapping[str, NDArray[np.float64]]):
             raise InputError("no conditions: give at least mag and a distance, e.g. mag=[6.5]")
         unknown = sorted(set(conditions) - set(ALL_CONDITIONS))
         if unknown:
-            raise InputError(f"unknown condition {unknown[0]!r}: known are {', '.join(ALL_CONDITIONS)}")
+            known = ", ".join(ALL_CONDITIONS)
+            raise InputError(f"unknown condition {unknown[0]!r}: known are {known}")
         columns = {k: np.atleast_1d(np.asarray(v, dtype=np.float64)) for k, v in conditions.items()}
         size = max(
             (

@@ -51,7 +51,10 @@ def waveform_dataset(
                 name: (
                     "scenario",
                     scenarios[name],
-                    {"units": ALL_CONDITIONS[name].unit, "long_name": ALL_CONDITIONS[name].description},
+                    {
+                        "units": ALL_CONDITIONS[name].unit,
+                        "long_name": ALL_CONDITIONS[name].description,
+                    },
                 )
                 for name in scenarios
             },

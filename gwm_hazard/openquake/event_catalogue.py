@@ -126,8 +126,8 @@ class Calculation:
         if any(g.card != used[0].card for g in used):
             raise InputError(
                 f"{self._name}: its branches draw with different models "
-                f"({', '.join(sorted({g.card.name for g in used}))}); a catalogue holds one: choose a "
-                "model"
+                f"({', '.join(sorted({g.card.name for g in used}))}); a catalogue holds one: "
+                "choose a model"
             )
         self.model = model_of(used[0])
         self.component = component_of(self.oq, len(self.model.card.components))

@@ -72,8 +72,8 @@ def test_moments_are_those_of_the_gmm(gmm: str) -> None:
 
 def test_what_is_asked_for_is_that_of_both() -> None:
     matched = gsim_of(**MATCHED)
-    assert matched.REQUIRES_DISTANCES == {"rjb", "rrup"}
-    assert matched.REQUIRES_RUPTURE_PARAMETERS == {"mag", "rake", "hypo_depth"}
+    assert {"rjb", "rrup"} == matched.REQUIRES_DISTANCES
+    assert {"mag", "rake", "hypo_depth"} == matched.REQUIRES_RUPTURE_PARAMETERS
     far = gsim_of(model="matched", gmm="BooreEtAl2014", shape="highfem-small")
     assert "rrup" in far.REQUIRES_DISTANCES  # of which highfem's effective distance is made
 

@@ -167,7 +167,8 @@ def match(
         )
     if len(acc) != len(targets):
         raise InputError(f"{len(acc)} records but {len(targets)} targets")
-    still = ~(acc[:, :2].any(axis=2).all(axis=1) & np.isfinite(acc).all(axis=(1, 2)))
+    moves = np.abs(acc[:, :2]).max(axis=2).min(axis=1)
+    still = ~((moves > 0.0) & np.isfinite(acc).all(axis=(1, 2)))
     if still.any():
         raise InputError(
             f"record {int(np.argmax(still))}: a horizontal is zero throughout or not finite: it "
@@ -249,8 +250,8 @@ def _step(shares: Array, left: Array, grid: _Grid) -> Array:
     a = shares * grid.trust[:, None]
     at = a.transpose(0, 2, 1)
     right = at @ (left * grid.trust)[:, :, None]
-    step: Array = np.linalg.solve(at @ a + grid.penalty, right)[:, :, 0]
-    return step
+    step = np.linalg.solve(at @ a + grid.penalty, right)[:, :, 0]
+    return np.asarray(step, dtype=np.float64)
 
 
 def _at_rest(acc: Array) -> Array:

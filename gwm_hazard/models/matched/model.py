@@ -32,7 +32,7 @@ CORRELATION = "BakerJayaram2008"
 
 LIMITATIONS = (
     "PGA, periods below 0.05 s and PGV follow from the matched spectrum and the phases of the "
-    "shape model: their means and standard deviations are near those of the GMM, not equal to them.",
+    "shape model: their means can be tens of percent from those of the GMM.",
     "The vertical is corrected like the horizontals: V/H is that of the shape model.",
 )
 
