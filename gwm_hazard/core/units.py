@@ -66,6 +66,7 @@ GMM_CONDITIONS: dict[str, Condition] = {
         Condition("slope", "-", "slope of the ground", 0.0, 100.0),
         Condition("f0", "Hz", "resonance frequency of the site", -999.0, 100.0),
         Condition("kappa0", "s", "site attenuation", -999.0, 1.0),
+        Condition("gmm", "-", "number of the GMM among those of a matched model", 0.0, 10000.0),
         Condition("h800", "m", "depth to a shear-wave velocity of 800 m/s", -999.0, 20000.0),
     )
 }

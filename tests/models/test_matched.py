@@ -186,6 +186,34 @@ def test_model_keeps_the_rules(model: MatchedModel) -> None:
     check_model(model, conditions={"mag": (5.5, 6.5), "rrup": (10.0, 40.0)})
 
 
+def test_several_sources_by_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Shifted(Source):
+        """Another level, fewer periods, no PGV."""
+
+        periods_s = P[2:]
+        with_pgv = False
+
+        def __init__(self, *_: str) -> None:
+            super().__init__()
+            self.correlation = self.correlation[2:-1, 2:-1]
+
+        def __call__(self, scenarios: Scenarios) -> SpectralMoments:
+            m = super().__call__(scenarios)
+            return SpectralMoments(m.mean[:, 2:-1] + 1.0, m.tau[:, 2:-1], m.phi[:, 2:-1])
+
+    monkeypatch.setattr(
+        matched_model, "_source", lambda gmm, _: Shifted() if gmm == "B" else Source()
+    )
+    model = MatchedModel(["A", "B"])
+    at = Scenarios(**SCENARIO | {"gmm": [0, 1], "ztor": 2.0})
+    noise = Noise(5, [1, 1], [2, 2], 0)
+    ln = model.spectra(at, noise).ln_sa
+    np.testing.assert_allclose(ln[1] - ln[0], 1.0, atol=1e-9)
+    assert model_from_card(model.card.to_dict(), "cpu").card == model.card
+    with pytest.raises(InputError, match="gmm = 2"):
+        model.spectra(Scenarios(**SCENARIO, gmm=2, ztor=2.0), Noise(5, 1, 2, 0))
+
+
 def test_card_makes_the_model_again(model: MatchedModel) -> None:
     again = model_from_card(model.card.to_dict(), "cpu")
     assert again.card == model.card

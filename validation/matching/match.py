@@ -78,9 +78,7 @@ def one_draw(model: MatchedModel, n: int) -> None:
         moved.append(np.subtract(*(onsets_s(a, length, model.dt_s, 2) for a in (new, raw))))
         velocity = cumulative_trapezoid(new.astype(float), initial=0.0)
         displacement = cumulative_trapezoid(velocity, initial=0.0)
-        rest.append(
-            [np.abs(x[..., -1]).max() / np.abs(x).max() for x in (velocity, displacement)]
-        )
+        rest.append([np.abs(x[..., -1]).max() / np.abs(x).max() for x in (velocity, displacement)])
         at = periods[band]
         sa = rotd(new[:, :2], model.dt_s, at, percentiles=(50, 100))
         rotated.append(sa[:, 1] / sa[:, 0])
@@ -225,7 +223,9 @@ def _reqpy(
 ) -> NDArray[np.float32]:
     """Both horizontals of a record (3, npts) matched to RotD50."""
     s1, s2 = (raw[c].astype(np.float64) / 9.80665 for c in (0, 1))
-    found = reqpy.generate_rotdnn_compatible_record(s1, s2, 1.0 / dt_s, periods, sa, nn=50, T1PSA=0.05)
+    found = reqpy.generate_rotdnn_compatible_record(
+        s1, s2, 1.0 / dt_s, periods, sa, nn=50, T1PSA=0.05
+    )
     both = [found[k] for k in ("sc1", "sc2")] if isinstance(found, dict) else found[:2]
     return np.stack([np.asarray(x)[: raw.shape[-1]] for x in both]).astype(np.float32) * 9.80665
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from gwm_hazard.core.units import ALL_CONDITIONS
 from gwm_hazard.errors import InputError
 from gwm_hazard.models.base import WaveformModel
 from gwm_hazard.models.matched.match import match
-from gwm_hazard.models.matched.targets import SpectrumDraws, SpectrumSource
+from gwm_hazard.models.matched.targets import JoinedSpectra, SpectrumDraws, SpectrumSource
 from gwm_hazard.models.registry import load_model, model_from_card
 
 if TYPE_CHECKING:
@@ -42,8 +42,9 @@ class MatchedModel(WaveformModel):
 
     Parameters
     ----------
-    gmm : str
-        A ground-motion model by its TOML name, "BooreEtAl2014" or "[Class]\\nargument = value".
+    gmm : str or list of str
+        A ground-motion model by its TOML name, "BooreEtAl2014" or "[Class]\\nargument = value";
+        of several the condition ``gmm`` numbers the one of a scenario.
     shape : str or mapping
         The model whose waveforms are corrected: a name or folder for
         :func:`gwm_hazard.models.registry.load_model`, or what a card says of it.
@@ -61,7 +62,7 @@ class MatchedModel(WaveformModel):
 
     def __init__(
         self,
-        gmm: str = "",
+        gmm: str | Sequence[str] = "",
         shape: str | Mapping[str, Any] = "stochastic",
         correlation: str = CORRELATION,
         distance: str = "",
@@ -80,7 +81,12 @@ class MatchedModel(WaveformModel):
                 "model of two"
             )
         self.conditioning = conditioning_of(known, distance=distance, fixed=fixed)
-        self.spectra = SpectrumDraws(_source(gmm, correlation))
+        several = [] if isinstance(gmm, str) else list(gmm)
+        self.spectra = SpectrumDraws(
+            JoinedSpectra([_source(one, correlation) for one in several])
+            if several
+            else _source(str(gmm), correlation)
+        )
         source = self.spectra.source
         self.bytes_per_sample = self.shape.bytes_per_sample + 16
         self.card = ModelCard(
@@ -98,7 +104,7 @@ class MatchedModel(WaveformModel):
             between_event=source.between_event,
             limitations=(*LIMITATIONS, *known.limitations),
             parameters={
-                "gmm": gmm,
+                "gmm": several or gmm,
                 "shape": {
                     "name": known.name,
                     "family": known.family,

@@ -15,6 +15,7 @@ residuals its mean and standard deviation are then brought back to those of the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -80,6 +81,50 @@ class SpectrumSource(Protocol):
     def __call__(self, scenarios: Scenarios) -> SpectralMoments:
         """The moments at n scenarios."""
         ...
+
+
+class JoinedSpectra:
+    """Several sources: the condition ``gmm`` numbers the one that tells a row.
+
+    Periods are those that all have; the correlation is the first one's.
+    """
+
+    def __init__(self, sources: Sequence[SpectrumSource]) -> None:
+        self.sources = tuple(sources)
+        first = self.sources[0]
+        common = set.intersection(*(set(map(float, s.periods_s)) for s in self.sources))
+        if len(common) < 2:
+            raise InputError(
+                f"gmm: {', '.join(s.name for s in self.sources)} have no two periods in common"
+            )
+        self.name = "+".join(dict.fromkeys(s.name for s in self.sources))
+        self.columns = frozenset({"gmm"}).union(*(s.columns for s in self.sources))
+        self.periods_s = np.array(sorted(common))
+        self.with_pgv = all(s.with_pgv for s in self.sources)
+        self.between_event = any(s.between_event for s in self.sources)
+        self.tectonic_region = first.tectonic_region
+        self._columns = [self._of(s) for s in self.sources]
+        mine = self._columns[0]
+        self.correlation = np.asarray(first.correlation)[np.ix_(mine, mine)]
+
+    def _of(self, source: SpectrumSource) -> list[int]:
+        found = [i for i, t in enumerate(source.periods_s) if float(t) in set(self.periods_s)]
+        return found + [len(source.periods_s)] * self.with_pgv
+
+    def __call__(self, scenarios: Scenarios) -> SpectralMoments:
+        """The moments at n scenarios, (n, M) each."""
+        which = scenarios["gmm"].astype(np.int64)
+        if which.min(initial=0) < 0 or which.max(initial=0) >= len(self.sources):
+            raise InputError(
+                f"gmm = {which.max(initial=0)}: the model has {len(self.sources)}, numbered from 0"
+            )
+        out = np.empty((3, len(scenarios), len(self._columns[0])))
+        for number in np.unique(which):
+            rows = np.flatnonzero(which == number)
+            m = self.sources[number](scenarios.take(rows))
+            columns = self._columns[number]
+            out[:, rows] = m.mean[:, columns], m.tau[:, columns], m.phi[:, columns]
+        return SpectralMoments(*out)
 
 
 class SpectrumDraws:
