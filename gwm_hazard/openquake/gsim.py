@@ -295,6 +295,11 @@ def model_of(gsim: GenerativeWaveformGMM) -> WaveformModel:
     return _loaded_model(gsim.model, gsim.device)
 
 
+def model_name(gsim: GenerativeWaveformGMM) -> str:
+    """Tells models apart: where one is, or of a matched one what it is made of."""
+    return gsim.model if gsim._gmm is None else "-".join((gsim.card.name, *gsim._matched))
+
+
 def estimator_of(gsim: GenerativeWaveformGMM) -> Estimator:
     """What tells the distribution of ln IM behind a GSIM."""
     if gsim.estimator == "direct":

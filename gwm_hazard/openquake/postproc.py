@@ -34,7 +34,7 @@ from gwm_hazard.openquake import figures
 from gwm_hazard.openquake.accounting import THRESHOLD, range_accounting
 from gwm_hazard.openquake.component import component_of
 from gwm_hazard.openquake.curves import Curves, levels_at
-from gwm_hazard.openquake.gsim import GenerativeWaveformGMM, conditions_of, model_of
+from gwm_hazard.openquake.gsim import conditions_of, model_name, model_of
 from gwm_hazard.openquake.rates import Branch, Comparison, branches, rates_of
 from gwm_hazard.openquake.ruptures import pairs as pairs_of
 
@@ -157,7 +157,7 @@ def write_catalogues(dstore: DataStore, path: Path, imt: str, n: int, seed: int)
     sampled = list(_sampled(dstore, curves, found, imt, n, seed))
     by_model: dict[str, list[_Sampled]] = {}
     for job in sampled:
-        by_model.setdefault(_model_name(job.branch.gsim), []).append(job)
+        by_model.setdefault(model_name(job.branch.gsim), []).append(job)
     written = []
     for model, jobs in by_model.items():
         file = path
@@ -167,11 +167,6 @@ def write_catalogues(dstore: DataStore, path: Path, imt: str, n: int, seed: int)
             _write_catalogue(dstore, file, jobs, seed)
             written.append(file)
     return written
-
-
-def _model_name(gsim: GenerativeWaveformGMM) -> str:
-    """Where a model is, of a matched branch what it is made of."""
-    return gsim.model if gsim._gmm is None else "-".join((gsim.card.name, *gsim._matched[1:]))
 
 
 @dataclass(frozen=True)
