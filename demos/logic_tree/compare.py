@@ -53,9 +53,7 @@ def fields_and_losses(dstore: Any) -> None:
         told = []
         for imt in oq.imtls:
             values = fields[imt].to_numpy()
-            level = [
-                np.sort(values[of_field == r])[-max(1, int(years / 475))] for r in (a, b)
-            ]
+            level = [np.sort(values[of_field == r])[-max(1, int(years / 475))] for r in (a, b)]
             told.append(f"{imt} {level[0]:.3f} and {level[1]:.3f} g")
         print(f"{name:22s} 475 years: {', '.join(told)}")
         sums = [losses.loss.to_numpy()[of_loss == r] for r in (a, b)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from gwm_hazard.openquake.gmm import evaluate
 from gwm_hazard.openquake.gsim import distribution
 from gwm_hazard.openquake.job_check import check_measures
 from gwm_hazard.openquake.matched import source_of
+from gwm_hazard.openquake.suites import Request, make_study
+from gwm_hazard.suite.build import Settings
 from tests.openquake.conftest import OpenQuake, toml
 
 #: With rake, z1pt0 and ztor; without tau and phi; of tables.
@@ -188,6 +191,32 @@ def test_fields_are_drawn_again_bit_for_bit(oq: OpenQuake, tmp_path: Path) -> No
         np.testing.assert_array_equal(again, acc[:3])
     measured = intensity_measures_array(acc, 0.01, ["PGA", "PGV", "SA(0.5)"])
     np.testing.assert_array_equal(np.float32(measured), stored.iloc[:, -3:].to_numpy())
+
+
+def test_every_branch_draws_for_a_suite(oq: OpenQuake, tmp_path: Path) -> None:
+    """Motions of two plain branches: drawn by number of the GMM, spectra as its moments say."""
+    job = oq.job(tmp_path, {"B": "[BooreEtAl2014]", "C": "[CampbellBozorgnia2014]"})
+    ini = job.read_text() + "reference_depth_to_2pt5km_per_sec = 1.5\n"
+    job.write_text(ini)
+    run = oq.run(job)
+    assert run.code == 0, run.text
+    settings = Settings(imt="SA(0.5)", n=4, pool=16, tolerance=0.3, method="direct", budget=2000)
+    request = Request(
+        0.1, settings, ("SA(0.3)", "SA(1.0)"), correlation="BakerJayaram2008", shape="stochastic"
+    )
+    with oq.datastore(run) as dstore:
+        study, model = make_study(dstore, request)
+        with pytest.raises(ValueError, match="let the others draw"):
+            make_study(dstore, replace(request, shape=""))
+    suite = study.suites[0]
+    assert isinstance(model, MatchedModel)
+    assert len(model.card.parameters["gmm"]) == 2
+    # both GMMs have equal weight and like hazard: both draw
+    rows = study.drawing.conditions["gmm"] if hasattr(study, "drawing") else None
+    assert rows is None or set(np.unique(rows)) == {0.0, 1.0}
+    assert len(suite) == 4
+    ln = suite.ln[:, 0]
+    assert np.abs(ln - np.log(suite.target.level)).max() < 0.35 + np.log(settings.max_scale)
 
 
 def test_sites_of_an_event_share_its_term() -> None:

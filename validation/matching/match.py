@@ -6,8 +6,8 @@ Prints, for the shape models that are named: how far drawn spectra are from thei
 correction does to durations, arrivals, rest and the spread over rotation angles (beside the
 component ratios of Boore and Kishida 2017, BSSA 107(1): 334-343); means, standard deviations and
 correlations of fields beside those of the GMM; the time of a waveform with seven measures; and, if
-the package ``reqpy-M`` is installed, the same spectra matched by its wavelets (Montejo 2021, Earthquake
-Spectra 37(4): 2987-3009).
+the package ``reqpy-M`` is installed, the same spectra matched by its wavelets (Montejo 2021,
+Earthquake Spectra 37(2): 1127-1144).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from gwm_hazard.models.matched import MatchedModel, Targets, achieved, match
 from gwm_hazard.openquake.gmm import ln_to_rotd50
 
 MEASURES = ("PGA", "PGV", "SA(0.3)", "SA(1.0)", "IA", "CAV", "RSD595")
-FIELDS = ("PGA", "PGV", "SA(0.1)", "SA(0.2)", "SA(0.5)", "SA(1.0)", "SA(2.0)", "SA(4.0)")
+FIELDS = ("PGA", "PGV", "SA(0.1)", "SA(0.2)", "SA(0.5)", "SA(1)", "SA(2)", "SA(4)")
 
 
 def scenarios(n: int) -> Scenarios:
@@ -176,15 +176,15 @@ def speed(model: MatchedModel, n: int) -> None:
     """Time of a waveform with seven measures."""
     at, noise = scenarios(n), Noise(13, np.arange(n), 0, 0)
     warm = at.take(slice(0, 40))
-    for acc_rows, acc in model.batches(warm, noise.take(slice(0, 40))):
+    for _, acc in model.batches(warm, noise.take(slice(0, 40))):
         intensity_measures_array(acc, model.dt_s, MEASURES)
     start, used = time.perf_counter(), time.process_time()
     for _, acc in model.batches(at, noise):
         intensity_measures_array(acc, model.dt_s, MEASURES)
     wall, cpu = time.perf_counter() - start, time.process_time() - used
     print(
-        f"  {n} waveforms with {len(MEASURES)} measures: {wall:.0f} s, {cpu:.0f} s of CPU: 10,000 in "
-        f"{wall / n * 1e4:.0f} s, or {cpu / n * 1e4 / 2:.0f} s of two idle cores"
+        f"  {n} waveforms with {len(MEASURES)} measures: {wall:.0f} s, {cpu:.0f} s of CPU: 10,000 "
+        f"in {wall / n * 1e4:.0f} s, or {cpu / n * 1e4 / 2:.0f} s of two idle cores"
     )
 
 
