@@ -150,6 +150,23 @@ def model_from_card(card: Mapping[str, Any], device: str = "auto") -> WaveformMo
     return model
 
 
+def model_as_told(card: Mapping[str, Any], device: str = "auto") -> WaveformModel:
+    """:func:`model_from_card`, with what the card says beyond the parameters: name, ranges, texts.
+
+    Raises
+    ------
+    ModelError
+        As :func:`model_from_card`, or texts or ranges that are none.
+    """
+    model = model_from_card(card, device)
+    where = f"card of model {card.get('name')!r}"
+    try:
+        model.card = replace(model.card, **_told(card, model.card, where))
+    except ValueError as exc:
+        raise ModelError(f"{where}: {exc}") from exc
+    return model
+
+
 def _installed_weights(where: str, parameters: Mapping[str, Any]) -> Path:
     for folder in model_folders().values():
         found = _read_card(folder / CARD_FILE)["parameters"].get(WEIGHTS_KEY)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from gwm_hazard.errors import InputError
 from gwm_hazard.models.base import WaveformModel
 from gwm_hazard.models.matched.match import match
 from gwm_hazard.models.matched.targets import JoinedSpectra, SpectrumDraws, SpectrumSource
-from gwm_hazard.models.registry import load_model, model_from_card
+from gwm_hazard.models.registry import load_model, model_as_told
 
 if TYPE_CHECKING:
     import torch
@@ -105,11 +106,7 @@ class MatchedModel(WaveformModel):
             limitations=(*LIMITATIONS, *known.limitations),
             parameters={
                 "gmm": several or gmm,
-                "shape": {
-                    "name": known.name,
-                    "family": known.family,
-                    "parameters": known.parameters,
-                },
+                "shape": json.loads(json.dumps(known.to_dict())),
                 "correlation": correlation,
                 "distance": distance,
                 "fixed": fixed,
@@ -166,7 +163,7 @@ def _shape(shape: str | Mapping[str, Any]) -> WaveformModel:
         if shape == "matched":
             raise InputError('shape = "matched": must be a model that draws by itself')
         return load_model(shape, "cpu")
-    return model_from_card(shape, "cpu")
+    return model_as_told(shape, "cpu")
 
 
 def _source(gmm: str, correlation: str) -> SpectrumSource:
