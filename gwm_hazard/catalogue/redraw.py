@@ -20,7 +20,7 @@ from xarray.core import indexing
 
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
-from gwm_hazard.core.units import CONDITIONS
+from gwm_hazard.core.units import ALL_CONDITIONS
 from gwm_hazard.errors import CatalogueError, ModelError
 from gwm_hazard.intensity import intensity_measures_array
 from gwm_hazard.models.base import WaveformModel
@@ -52,7 +52,9 @@ class DrawnArray(BackendArray):
         self._device = device
         self._attrs = dict(dataset.attrs)
         self._columns = {
-            name: dataset[name].variable for name in (*KEYS, *CONDITIONS) if name in dataset.coords
+            name: dataset[name].variable
+            for name in (*KEYS, *ALL_CONDITIONS)
+            if name in dataset.coords
         }
         self._measures = {str(name): dataset[name].variable for name in dataset.data_vars}
         self.shape = tuple(dataset.sizes.get(d, 0) for d in ("record", "component", "time"))

@@ -30,7 +30,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
-from gwm_hazard.core.units import CONDITIONS
+from gwm_hazard.core.units import ALL_CONDITIONS
 from gwm_hazard.errors import CatalogueError, InputError
 from gwm_hazard.files.provenance import attributes
 from gwm_hazard.intensity.one_component import conversion_attributes
@@ -182,7 +182,7 @@ class CatalogueWriter:
         if acceleration is not None and not self._keys:
             self._file["acceleration"][start:stop, :, : acceleration.shape[2]] = acceleration
         for name in scenarios:
-            condition = CONDITIONS[name]
+            condition = ALL_CONDITIONS[name]
             values: NDArray[Any] = scenarios[name]
             if self._keys:
                 values = _as_float32(name, values)

@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from gwm_hazard.catalogue.store import CatalogueWriter
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
-from gwm_hazard.core.units import CONDITIONS
+from gwm_hazard.core.units import ALL_CONDITIONS
 from gwm_hazard.files.parts import working
 from gwm_hazard.intensity import intensity_measures_array, parse_imt
 from gwm_hazard.models.base import WaveformModel
@@ -177,7 +177,7 @@ def _join(path: Path, names: list[Path], plan: Plan) -> None:
         for name in names:
             with h5py.File(name) as part:
                 noise = Noise(plan.seed, *(part[k][:] for k in ("event", "site", "realization")))
-                conditions = {k: part[k][:].astype(np.float64) for k in CONDITIONS if k in part}
+                conditions = {k: part[k][:].astype(np.float64) for k in ALL_CONDITIONS if k in part}
                 writer.append(
                     None,
                     Scenarios(**conditions),

@@ -130,6 +130,12 @@ _DEFAULT_PERIODS = "0.1:3:20"
     multiple=True,
     help="Format of the exporter for the accelerograms; repeat.",
 )
+@click.option(
+    "--shape",
+    default="",
+    metavar="MODEL",
+    help="Published GMMs draw too: waveforms of MODEL, matched to the spectra of each.",
+)
 @seed_option()
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda or auto.")
 def suite(
@@ -154,6 +160,7 @@ def suite(
     code: str | None,
     first_mode: str,
     formats: tuple[str, ...],
+    shape: str,
     seed: int,
     device: str,
 ) -> None:
@@ -205,6 +212,7 @@ def suite(
         correlation=correlation,
         stripes=stripes,
         device=device,
+        shape=shape,
         about={"command": shlex.join(["gwm-hazard", *sys.argv[1:]])},
     )
     is_job(calculation)  # refuses a path that is none

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gwm_hazard.core.scenario import Scenarios
-from gwm_hazard.core.units import CONDITIONS
+from gwm_hazard.core.units import ALL_CONDITIONS
 from gwm_hazard.errors import InputError
 
 #: What the ``rhypo`` of a model can mean, see :class:`ModelCard`.
@@ -25,15 +25,15 @@ class Range:
     high: float
 
     def __post_init__(self) -> None:
-        if self.name not in CONDITIONS:
-            raise InputError(f"card condition {self.name!r}: known are {', '.join(CONDITIONS)}")
+        if self.name not in ALL_CONDITIONS:
+            raise InputError(f"card condition {self.name!r}: known are {', '.join(ALL_CONDITIONS)}")
         if not self.low < self.high:
             raise InputError(f"card range of {self.name}: {self.low} must be below {self.high}")
 
     @property
     def unit(self) -> str:
         """Unit of the condition."""
-        return CONDITIONS[self.name].unit
+        return ALL_CONDITIONS[self.name].unit
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from gwm_hazard.core.card import DISTANCES, ModelCard
 from gwm_hazard.core.distance import effective_distance_km
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import DISTANCE_FALLBACK, Scenarios
-from gwm_hazard.core.units import CONDITIONS
+from gwm_hazard.core.units import ALL_CONDITIONS
 from gwm_hazard.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -86,7 +86,7 @@ class Conditioning:
         found = {}
         for name in self.asked:
             values = found[name] = self._taken(table, name)
-            spec = CONDITIONS[name]
+            spec = ALL_CONDITIONS[name]
             if len(values) and not (values.min() >= spec.low and values.max() <= spec.high):
                 wrong = ~((values >= spec.low) & (values <= spec.high))
                 raise InputError(
@@ -189,7 +189,7 @@ class Conditioning:
         if not len(values) or (values.min() >= low and values.max() <= high):
             return values
         outside = (values < low) | (values > high)
-        unit = CONDITIONS[name].unit
+        unit = ALL_CONDITIONS[name].unit
         message = (
             f"{name} = {values[outside][0]:g} {unit} {_place(table, outside)} is outside "
             f"the range of model {self.model!r}, {low:g} to {high:g} {unit}"
@@ -225,7 +225,7 @@ def conditioning_of(
     for name, (low, high) in (within or {}).items():
         ranges[name] = (max(low, ranges[name][0]), min(high, ranges[name][1]))
     values = _fixed(card, ranges, fixed)
-    priors = tuple(n for n in ranges if not CONDITIONS[n].told and n not in values)
+    priors = tuple(n for n in ranges if not ALL_CONDITIONS[n].told and n not in values)
     return Conditioning(card.name, ranges, _distance(card, ranges, distance), values, priors)
 
 
@@ -265,7 +265,7 @@ def _fixed(
         if not low <= values[name] <= high:
             raise InputError(
                 f"fixed = {fixed!r}: model {card.name!r} is valid for {name} from {low:g} to "
-                f"{high:g} {CONDITIONS[name].unit}"
+                f"{high:g} {ALL_CONDITIONS[name].unit}"
             )
     return values
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gwm_hazard.core.units import CONDITIONS
+from gwm_hazard.core.units import ALL_CONDITIONS
 from gwm_hazard.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class Scenarios(Mapping[str, NDArray[np.float64]]):
     ----------
     **conditions : array_like, shape (n,) or scalar
         Columns under OpenQuake's names (``mag, rrup, rhypo, vs30, hypo_depth, rake, ...``) in
-        the units of :data:`gwm_hazard.core.units.CONDITIONS`. Scalars are repeated.
+        the units of :data:`gwm_hazard.core.units.ALL_CONDITIONS`. Scalars are repeated.
 
     Raises
     ------
@@ -43,9 +43,10 @@ class Scenarios(Mapping[str, NDArray[np.float64]]):
     def __init__(self, **conditions: ArrayLike) -> None:
         if not conditions:
             raise InputError("no conditions: give at least mag and a distance, e.g. mag=[6.5]")
-        unknown = sorted(set(conditions) - set(CONDITIONS))
+        unknown = sorted(set(conditions) - set(ALL_CONDITIONS))
         if unknown:
-            raise InputError(f"unknown condition {unknown[0]!r}: known are {', '.join(CONDITIONS)}")
+            known = ", ".join(ALL_CONDITIONS)
+            raise InputError(f"unknown condition {unknown[0]!r}: known are {known}")
         columns = {k: np.atleast_1d(np.asarray(v, dtype=np.float64)) for k, v in conditions.items()}
         size = max(
             (
@@ -127,8 +128,8 @@ class Scenarios(Mapping[str, NDArray[np.float64]]):
                 self[name]
             except KeyError:
                 raise InputError(
-                    f"{who} needs the condition {name!r} ({CONDITIONS[name].description}, "
-                    f"{CONDITIONS[name].unit}); the scenarios have {', '.join(self)}"
+                    f"{who} needs the condition {name!r} ({ALL_CONDITIONS[name].description}, "
+                    f"{ALL_CONDITIONS[name].unit}); the scenarios have {', '.join(self)}"
                 ) from None
 
     def to_frame(self) -> pd.DataFrame:
@@ -139,7 +140,7 @@ class Scenarios(Mapping[str, NDArray[np.float64]]):
 
 
 def _check_physical(name: str, values: NDArray[np.float64]) -> None:
-    spec = CONDITIONS[name]
+    spec = ALL_CONDITIONS[name]
     bad = ~(np.isfinite(values) & (values >= spec.low) & (values <= spec.high))
     if bad.any():
         row = int(np.argmax(bad))

@@ -43,3 +43,33 @@ CONDITIONS: dict[str, Condition] = {
         ),
     )
 }
+
+#: What published ground-motion models take beside these. OpenQuake writes -999 for a depth to
+#: velocity that is not known.
+GMM_CONDITIONS: dict[str, Condition] = {
+    c.name: c
+    for c in (
+        Condition("rx", "km", "distance across strike from the top edge", -20000.0, 20000.0),
+        Condition("ry0", "km", "distance along strike beyond the rupture", 0.0, 20000.0),
+        Condition("rvolc", "km", "length of the path through volcanic regions", 0.0, 20000.0),
+        Condition("azimuth", "deg", "azimuth of the site from the epicentre", -360.0, 360.0),
+        Condition("width", "km", "rupture width", 0.0, 1000.0),
+        Condition("strike", "deg", "strike angle", 0.0, 360.0),
+        Condition("hypo_lon", "deg", "longitude of the hypocentre", -180.0, 180.0),
+        Condition("hypo_lat", "deg", "latitude of the hypocentre", -90.0, 90.0),
+        Condition("vs30measured", "-", "1 where vs30 is measured, 0 where inferred", 0.0, 1.0),
+        Condition("z1pt0", "m", "depth to a shear-wave velocity of 1.0 km/s", -999.0, 20000.0),
+        Condition("z1pt4", "m", "depth to a shear-wave velocity of 1.4 km/s", -999.0, 20000.0),
+        Condition("z2pt5", "km", "depth to a shear-wave velocity of 2.5 km/s", -999.0, 20.0),
+        Condition("backarc", "-", "1 for a site behind the volcanic arc, else 0", 0.0, 1.0),
+        Condition("xvf", "km", "distance to the volcanic front", -20000.0, 20000.0),
+        Condition("slope", "-", "slope of the ground", 0.0, 100.0),
+        Condition("f0", "Hz", "resonance frequency of the site", -999.0, 100.0),
+        Condition("kappa0", "s", "site attenuation", -999.0, 1.0),
+        Condition("gmm", "-", "number of the GMM among those of a matched model", 0.0, 10000.0),
+        Condition("h800", "m", "depth to a shear-wave velocity of 800 m/s", -999.0, 20000.0),
+    )
+}
+
+#: Every name that scenarios may have.
+ALL_CONDITIONS = CONDITIONS | GMM_CONDITIONS

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from gwm_hazard.core.units import CONDITIONS
+from gwm_hazard.core.units import ALL_CONDITIONS
 from gwm_hazard.files.provenance import attributes
 
 if TYPE_CHECKING:
@@ -51,7 +51,10 @@ def waveform_dataset(
                 name: (
                     "scenario",
                     scenarios[name],
-                    {"units": CONDITIONS[name].unit, "long_name": CONDITIONS[name].description},
+                    {
+                        "units": ALL_CONDITIONS[name].unit,
+                        "long_name": ALL_CONDITIONS[name].description,
+                    },
                 )
                 for name in scenarios
             },

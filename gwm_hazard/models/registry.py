@@ -36,6 +36,7 @@ BUNDLED = {
     "stochastic": "gwm_hazard.models.stochastic:StochasticModel",
     "tfcgan": "gwm_hazard.models.tfcgan:TFCGANModel",
     "highfem": "gwm_hazard.models.highfem:HighFEMModel",
+    "matched": "gwm_hazard.models.matched:MatchedModel",
 }
 
 ENTRY_POINT_GROUP = "gwm_hazard.models"
@@ -146,6 +147,23 @@ def model_from_card(card: Mapping[str, Any], device: str = "auto") -> WaveformMo
     else:
         model = _build(family, where, parameters)
     model.device = _device(device)
+    return model
+
+
+def model_as_told(card: Mapping[str, Any], device: str = "auto") -> WaveformModel:
+    """:func:`model_from_card`, with what the card says beyond the parameters: name, ranges, texts.
+
+    Raises
+    ------
+    ModelError
+        As :func:`model_from_card`, or texts or ranges that are none.
+    """
+    model = model_from_card(card, device)
+    where = f"card of model {card.get('name')!r}"
+    try:
+        model.card = replace(model.card, **_told(card, model.card, where))
+    except ValueError as exc:
+        raise ModelError(f"{where}: {exc}") from exc
     return model
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 from openquake.commonlib.datastore import DataStore
 
-from gwm_hazard.core.units import CONDITIONS
+from gwm_hazard.core.units import ALL_CONDITIONS
 from gwm_hazard.errors import InputError
 from gwm_hazard.files.atomic import replacing
 from gwm_hazard.files.provenance import software_versions
@@ -121,7 +121,7 @@ def _report(s: Shares, imts: list[str], poes: list[float], threshold: float) -> 
     worst = float(s.total[n, m, p])
     parts = sorted(zip(s.by_condition[n, m, p], s.names, strict=True), reverse=True)
     causes = ", ".join(
-        f"{100 * v:.1f} % with {name} outside {low:g} to {high:g} {CONDITIONS[name].unit}"
+        f"{100 * v:.1f} % with {name} outside {low:g} to {high:g} {ALL_CONDITIONS[name].unit}"
         for v, name in parts
         if v > 0
         for low, high in [s.branch.gsim.conditioning.ranges[name]]

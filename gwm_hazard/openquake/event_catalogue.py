@@ -20,7 +20,6 @@ from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.errors import CatalogueError, GwmHazardError, InputError
 from gwm_hazard.intensity import intensity_measures_array, parse_imt
-from gwm_hazard.models.registry import load_model
 from gwm_hazard.openquake import releases
 from gwm_hazard.openquake.datastore import gsims_of, holder_of, logic_trees, status_of
 from gwm_hazard.openquake.event_draws import (
@@ -29,6 +28,7 @@ from gwm_hazard.openquake.event_draws import (
     scenarios_of,
     ses_seed,
 )
+from gwm_hazard.openquake.gsim import model_of
 
 log = logging.getLogger(__name__)
 
@@ -126,10 +126,10 @@ class Calculation:
         if any(g.card != used[0].card for g in used):
             raise InputError(
                 f"{self._name}: its branches draw with different models "
-                f"({', '.join(sorted({g.model for g in used}))}); a catalogue holds one: choose a "
-                "model"
+                f"({', '.join(sorted({g.card.name for g in used}))}); a catalogue holds one: "
+                "choose a model"
             )
-        self.model = load_model(used[0].model, used[0].device)
+        self.model = model_of(used[0])
         self.component = component_of(self.oq, len(self.model.card.components))
         self._values = {imt: releases.stored_fields(dstore, imt)[rows] for imt in self.imts}
         self._sites = dstore["sitecol"].complete

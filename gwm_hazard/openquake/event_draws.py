@@ -15,7 +15,7 @@ from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.intensity.one_component import component_sigma
 from gwm_hazard.models.devices import one_thread
 from gwm_hazard.models.measuring import measured
-from gwm_hazard.openquake.gsim import GenerativeWaveformGMM, _loaded_model, conditions_of
+from gwm_hazard.openquake.gsim import GenerativeWaveformGMM, conditions_of, model_of
 from gwm_hazard.openquake.progress import Progress
 
 #: Standard deviations above the median, beyond which no waveform is drawn to see whether it
@@ -79,7 +79,7 @@ def has_waveforms(gsim: Any) -> bool:
 
 def measures_of(oq: Any, gsim: GenerativeWaveformGMM, draws: Draws) -> NDArray[np.float64]:
     """Measures of one waveform for each of n draws, in the component of the job, (n, M)."""
-    model = _loaded_model(gsim.model, gsim.device)
+    model = model_of(gsim)
     imts = list(oq.imtls)
     component = component_of(oq, len(model.card.components))
     found = np.empty((len(draws), len(imts)))

@@ -12,7 +12,7 @@ from openquake.commonlib.datastore import DataStore
 from openquake.hazardlib.imt import from_string
 
 from gwm_hazard.catalogue.store import open_catalogue
-from gwm_hazard.core.units import CONDITIONS
+from gwm_hazard.core.units import ALL_CONDITIONS
 from gwm_hazard.files.atomic import replacing
 from gwm_hazard.intensity import intensity_measures_array, parse_imt
 from gwm_hazard.openquake.curves import Curves, levels_at
@@ -342,7 +342,7 @@ def range_shares(
                     100 * shares[site, :, p, j],
                     width,
                     color=colour(j),
-                    label=f"{name} ({low:g} to {high:g} {CONDITIONS[name].unit})",
+                    label=f"{name} ({low:g} to {high:g} {ALL_CONDITIONS[name].unit})",
                 )
             ax.set_xticks(x, imts, rotation=60, fontsize=8)
             ax.set_ylim(0.0, max(1.0, 110 * max(np.nan_to_num(t.total).max() for t in found)))

@@ -93,10 +93,11 @@ class GmmMoments:
 
 def check(text: str) -> str:
     """The class name of a GSIM; ValueError for what OpenQuake does not know."""
-    return type(_gsim(text)).__name__
+    return type(gsim_of(text)).__name__
 
 
-def _gsim(text: str) -> Any:
+def gsim_of(text: str) -> Any:
+    """A GSIM by its TOML name; InputError for what OpenQuake does not know."""
     source = text.strip()
     try:
         return valid.gsim(source if source.startswith("[") else f"[{source}]")
@@ -122,9 +123,9 @@ def moments(text: str, table: pd.DataFrame, imts: Sequence[str]) -> GmmMoments:
         An unknown GSIM, one that needs what no flatfile tells, or a component that has no
         conversion.
     """
-    gsim = _gsim(text)
+    gsim = gsim_of(text)
     name = type(gsim).__name__
-    n, columns = len(table), _inputs(gsim)
+    n, columns = len(table), inputs_of(gsim)
     notes: list[str] = []
     for column in columns:
         if column not in table:
@@ -153,11 +154,11 @@ def moments(text: str, table: pd.DataFrame, imts: Sequence[str]) -> GmmMoments:
         notes.append("Its published range is not known here: it is used at every record.")
 
     rows = np.flatnonzero(~outside)
-    given = [i for i in imts if _gives(gsim, i)]
+    given = [i for i in imts if gives(gsim, i)]
     shape = (n, len(imts))
     out = {k: np.full(shape, np.nan) for k in ("mean", "sigma", "tau", "phi")}
     if rows.size and given:
-        found = _evaluate(gsim, {c: x[rows] for c, x in values.items()}, given)
+        found = evaluate(gsim, {c: x[rows] for c, x in values.items()}, given)
         places = np.array([list(imts).index(i) for i in given])
         for key, got in zip(out, found, strict=True):
             out[key][np.ix_(rows, places)] = got.T
@@ -188,14 +189,16 @@ def moments(text: str, table: pd.DataFrame, imts: Sequence[str]) -> GmmMoments:
     return GmmMoments(name, outside=outside, notes=notes, about=about, **out)
 
 
-def _inputs(gsim: Any) -> list[str]:
+def inputs_of(gsim: Any) -> list[str]:
+    """Names of the columns that a GSIM reads."""
     return sorted(
         {*gsim.REQUIRES_SITES_PARAMETERS, *gsim.REQUIRES_RUPTURE_PARAMETERS}
         | {*gsim.REQUIRES_DISTANCES, "mag"}
     )
 
 
-def _gives(gsim: Any, name: str) -> bool:
+def gives(gsim: Any, name: str) -> bool:
+    """Whether a GSIM has a measure, and its period among those tabulated."""
     try:
         asked = imt.from_string(name)
     except (KeyError, ValueError):
@@ -214,7 +217,7 @@ def _gives(gsim: Any, name: str) -> bool:
     return True
 
 
-def _evaluate(
+def evaluate(
     gsim: Any, columns: dict[str, NDArray[np.float64]], imts: Sequence[str]
 ) -> NDArray[np.float64]:
     """(4, n_imts, n): mean of ln IM, sigma, tau, phi."""

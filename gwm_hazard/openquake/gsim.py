@@ -30,6 +30,7 @@ from gwm_hazard.errors import InputError
 from gwm_hazard.models.base import WaveformModel
 from gwm_hazard.models.devices import keep_one_thread
 from gwm_hazard.models.registry import load_model
+from gwm_hazard.openquake import matched
 from gwm_hazard.openquake.model_paths import located
 
 ESTIMATORS = ("surface", "direct")
@@ -102,6 +103,15 @@ class GenerativeWaveformGMM(GMPE):
         Ground-motion fields of event-based and scenario jobs: "waveforms", the measures of drawn
         waveforms (:mod:`gwm_hazard.openquake.fields`); "lognormal", sampled by OpenQuake from
         mean, tau and phi as for any GMM, with its correlation models and truncation.
+    gmm : str
+        With ``model = "matched"``: the ground-motion model that the branch has the moments of, and
+        whose spectra its waveforms show (:mod:`gwm_hazard.openquake.matched`); any of OpenQuake,
+        with arguments as TOML, '[AbrahamsonEtAl2014]\\nregion = "JPN"'.
+    shape : str
+        With ``model = "matched"``: the model whose waveforms are matched; "stochastic" by default.
+    correlation : str
+        With ``model = "matched"``: between periods of a drawn spectrum, of
+        :data:`gwm_hazard.openquake.correlation.NAMES`; "BakerJayaram2008" by default.
 
     Raises
     ------
@@ -137,6 +147,9 @@ class GenerativeWaveformGMM(GMPE):
         distance: str = "",
         fixed: str = "",
         fields: str = "waveforms",
+        gmm: str = "",
+        shape: str = "",
+        correlation: str = "",
     ):
         _check_choice("estimator", estimator, ESTIMATORS)
         _check_choice("out_of_range", out_of_range, POLICIES)
@@ -154,7 +167,17 @@ class GenerativeWaveformGMM(GMPE):
         #: An estimator of this GSIM's own, None for the one that all share in a process.
         self._estimator: SurfaceEstimator | None = None
         held = None
-        if estimator == "direct":
+        #: The GSIM of a matched branch, and what makes its model.
+        self._gmm = None
+        matched.check_arguments(model, gmm, shape, correlation)
+        if model == matched.MODEL:
+            if surface_file:
+                raise InputError(
+                    f"surface_file = {surface_file!r}: a matched branch has the moments of its gmm"
+                )
+            self._matched = (gmm, located(shape) if shape else "", correlation, distance, fixed)
+            matched.prepare(self, self._matched)
+        elif estimator == "direct":
             Ensemble(realizations, seed)  # refuses bad values before the calculation starts
             self.card = load_model(model, device).card
         elif surface_file:
@@ -164,10 +187,11 @@ class GenerativeWaveformGMM(GMPE):
             self.card = loaded.card
         else:
             held, self.card = _found_surface(model)
-        within = None if held is None else held.ranges
-        self.conditioning = conditioning_of(
-            self.card, within=within, distance=distance, fixed=fixed
-        )
+        if self._gmm is None:
+            within = None if held is None else held.ranges
+            self.conditioning = conditioning_of(
+                self.card, within=within, distance=distance, fixed=fixed
+            )
         told = self.conditioning.fixed or self.conditioning.priors
         if held is not None and (surface_file or told):
             self._estimator = SurfaceEstimator.of(held, self.conditioning)
@@ -175,7 +199,7 @@ class GenerativeWaveformGMM(GMPE):
         self.REQUIRES_SITES_PARAMETERS = sites
         self.REQUIRES_RUPTURE_PARAMETERS = rupture
         self.REQUIRES_DISTANCES = distances
-        if not (self.card.between_event or self.conditioning.priors):
+        if self._gmm is None and not (self.card.between_event or self.conditioning.priors):
             self.DEFINED_FOR_STANDARD_DEVIATION_TYPES = {const.StdDev.TOTAL}
         if distribution == "empirical":
             _check_shape(held, realizations)
@@ -192,6 +216,9 @@ class GenerativeWaveformGMM(GMPE):
 
         See ``openquake.hazardlib.gsim.base.GMPE.compute``; arrays are (M, N).
         """
+        if self._gmm is not None:
+            matched.fill(self, ctx, imts, mean, sig, tau, phi)
+            return
         for measure in imts:
             if measure.damping != 5.0:
                 raise InputError(f"{measure.string}: damping {measure.damping} %, only 5 % is held")
@@ -259,6 +286,20 @@ def _found_surface(model: str) -> tuple[Surface, ModelCard]:
     return surface_by_name(model)
 
 
+def model_of(gsim: GenerativeWaveformGMM) -> WaveformModel:
+    """The model that draws the waveforms of a GSIM, loaded once a process."""
+    if gsim._gmm is not None:
+        if multiprocessing.parent_process() is not None:
+            keep_one_thread()
+        return matched.model_of(gsim)
+    return _loaded_model(gsim.model, gsim.device)
+
+
+def model_name(gsim: GenerativeWaveformGMM) -> str:
+    """Tells models apart: where one is, or of a matched one what it is made of."""
+    return gsim.model if gsim._gmm is None else "-".join((gsim.card.name, *gsim._matched))
+
+
 def estimator_of(gsim: GenerativeWaveformGMM) -> Estimator:
     """What tells the distribution of ln IM behind a GSIM."""
     if gsim.estimator == "direct":
@@ -285,6 +326,8 @@ def conditions_of(
 
     ``u`` gives the quantile, 0 to 1, of conditions that have a prior; by default the median.
     """
+    if gsim._gmm is not None:
+        return matched.conditions(gsim, ctx)
     return gsim.conditioning.conditions(ctx, gsim.out_of_range, u)
 
 
@@ -312,4 +355,6 @@ def estimated(
     gsim: GenerativeWaveformGMM, ctx: np.recarray, imts: tuple[str, ...], with_shape: bool
 ) -> tuple[Moments, Shape | None]:
     """Moments, and the shape where asked for, at the N pairs, each (N, n_imts)."""
+    if gsim._gmm is not None:
+        return matched.moments(gsim, ctx, imts), None
     return estimator_of(gsim)(conditions_of(gsim, ctx), imts, with_shape)

@@ -9,6 +9,7 @@ from openquake.hazardlib.imt import from_string
 
 from gwm_hazard.errors import InputError
 from gwm_hazard.intensity import parse_imt
+from gwm_hazard.openquake import matched
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM, surface_of
 
 
@@ -28,7 +29,9 @@ def check_measures(imts: Iterable[str], gsims: Iterable[Any]) -> None:
             continue
         for name in names:
             try:
-                if gsim.estimator == "surface":
+                if gsim._gmm is not None:
+                    matched.check_measure(gsim, name)
+                elif gsim.estimator == "surface":
                     surface_of(gsim).columns((name,))
                 else:
                     parse_imt(name)

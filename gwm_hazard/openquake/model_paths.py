@@ -142,8 +142,9 @@ def _gsim(original: Callable[..., Any]) -> Callable[..., Any]:
         tree = toml.loads(text)
         with looking_in(basedir):
             for arguments in _arguments(tree):
-                if (folder := _folder(arguments["model"])) and not _stored.get():
-                    arguments["model"] = os.path.relpath(folder, Path(basedir).resolve())
+                for name in {"model", "shape"} & set(arguments):
+                    if (folder := _folder(arguments[name])) and not _stored.get():
+                        arguments[name] = os.path.relpath(folder, Path(basedir).resolve())
             gsim = original(toml.dumps(tree), basedir)
         if type(gsim).__name__ == _GSIM:
             # collapse_gsim_logic_tree makes another GSIM of these, knowing no folder.

@@ -30,12 +30,11 @@ from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.errors import InputError
 from gwm_hazard.intensity import parse_imt
 from gwm_hazard.models.measuring import measured
-from gwm_hazard.models.registry import load_model
 from gwm_hazard.openquake import figures
 from gwm_hazard.openquake.accounting import THRESHOLD, range_accounting
 from gwm_hazard.openquake.component import component_of
 from gwm_hazard.openquake.curves import Curves, levels_at
-from gwm_hazard.openquake.gsim import conditions_of
+from gwm_hazard.openquake.gsim import conditions_of, model_name, model_of
 from gwm_hazard.openquake.rates import Branch, Comparison, branches, rates_of
 from gwm_hazard.openquake.ruptures import pairs as pairs_of
 
@@ -158,7 +157,7 @@ def write_catalogues(dstore: DataStore, path: Path, imt: str, n: int, seed: int)
     sampled = list(_sampled(dstore, curves, found, imt, n, seed))
     by_model: dict[str, list[_Sampled]] = {}
     for job in sampled:
-        by_model.setdefault(job.branch.gsim.model, []).append(job)
+        by_model.setdefault(model_name(job.branch.gsim), []).append(job)
     written = []
     for model, jobs in by_model.items():
         file = path
@@ -183,7 +182,7 @@ def _write_catalogue(dstore: DataStore, path: Path, jobs: list[_Sampled], seed: 
     oq = dstore["oqparam"]
     measures = tuple(dict.fromkeys([*oq.imtls, *STANDARD_MEASURES]))
     gsim = jobs[0].branch.gsim
-    model = load_model(gsim.model, gsim.device)
+    model = model_of(gsim)
     longest = max(int(model.npts(job.draws.scenarios).max()) for job in jobs)
     component = component_of(oq)
     provenance = {

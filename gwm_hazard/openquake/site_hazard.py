@@ -11,7 +11,7 @@ from openquake.hazardlib.contexts import simple_cmaker
 from openquake.hazardlib.imt import from_string
 from scipy.special import ndtr
 
-from gwm_hazard.core.units import CONDITIONS
+from gwm_hazard.core.units import ALL_CONDITIONS
 from gwm_hazard.errors import InputError
 from gwm_hazard.openquake.component import component_of
 from gwm_hazard.openquake.curves import Curves
@@ -19,6 +19,7 @@ from gwm_hazard.openquake.gsim import GenerativeWaveformGMM, conditions_of
 from gwm_hazard.openquake.rates import Comparison, rates_of
 from gwm_hazard.openquake.ruptures import Pairs
 from gwm_hazard.openquake.ruptures import pairs as pairs_of
+from gwm_hazard.openquake.stand_ins import stand_in
 from gwm_hazard.suite.contributions import Contributions
 
 #: Annual rates near which the rates of the ruptures are held against OpenQuake's mean curve: those
@@ -78,6 +79,7 @@ def site_hazard(
     *,
     imt: str = "",
     annual_rates: Sequence[float] = CHECKED_RATES,
+    shape: str = "",
 ) -> SiteHazard:
     """All ruptures of a classical or disaggregation calculation that reach a site.
 
@@ -99,6 +101,7 @@ def site_hazard(
     imt : measure of the job that a suite is conditioned on; without one, all that the job has of
         ``imts`` are held against OpenQuake's, and the first sets the level
     annual_rates : of exceedance, that suites are made for
+    shape : a model whose waveforms, matched to their spectra, draw for the plain branches too
 
     Raises
     ------
@@ -154,9 +157,10 @@ def site_hazard(
             if checked is not None and gid is not None:
                 exceeding = _exceeding(checked, pairs, gsim, imts, mean[g], sigma[g], occurrence)
                 checked.add(pairs, gid, exceeding)
-            if isinstance(gsim, GenerativeWaveformGMM):
-                part = _Part(name, start, conditions_of(gsim, ctx))
-                waveforms.setdefault(gsim, []).append(part)
+            drawing = stand_in(gsim, shape, ctx.dtype.names or ()) if shape else gsim
+            if isinstance(drawing, GenerativeWaveformGMM):
+                part = _Part(name, start, conditions_of(drawing, ctx))
+                waveforms.setdefault(drawing, []).append(part)
             start += len(ctx)
         ruptures += len(ctx)
     if not rates:
@@ -379,7 +383,7 @@ def _gives(gsim: Any, imt: str, ctx: NDArray[Any], options: dict[str, Any]) -> b
 
 def _conditions(ctx: np.recarray) -> dict[str, NDArray[np.float64]]:
     """The conditions that the ruptures have."""
-    names = [name for name in CONDITIONS if name in (ctx.dtype.names or ())]
+    names = [name for name in ALL_CONDITIONS if name in (ctx.dtype.names or ())]
     return {name: np.asarray(ctx[name], dtype=np.float64) for name in names}
 
 
@@ -388,7 +392,7 @@ def _table(found: list[dict[str, NDArray[np.float64]]]) -> dict[str, NDArray[np.
     common = set.intersection(*(set(part) for part in found))
     return {
         name: np.concatenate([part[name] for part in found])
-        for name in CONDITIONS
+        for name in ALL_CONDITIONS
         if name in common
     }
 

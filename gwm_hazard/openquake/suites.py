@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import logging
 import time
@@ -16,13 +17,17 @@ from numpy.typing import NDArray
 from openquake.commonlib.datastore import DataStore
 
 from gwm_hazard.core.scenario import Scenarios
+from gwm_hazard.core.units import ALL_CONDITIONS
 from gwm_hazard.errors import InputError
 from gwm_hazard.files.provenance import software_versions
 from gwm_hazard.intensity import canonical, parse_imt
 from gwm_hazard.models.base import WaveformModel
-from gwm_hazard.models.registry import load_model
+from gwm_hazard.models.matched import MatchedModel
+from gwm_hazard.models.registry import model_from_card
 from gwm_hazard.openquake import correlation as published_correlation
 from gwm_hazard.openquake.curves import has_mean_curve, mean_level
+from gwm_hazard.openquake.gsim import model_name, model_of
+from gwm_hazard.openquake.model_paths import located
 from gwm_hazard.openquake.site_hazard import (
     SiteHazard,
     WaveformBranch,
@@ -79,6 +84,8 @@ class Request:
     stripes : suites at so many levels; 0 for one at ``poe``
     settings : of the suites
     device : of the model
+    shape : a model; all plain and matched branches draw with its waveforms, each matched to the
+        spectra of its own GMM
     """
 
     poe: float | None
@@ -89,6 +96,7 @@ class Request:
     correlation: str = "measured"
     stripes: int = 0
     device: str = "auto"
+    shape: str = ""
     about: dict[str, Any] = field(default_factory=dict)
 
 
@@ -123,7 +131,9 @@ def make_study(
     asked = tuple(sorted({*CHECKED_RATES, rate})) if request.stripes else (rate,)
     if rate <= 0:  # all ruptures as they occur
         asked = CHECKED_RATES
-    hazard = site_hazard(dstore, imts, site, imt=settings.imt, annual_rates=asked)
+    hazard = site_hazard(
+        dstore, imts, site, imt=settings.imt, annual_rates=asked, shape=request.shape
+    )
     c = hazard.contributions
     drawing = _drawing_branch(hazard, request)
     log.info("suites of %s: measures in %s", drawing.branch, drawing.component)
@@ -262,10 +272,12 @@ def _drawing_branch(hazard: SiteHazard, request: Request) -> DrawingBranch:
     Each rupture is drawn for under the branch of its own region.
     """
     found = _by_name(hazard)
+    if request.shape:
+        return _matched_branches(hazard, request, found)
     if not found:
         raise InputError(
             "the calculation has no branch with GenerativeWaveformGMM: add one to its ground-"
-            "motion logic tree; a small weight does"
+            "motion logic tree; a small weight does, or let the others draw (--shape stochastic)"
         )
     for name in request.branches:
         if name not in found:
@@ -278,7 +290,7 @@ def _drawing_branch(hazard: SiteHazard, request: Request) -> DrawingBranch:
                     "that draws (--branch; once for each region)"
                 )
     chosen = [found[name] for name in dict.fromkeys(request.branches or found)]
-    models = {branch.gsim.model: branch.name for branch in chosen}
+    models = {model_name(branch.gsim): branch.name for branch in chosen}
     if len(models) > 1:
         told = ", ".join(f"{Path(model).name} ({name})" for model, name in models.items())
         raise InputError(
@@ -291,7 +303,45 @@ def _drawing_branch(hazard: SiteHazard, request: Request) -> DrawingBranch:
         name: np.concatenate([branch.conditions[name] for branch in chosen])[order]
         for name in chosen[0].conditions
     }
-    model = load_model(chosen[0].gsim.model, request.device)
+    gsim = copy.copy(chosen[0].gsim)
+    gsim.device = request.device
+    model = model_of(gsim)
+    name = ", ".join(branch.name for branch in chosen)
+    return DrawingBranch(name, model, rows[order], conditions, hazard.site, hazard.component)
+
+
+def _matched_branches(
+    hazard: SiteHazard, request: Request, found: dict[str, WaveformBranch]
+) -> DrawingBranch:
+    """All branches, or those asked for, each with the spectra of its own GMM."""
+    for name in request.branches:
+        if name not in found:
+            raise InputError(
+                f"branch = {name!r}: those that draw with shape {request.shape!r} are "
+                f"{', '.join(found)}"
+            )
+    if not found:
+        raise InputError(
+            f"shape = {request.shape!r}: no branch of the calculation is a published GMM"
+        )
+    chosen = [found[name] for name in dict.fromkeys(request.branches or found)]
+    gmms = list(dict.fromkeys(branch.gsim._matched[0] for branch in chosen))
+    fixed = next(filter(None, (branch.gsim._matched[4] for branch in chosen)), "")
+    card = MatchedModel(gmms, located(request.shape), fixed=fixed).card
+    model = model_from_card(card.to_dict(), request.device)
+    rows = np.concatenate([branch.rows for branch in chosen])
+    order = np.argsort(rows, kind="stable")
+    conditions = {}
+    for name in card.condition_names:
+        # what a branch's own GMM does not ask for is not looked at: any possible value will do
+        spare = float(np.clip(0.0, ALL_CONDITIONS[name].low, ALL_CONDITIONS[name].high))
+        parts = [
+            np.full(len(branch.rows), gmms.index(branch.gsim._matched[0]), dtype=np.float64)
+            if name == "gmm"
+            else branch.conditions.get(name, np.full(len(branch.rows), spare))
+            for branch in chosen
+        ]
+        conditions[name] = np.concatenate(parts)[order]
     name = ", ".join(branch.name for branch in chosen)
     return DrawingBranch(name, model, rows[order], conditions, hazard.site, hazard.component)
 

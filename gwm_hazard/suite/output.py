@@ -13,7 +13,7 @@ from gwm_hazard.catalogue.export import FORMATS, export_catalogue
 from gwm_hazard.catalogue.export.records import record_names
 from gwm_hazard.catalogue.store import CatalogueWriter
 from gwm_hazard.core.noise import Noise
-from gwm_hazard.core.units import CONDITIONS
+from gwm_hazard.core.units import ALL_CONDITIONS
 from gwm_hazard.errors import InputError
 from gwm_hazard.files.atomic import replacing
 from gwm_hazard.intensity import parse_imt
@@ -97,7 +97,9 @@ def write(
     names = record_names(sum(map(len, study.suites)))
     table = tables.motion_table(study, names, digests)
     what = "a row a motion: scenario, epsilon, scale, measures, key"
-    out.table("motions.csv", table, what, exact=(*CONDITIONS, "scale"))  # as the key, they draw it
+    out.table(
+        "motions.csv", table, what, exact=(*ALL_CONDITIONS, "scale")
+    )  # as the key, they draw it
     out.table(
         "columns.csv",
         tables.column_table(table, study.component),

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gwm_hazard.core.units import CONDITIONS
+from gwm_hazard.core.units import ALL_CONDITIONS
 from gwm_hazard.intensity import parse_imt
 from gwm_hazard.suite.motions import branches_of, epsilon
 from gwm_hazard.suite.study import Study
@@ -162,8 +162,8 @@ def column_table(table: pd.DataFrame, component: str) -> pd.DataFrame:
     for name in table.columns:
         if name in COLUMNS:
             rows.append((name, *COLUMNS[name]))
-        elif name in CONDITIONS:
-            rows.append((name, CONDITIONS[name].unit, CONDITIONS[name].description))
+        elif name in ALL_CONDITIONS:
+            rows.append((name, ALL_CONDITIONS[name].unit, ALL_CONDITIONS[name].description))
         else:
             measure = parse_imt(name).measure
             rows.append((name, measure.unit, f"{measure.long_name}, {component_text(component)}"))

@@ -277,7 +277,7 @@ class OneHorizontal(StochasticModel):
 
 def test_fields_of_a_model_with_one_component(gsim: Any, monkeypatch: Any) -> None:
     """The measures of its horizontal, times the published ratio of RotD50."""
-    monkeypatch.setattr(event_draws, "_loaded_model", lambda *_: OneHorizontal())
+    monkeypatch.setattr(event_draws, "model_of", lambda *_: OneHorizontal())
     (_, computer) = computers([gsim], n_occ=4)
     table = computer.compute_all().sort_values(["eid", "sid"])
     draws = event_draws.draws_of(gsim, computer.ctx, table.eid.unique(), 8)
@@ -356,7 +356,7 @@ def test_extreme_values_are_kept(gsim: Any) -> None:
 @pytest.mark.parametrize("model", [StochasticModel, OneHorizontal])
 def test_fields_in_the_geometric_mean(gsim: Any, monkeypatch: Any, model: Any) -> None:
     """Of the two horizontals; of one, its own measure, whose ln has the same mean."""
-    monkeypatch.setattr(event_draws, "_loaded_model", lambda *_: model())
+    monkeypatch.setattr(event_draws, "model_of", lambda *_: model())
     (_, computer) = computers([gsim], n_occ=4, horiz_comp_to_geom_mean=True)
     table = computer.compute_all().sort_values(["eid", "sid"])
     draws = event_draws.draws_of(gsim, computer.ctx, table.eid.unique(), 8)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gwm_hazard.core.units import CONDITIONS
+from gwm_hazard.core.units import ALL_CONDITIONS
 from gwm_hazard.files.provenance import software_versions
 from gwm_hazard.intensity import parse_imt
 from gwm_hazard.report.picture import picture
@@ -180,8 +180,8 @@ LABELS = {"mag": "M", "rrup": "Rrup", "rhypo": "Rhypo", "rjb": "RJB", "hypo_dept
 
 def _columns(study: Study, table: pd.DataFrame) -> list[tuple[str, str, str]]:
     """Columns of the table of motions on the page: name, label, unit."""
-    varying = [c for c in CONDITIONS if c in table and c != "vs30"]
-    out = [(c, LABELS.get(c, c), "" if c == "mag" else CONDITIONS[c].unit) for c in varying]
+    varying = [c for c in ALL_CONDITIONS if c in table and c != "vs30"]
+    out = [(c, LABELS.get(c, c), "" if c == "mag" else ALL_CONDITIONS[c].unit) for c in varying]
     if table["epsilon"].notna().any():
         out.append(("epsilon", "ε", ""))
     if (table["scale"] != 1).any():

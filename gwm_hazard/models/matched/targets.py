@@ -1,0 +1,228 @@
+"""Spectra to be matched: their distribution, and draws of it that a waveform can show.
+
+A published correlation of ln SA draws spectra that no ground motion has: notches between close
+periods, and a peak of SA far above what is left of PGA. Two things are done to them.
+
+Normal residuals are averaged over neighbouring periods, with PGA and the periods that follow it
+leaning on the band where PGA comes from, and PGV on its own: a linear map, after which each has
+unit variance again. The correlation changes by less than 0.1 (``validation/matching`` prints it).
+
+An oscillator of 5 % damping amplifies a motion some three times, so SA at no period falls below
+:data:`FLOOR` of the largest SA at longer ones, nor spectral displacement below that share of the
+largest at shorter ones: the target is raised smoothly over such a floor. Over a fixed ensemble of
+residuals its mean and standard deviation are then brought back to those of the source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gwm_hazard.core.noise import Noise
+from gwm_hazard.core.scenario import Scenarios
+from gwm_hazard.errors import InputError
+from gwm_hazard.models.matched.match import SHORTEST_S, Targets
+
+Array = NDArray[np.float64]
+
+#: Periods of a target spectrum, s; 0 is PGA.
+PERIODS_S = (
+    0.0, 0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.075, 0.09, 0.1, 0.12, 0.15, 0.17, 0.2, 0.25, 0.3,
+    0.36, 0.4, 0.5, 0.6, 0.75, 0.9, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 7.5, 10.0,
+)  # fmt: skip
+
+#: Standard deviation in ln T over which residuals are averaged: the half-power bandwidth of the
+#: oscillator, twice its damping.
+WIDTH = 0.1
+#: Least ratio to the largest ordinate at longer periods (of displacement: shorter ones), and how
+#: sharply it is kept.
+FLOOR, SHARPNESS = 0.33, 4.0
+#: Residuals that tell what the floor does to mean and standard deviation.
+ENSEMBLE = 256
+#: What PGA and PGV lean on: share, and band of periods, s.
+PGA_BAND, PGV_BAND = (0.5, 0.055, 0.45), (0.5, 0.3, 2.1)
+
+
+@dataclass(frozen=True)
+class SpectralMoments:
+    """Moments of ln SA (g) and, last where there is one, ln PGV (cm/s): RotD50, (n, M) each."""
+
+    mean: Array
+    tau: Array
+    phi: Array
+
+
+class SpectrumSource(Protocol):
+    """Who tells the distribution of spectra.
+
+    Attributes
+    ----------
+    name : short, for cards and messages
+    columns : names of the conditions that it reads
+    periods_s : (K,), 0 for PGA
+    with_pgv : whether PGV comes after the periods
+    between_event : whether any tau is above 0
+    correlation : (M, M) of the residuals
+    tectonic_region : OpenQuake's word
+    """
+
+    name: str
+    columns: frozenset[str]
+    periods_s: Array
+    with_pgv: bool
+    between_event: bool
+    correlation: Array
+    tectonic_region: str
+
+    def __call__(self, scenarios: Scenarios) -> SpectralMoments:
+        """The moments at n scenarios."""
+        ...
+
+
+class JoinedSpectra:
+    """Several sources: the condition ``gmm`` numbers the one that tells a row.
+
+    Periods are those that all have; the correlation is the first one's.
+    """
+
+    def __init__(self, sources: Sequence[SpectrumSource]) -> None:
+        self.sources = tuple(sources)
+        first = self.sources[0]
+        common = set.intersection(*(set(map(float, s.periods_s)) for s in self.sources))
+        if len(common) < 2:
+            raise InputError(
+                f"gmm: {', '.join(s.name for s in self.sources)} have no two periods in common"
+            )
+        self.name = "+".join(dict.fromkeys(s.name for s in self.sources))
+        self.columns = frozenset({"gmm"}).union(*(s.columns for s in self.sources))
+        self.periods_s = np.array(sorted(common))
+        self.with_pgv = all(s.with_pgv for s in self.sources)
+        self.between_event = any(s.between_event for s in self.sources)
+        self.tectonic_region = first.tectonic_region
+        self._columns = [self._of(s) for s in self.sources]
+        mine = self._columns[0]
+        self.correlation = np.asarray(first.correlation)[np.ix_(mine, mine)]
+
+    def _of(self, source: SpectrumSource) -> list[int]:
+        found = [i for i, t in enumerate(source.periods_s) if float(t) in set(self.periods_s)]
+        return found + [len(source.periods_s)] * self.with_pgv
+
+    def __call__(self, scenarios: Scenarios) -> SpectralMoments:
+        """The moments at n scenarios, (n, M) each."""
+        which = scenarios["gmm"].astype(np.int64)
+        if which.min(initial=0) < 0 or which.max(initial=0) >= len(self.sources):
+            raise InputError(
+                f"gmm = {which.max(initial=0)}: the model has {len(self.sources)}, numbered from 0"
+            )
+        out = np.empty((3, len(scenarios), len(self._columns[0])))
+        for number in np.unique(which):
+            rows = np.flatnonzero(which == number)
+            m = self.sources[number](scenarios.take(rows))
+            columns = self._columns[number]
+            out[:, rows] = m.mean[:, columns], m.tau[:, columns], m.phi[:, columns]
+        return SpectralMoments(*out)
+
+
+class SpectrumDraws:
+    """Draws of spectra from a source, keyed.
+
+    Parameters
+    ----------
+    source : SpectrumSource
+
+    Attributes
+    ----------
+    correlation : (M, M), of what is drawn
+    """
+
+    def __init__(self, source: SpectrumSource) -> None:
+        self.source = source
+        size = len(source.periods_s) + source.with_pgv
+        given = np.asarray(source.correlation, dtype=np.float64)
+        if given.shape != (size, size) or not np.allclose(given, given.T):
+            raise InputError(f"correlation has shape {given.shape}: must be {(size, size)}")
+        root = _averages(source.periods_s, source.with_pgv) @ _root(given)
+        self._root = root / np.sqrt((root**2).sum(axis=1, keepdims=True))
+        self.correlation = self._root @ self._root.T
+        normals = Noise(0, 0, 0, np.arange(ENSEMBLE // 2)).normal("target ensemble", size)
+        rows = self._residuals(np.concatenate([normals, -normals]))
+        self._ensemble = rows / rows.std(axis=0)
+
+    def __call__(self, scenarios: Scenarios, noise: Noise) -> Targets:
+        """One spectrum for each row; the sites of an event share its between-event term."""
+        moments = self.source(scenarios)
+        size = len(self._root)
+        event = self._residuals(noise.normal("target event", size, per_event=True))
+        record = self._residuals(noise.normal("target record", size))
+        ln = moments.mean + moments.tau * event + moments.phi * record
+        periods = np.asarray(self.source.periods_s, dtype=np.float64)
+        k = len(periods)
+        sigma = np.hypot(moments.tau, moments.phi)
+        ln_sa = self._attainable(ln[:, :k], moments.mean[:, :k], sigma[:, :k], periods)
+        return Targets(periods, ln_sa, ln[:, k] if self.source.with_pgv else None)
+
+    def _attainable(self, ln: Array, mean: Array, sigma: Array, periods: Array) -> Array:
+        """The draws over the floor, with the moments that they had."""
+        unique, inverse = np.unique(np.concatenate([mean, sigma], axis=1), axis=0,
+                                    return_inverse=True)  # fmt: skip
+        k = len(periods)
+        shift, scale = np.empty((len(unique), k)), np.empty((len(unique), k))
+        for i, row in enumerate(unique):
+            raised = over_floor(row[:k] + row[k:] * self._ensemble[:, :k], periods)
+            shift[i], scale[i] = raised.mean(axis=0), row[k:] / raised.std(axis=0)
+        at = inverse.ravel()
+        out: Array = mean + (over_floor(ln, periods) - shift[at]) * scale[at]
+        return out
+
+    def _residuals(self, normals: NDArray[np.float32]) -> Array:
+        # Sums by row: a product of matrices rounds differently in batches of another size.
+        out: Array = (normals.astype(np.float64)[:, None, :] * self._root).sum(axis=2)
+        return out
+
+
+def over_floor(ln_sa: Array, periods_s: Array) -> Array:
+    """Spectra (n, K), ln, raised over :data:`FLOOR` of their own ordinates."""
+    x = np.log(np.maximum(periods_s, 0.01))
+    longer = np.maximum.accumulate(ln_sa[:, ::-1], axis=1)[:, ::-1]
+    shorter = np.maximum.accumulate(ln_sa + 2.0 * x, axis=1) - 2.0 * x
+    floor = np.log(FLOOR) + np.maximum(longer, shorter)
+    out: Array = ln_sa + np.log1p(np.exp(SHARPNESS * (floor - ln_sa))) / SHARPNESS
+    return out
+
+
+def _root(correlation: Array) -> Array:
+    """L with L L' the nearest that has no negative eigenvalue, diagonal 1."""
+    values, vectors = np.linalg.eigh(correlation)
+    root = vectors * np.sqrt(np.clip(values, 0.0, None))
+    scaled: Array = root / np.sqrt((root**2).sum(axis=1, keepdims=True))
+    return scaled
+
+
+def _averages(periods_s: Array, with_pgv: bool) -> Array:
+    """What residuals are averaged with, (M, M)."""
+    periods = np.asarray(periods_s, dtype=np.float64)
+    x = np.log(np.maximum(periods, 0.01))
+    k = len(x)
+    out = np.eye(k + with_pgv)
+    out[:k, :k] = np.exp(-0.5 * ((x[:, None] - x) / WIDTH) ** 2)
+    out /= out.sum(axis=1, keepdims=True)
+    # 1 to 0.02 s, falling to 0 beyond SHORTEST_S
+    share = np.clip((1.2 * SHORTEST_S - periods) / (1.2 * SHORTEST_S - 0.02), 0.0, 1.0)
+    band = _band(periods, PGA_BAND)
+    if band is not None:
+        share = (PGA_BAND[0] * share)[:, None]
+        out[:k, :k] = (1.0 - share) * out[:k, :k] + share * band
+    band = _band(periods, PGV_BAND)
+    if with_pgv and band is not None:
+        out[k] *= 1.0 - PGV_BAND[0]
+        out[k, :k] += PGV_BAND[0] * band
+    return out
+
+
+def _band(periods: Array, band: tuple[float, float, float]) -> Array | None:
+    inside = (periods >= band[1]) & (periods <= band[2])
+    return inside / inside.sum() if inside.any() else None
