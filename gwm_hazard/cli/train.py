@@ -23,13 +23,14 @@ from gwm_hazard.cli._options import Bars
     help="Folder of the run; started again, it goes on where it stopped.",
 )
 def train(config: Path, base: str | None, snapshot: bool, output: Path) -> None:
-    """Train a model of the HighFEM family as CONFIG, a TOML file, says."""
+    """Train a model as CONFIG, a TOML file, says.
+
+    Its setting `family` is "highfem" (the default) or "cvae-gan".
+    """
     # Read when torch is loaded: threads that do not spin while they wait, for shared machines.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
-        from gwm_hazard.training.config import TrainingConfig
-        from gwm_hazard.training.run import train
-        from gwm_hazard.training.tuning import fine_tune
+        from gwm_hazard.training.families import family_of
     except ModuleNotFoundError as exc:
         if not (exc.name or "").startswith("lightning"):
             raise
@@ -37,7 +38,7 @@ def train(config: Path, base: str | None, snapshot: bool, output: Path) -> None:
             f"training needs lightning-fabric ({exc}): pip install 'gwm_hazard[train]'"
         ) from exc
 
-    settings = TrainingConfig.read(config)
+    family = family_of(config)
     if base and snapshot:
         raise click.UsageError("--snapshot: of a training from nothing only, without --from")
     with Bars() as bars:
@@ -45,8 +46,5 @@ def train(config: Path, base: str | None, snapshot: bool, output: Path) -> None:
         def progress(stage: str, share: float, parts: Mapping[str, float]) -> None:
             bars(stage, share, ", ".join(f"{k} {v:.4g}" for k, v in parts.items()))
 
-        if base:
-            made = fine_tune(settings, base, output, progress=progress)
-        else:
-            made = train(settings, output, progress=progress, snapshot=snapshot)
+        made = family(config, output, base=base, snapshot=snapshot, progress=progress)
     click.echo(f"{made}: model written")

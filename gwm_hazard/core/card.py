@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -101,3 +102,21 @@ class ModelCard:
                     f"{r.name} = {values[row]:g} {r.unit} at scenario {row}: {who} is valid "
                     f"from {r.low:g} to {r.high:g} {r.unit}"
                 )
+
+
+#: Texts of a card that a model trained here brings along; its folder's card.json keeps them.
+_TEXTS = (
+    "name", "version", "summary", "licence", "citation", "training_data", "tectonic_region",
+    "limitations", "distance",
+)  # fmt: skip
+
+
+def described(card: ModelCard, texts: Mapping[str, Any]) -> ModelCard:
+    """A card with other texts; ValueError for a field that is none."""
+    for name in texts:
+        if name not in _TEXTS:
+            raise InputError(f"card: unknown field {name!r}; known: {', '.join(_TEXTS)}")
+    plain: dict[str, Any] = {}
+    for name, text in texts.items():
+        plain[name] = tuple(text) if isinstance(text, list) else text
+    return replace(card, **plain)

@@ -13,9 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    import torch
     import xarray as xr
 
+    from gwm_hazard.core.noise import Noise
     from gwm_hazard.core.scenario import Scenarios
+    from gwm_hazard.core.spectra import Spectra
 
 
 @runtime_checkable
@@ -47,12 +50,29 @@ class _ByArgument(type(Protocol)):  # type: ignore[misc]
 
 
 class ConditionsOnSpectrum(Protocol, metaclass=_ByArgument):
-    """A model whose waveforms follow given response spectra."""
+    """A model whose waveforms follow given response spectra.
+
+    A spectrum is SA in g, 5 % damped, RotD50 of the horizontals (of the one horizontal where a
+    model has one), over periods that cover :attr:`target_periods_s`.
+    """
+
+    #: Shortest and longest period that a target must reach, s.
+    target_periods_s: tuple[float, float]
 
     def generate(
         self, scenarios: Scenarios, n: int = 1, seed: int = 0, *, target: Any, **options: Any
     ) -> xr.Dataset:
         """As :meth:`WaveformModel.generate`; ``target`` holds SA in g by scenario and period."""
+        ...
+
+    def draw(
+        self, scenarios: Scenarios, noise: Noise, target: Spectra | None = None
+    ) -> torch.Tensor:
+        """As :meth:`WaveformModel.draw`, a spectrum a row.
+
+        ``model.batches(scenarios, noise, target=spectra)`` calls it batch by batch. Without a
+        target, a model either knows what spectra its scenarios have, or raises an InputError.
+        """
         ...
 
 

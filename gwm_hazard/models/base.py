@@ -7,9 +7,10 @@ ensembles, files, OpenQuake) works from these three.
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,13 @@ if TYPE_CHECKING:
 #: Memory that one batch may use where the device does not tell (CPU): small enough that the
 #: working arrays of a batch stay near the caches, large enough to hide the call overhead.
 CPU_BATCH_BYTES = 96 * 2**20
+
+
+class Rows(Protocol):
+    """Something with a row a draw."""
+
+    def take(self, rows: Any) -> Any:
+        """The rows of an index array."""
 
 
 class WaveformModel(ABC):
@@ -79,28 +87,35 @@ class WaveformModel(ABC):
         return max(1, budget // (npts * len(self.card.components) * self.bytes_per_sample))
 
     def batches(
-        self, scenarios: Scenarios, noise: Noise, batch_size: int | None = None
+        self, scenarios: Scenarios, noise: Noise, batch_size: int | None = None, **beside: Rows
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
         """Draw a waveform for each row, in batches bounded by memory.
 
         Records of equal length go together, so the rows come back out of order: each item is
         (rows, acceleration (len(rows), n_components, npts) float32 m/s2). A CUDA batch that
         does not fit is halved and drawn again.
+
+        ``beside`` is what ``draw`` takes beside conditions and noise, by name and row by row (a
+        target spectrum ...).
         """
         import torch
 
         if len(scenarios) != len(noise):
             raise InputError(f"{len(scenarios)} scenarios but {len(noise)} noise keys")
+        for name in beside:
+            if name not in inspect.signature(self.draw).parameters:
+                raise InputError(f"model {self.card.name!r} takes no {name}")
         lengths = self.npts(scenarios)
         for npts in np.unique(lengths):
-            rows = np.flatnonzero(lengths == npts)
+            equal = np.flatnonzero(lengths == npts)
             size = batch_size or self.batch_size(int(npts))
             start = 0
-            while start < len(rows):
-                part = rows[start : start + size]
+            while start < len(equal):
+                part = equal[start : start + size]
                 try:
                     with torch.inference_mode():
-                        drawn = self.draw(scenarios.take(part), noise.take(part))
+                        more = {name: rows.take(part) for name, rows in beside.items()}
+                        drawn = self.draw(scenarios.take(part), noise.take(part), **more)
                 except torch.cuda.OutOfMemoryError:
                     if size == 1:
                         raise
@@ -118,6 +133,7 @@ class WaveformModel(ABC):
         *,
         batch_size: int | None = None,
         check: bool = True,
+        **beside: Rows,
     ) -> xr.Dataset:
         """Draw ``n`` realizations of each scenario.
 
@@ -137,6 +153,9 @@ class WaveformModel(ABC):
             Records drawn at once; by default as many as the memory allows.
         check : bool
             Refuse scenarios outside the card's ranges of validity.
+        **beside
+            What a model takes beside conditions (:mod:`gwm_hazard.models.abilities`), a row a
+            scenario.
 
         Returns
         -------
@@ -156,8 +175,10 @@ class WaveformModel(ABC):
         rows = len(scenarios)
         npts = self.npts(scenarios)
         out = np.zeros((rows * n, len(self.card.components), int(npts.max())), dtype=np.float32)
-        noise = Noise(seed, np.repeat(np.arange(rows), n), 0, np.tile(np.arange(n), rows))
-        for part, acc in self.batches(scenarios.repeat(n), noise, batch_size):
+        each = np.repeat(np.arange(rows), n)
+        noise = Noise(seed, each, 0, np.tile(np.arange(n), rows))
+        more = {name: values.take(each) for name, values in beside.items()}
+        for part, acc in self.batches(scenarios.repeat(n), noise, batch_size, **more):
             out[part, :, : acc.shape[2]] = acc
         return waveform_dataset(
             out.reshape(rows, n, *out.shape[1:]), npts, self.card, self.dt_s, scenarios, seed=seed

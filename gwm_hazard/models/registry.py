@@ -37,6 +37,7 @@ BUNDLED = {
     "tfcgan": "gwm_hazard.models.tfcgan:TFCGANModel",
     "highfem": "gwm_hazard.models.highfem:HighFEMModel",
     "matched": "gwm_hazard.models.matched:MatchedModel",
+    "cvae-gan": "gwm_hazard.models.cvae_gan:CVAEGANModel",
 }
 
 ENTRY_POINT_GROUP = "gwm_hazard.models"

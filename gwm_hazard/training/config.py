@@ -214,6 +214,7 @@ class TrainingConfig:
     """All tables of a training file."""
 
     data: Data
+    family: str = "highfem"
     seed: int = 0
     autoencoder: AutoencoderStage = field(default_factory=AutoencoderStage)
     baseline: BaselineStage = field(default_factory=BaselineStage)
@@ -233,16 +234,13 @@ class TrainingConfig:
             An unknown name or a value of the wrong kind; the message names it.
         """
         path = Path(path)
-        try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
-            raise InputError(f"{path}: not TOML ({exc})") from exc
+        values = read_values(path)
         for table, name in (("data", "folder"), ("tuning", "replay")):
             found = values.get(table)
             if isinstance(found, dict) and found.get(name) and isinstance(found[name], str):
                 found[name] = str(path.absolute().parent / found[name])
         try:
-            return _build(cls, values, "")
+            return build(cls, values, "")
         except ValueError as exc:
             raise InputError(f"{path}: {exc}") from exc
 
@@ -251,7 +249,16 @@ class TrainingConfig:
         return asdict(self)
 
 
-def _build(cls: type[T], values: Mapping[str, Any], where: str) -> T:
+def read_values(path: Path) -> dict[str, Any]:
+    """What a TOML file says."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise InputError(f"{path}: not TOML ({exc})") from exc
+
+
+def build(cls: type[T], values: Mapping[str, Any], where: str) -> T:
+    """A dataclass of values by name, tables in tables; ``where`` stands before names in errors."""
     kinds = typing.get_type_hints(cls)
     known = {f.name for f in fields(cls)}  # type: ignore[arg-type]
     for name in values:
@@ -269,7 +276,7 @@ def _value(kind: Any, value: Any, where: str) -> Any:
     if is_dataclass(kind):
         if not isinstance(value, dict):
             raise InputError(f"{where} = {value!r}: must be a table")
-        return _build(typing.cast(type, kind), value, f"{where}.")
+        return build(typing.cast(type, kind), value, f"{where}.")
     origin = typing.get_origin(kind)
     if origin is tuple:
         (inner, _) = typing.get_args(kind)

@@ -13,10 +13,11 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
+from gwm_hazard.core.card import described
 from gwm_hazard.errors import InputError
 from gwm_hazard.files.atomic import replacing
 from gwm_hazard.files.parts import working
-from gwm_hazard.models.highfem.card import Condition, described
+from gwm_hazard.models.highfem.card import Condition
 from gwm_hazard.models.highfem.config import AutoencoderConfig, BaselineConfig, UNetConfig
 from gwm_hazard.models.highfem.denoiser import LatentDiffusion
 from gwm_hazard.models.highfem.model import HighFEMModel
@@ -25,7 +26,7 @@ from gwm_hazard.models.weights import Weights
 from gwm_hazard.training import loop
 from gwm_hazard.training.checkpoint import load_state
 from gwm_hazard.training.classifier import embedding_distances, train_classifier
-from gwm_hazard.training.config import Optimisation, TrainingConfig
+from gwm_hazard.training.config import Machine, Optimisation, TrainingConfig
 from gwm_hazard.training.figures import plot_curves
 from gwm_hazard.training.objectives import (
     AutoencoderObjective,
@@ -77,7 +78,7 @@ def train(
         A training set that does not fit, or a folder of other settings.
     """
     folder = Path(folder)
-    fabric = started(config)
+    fabric = started(config.machine)
     with nullcontext() if snapshot else claimed(folder, config.to_dict(), fabric):
         return _train(config, folder, fabric, progress, snapshot)
 
@@ -194,9 +195,8 @@ class Stages:
         loop.assign(loop.trained(objective), best)
 
 
-def started(config: TrainingConfig) -> Fabric:
+def started(machine: Machine) -> Fabric:
     """lightning-fabric on the devices asked for, launched."""
-    machine = config.machine
     if machine.threads:
         torch.set_num_threads(machine.threads)
     torch.set_float32_matmul_precision("high")

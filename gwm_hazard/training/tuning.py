@@ -10,9 +10,9 @@ import pandas as pd
 from lightning_fabric import Fabric
 from torch import nn
 
+from gwm_hazard.core.card import described
 from gwm_hazard.errors import ModelError
 from gwm_hazard.files.atomic import replacing
-from gwm_hazard.models.highfem.card import described
 from gwm_hazard.models.highfem.denoiser import LatentDiffusion
 from gwm_hazard.models.highfem.model import HighFEMModel
 from gwm_hazard.models.registry import WEIGHTS_KEY, load_model, save_model
@@ -63,7 +63,7 @@ def fine_tune(
         raise ModelError(f"model {str(base)!r}: family {model.card.family}; only highfem is tuned")
     if "baseline" in config.tuning.parts and model.baseline is None:
         raise ModelError(f"model {str(base)!r} has no baseline: take it out of tuning.parts")
-    fabric = started(config)
+    fabric = started(config.machine)
     settings = config.to_dict() | {"from": model.weights.sha256}
     with claimed(folder, settings, fabric):
         return _tuned(config, model, folder, fabric, progress)

@@ -27,7 +27,7 @@ from gwm_hazard.models.tfcgan.generator import (
 from gwm_hazard.models.weights import Weights
 from gwm_hazard.representation.phase import griffin_lim
 from gwm_hazard.representation.tfcgan_spectrogram import TRANSFORM, amplitude
-from tests.models import bundles
+from tests.files import bundles
 from tests.validation.test_claims import command
 
 RNG = np.random.default_rng(7)

@@ -174,7 +174,7 @@ def test_it_learns_magnitude_and_distance(tmp_path, config_file):
         fit=Optimisation(steps=150, batch=16, rate=3e-3, warmup=5, check=50, average=0.95),
     )  # fmt: skip
     data = Data("made up", clip=1e-3, ln_top=6.0, highpass_hz=0.0, distance="rhypo")
-    fabric = started(TrainingConfig.read(config_file))
+    fabric = started(TrainingConfig.read(config_file).machine)
     records = Levels()
     c = train_classifier(records, data, stage, tmp_path / "c", fabric, seed=1)
     held = load_classifier(tmp_path / "c").card.held_out

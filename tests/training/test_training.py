@@ -68,7 +68,7 @@ class Linear(nn.Module):
 
 @pytest.fixture
 def fabric(config_file):
-    return started(TrainingConfig.read(config_file))
+    return started(TrainingConfig.read(config_file).machine)
 
 
 def _fit(folder, fabric, steps=12, stop=None, **changes):

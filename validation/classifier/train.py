@@ -72,7 +72,7 @@ def main() -> None:
 
     config = TrainingConfig.read(HERE / "classifier.toml")
     data = replace(config.data, folder=args.data)
-    fabric, records = started(config), Records(data)
+    fabric, records = started(config.machine), Records(data)
     start = time.process_time()
     made = train_classifier(records, data, config.classifier, args.output, fabric, seed=config.seed)
     print(f"CPU time {time.process_time() - start:.0f} s")

@@ -55,12 +55,13 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--file", default="observed_3c.h5")
     parser.add_argument("--require", default="mag,rhypo,hypo_depth")
+    parser.add_argument("--components", help="by default RTZ of observed_3c.h5, else 12")
     parser.add_argument("--late-start", default="align", choices=("reject", "align"))
     parser.add_argument("--jobs", type=int, default=0)
     args = parser.parse_args()
-    three = args.file == "observed_3c.h5"
+    three = "RTZ" if args.file == "observed_3c.h5" else "12"
     settings = Settings(
-        components="RTZ" if three else "12",
+        components=args.components or three,
         late_start=args.late_start,
         require=tuple(filter(None, args.require.split(","))),
     )

@@ -9,8 +9,8 @@ import argparse
 import tomllib
 from pathlib import Path
 
+from gwm_hazard.core.card import described
 from gwm_hazard.models.highfem import HighFEMModel
-from gwm_hazard.models.highfem.card import described
 from gwm_hazard.models.registry import (
     WEIGHTS_KEY,
     load_model,

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gwm_hazard.core.card import ModelCard
 from gwm_hazard.errors import InputError
 
 
@@ -74,24 +73,6 @@ def read_conditions(found: Mapping[str, Mapping[str, Any]] | None) -> dict[str, 
         return {name: Condition(**fields) for name, fields in found.items()}
     except (TypeError, AttributeError) as exc:
         raise InputError(f"conditions: {exc}") from None
-
-
-#: Texts of a card that a model trained here brings along; its folder's card.json keeps them.
-_TEXTS = (
-    "name", "version", "summary", "licence", "citation", "training_data", "tectonic_region",
-    "limitations", "distance",
-)  # fmt: skip
-
-
-def described(card: ModelCard, texts: Mapping[str, Any]) -> ModelCard:
-    """A card with other texts; ValueError for a field that is none."""
-    for name in texts:
-        if name not in _TEXTS:
-            raise InputError(f"card: unknown field {name!r}; known: {', '.join(_TEXTS)}")
-    plain: dict[str, Any] = {}
-    for name, text in texts.items():
-        plain[name] = tuple(text) if isinstance(text, list) else text
-    return replace(card, **plain)
 
 
 FIXED: dict[str, Any] = {

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from gwm_hazard.errors import ModelError
-from gwm_hazard.models.tfcgan.bundle import VariableBundle
+from gwm_hazard.files.variable_bundle import VariableBundle
 from gwm_hazard.models.tfcgan.generator import WEIGHTS
 from gwm_hazard.models.tfcgan.model import TFCGANModel
 from gwm_hazard.models.weights import Weights

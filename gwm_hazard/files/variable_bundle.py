@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -253,25 +254,27 @@ def _bytes(value: int | bytes) -> bytes:
     return value
 
 
-def _crc_table() -> list[int]:
-    table = []
-    for byte in range(256):
-        for _ in range(8):
-            byte = (byte >> 1) ^ (0x82F63B78 if byte & 1 else 0)
-        table.append(byte)
+def _crc_table() -> NDArray[np.uint32]:
+    table = np.arange(256, dtype=np.uint32)
+    for _ in range(8):
+        table = (table >> 1) ^ np.where(table & 1, np.uint32(0x82F63B78), np.uint32(0))
     return table
 
 
 _CRC_TABLE = _crc_table()
 
 
+@numba.njit(cache=True, nogil=True)
+def _crc(content: NDArray[np.uint8], table: NDArray[np.uint32]) -> int:
+    crc = np.uint32(0xFFFFFFFF)
+    for byte in content:
+        crc = table[(crc ^ byte) & np.uint32(0xFF)] ^ (crc >> np.uint32(8))
+    return crc ^ np.uint32(0xFFFFFFFF)
+
+
 def crc32c(content: bytes) -> int:
     """CRC-32C (Castagnoli; RFC 3720, appendix B.4)."""
-    crc = 0xFFFFFFFF
-    table = _CRC_TABLE
-    for byte in content:
-        crc = table[(crc ^ byte) & 0xFF] ^ (crc >> 8)
-    return crc ^ 0xFFFFFFFF
+    return int(_crc(np.frombuffer(content, dtype=np.uint8), _CRC_TABLE))
 
 
 def _masked(crc: int) -> int:

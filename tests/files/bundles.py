@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gwm_hazard.models.tfcgan.bundle import crc32c
+from gwm_hazard.files.variable_bundle import crc32c
 
 
 def masked(crc: int) -> int:

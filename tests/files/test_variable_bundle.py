@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gwm_hazard.errors import ModelError
-from gwm_hazard.models.tfcgan import bundle
-from gwm_hazard.models.tfcgan.bundle import VariableBundle, crc32c
-from tests.models import bundles
+from gwm_hazard.files import variable_bundle as bundle
+from gwm_hazard.files.variable_bundle import VariableBundle, crc32c
+from tests.files import bundles
 
 RNG = np.random.default_rng(1)
 ARRAYS = {

@@ -1,0 +1,225 @@
+"""One loop for two networks that play against each other; a kill does not change it.
+
+As in :mod:`gwm_hazard.training.loop`, the records of a step, its noise and its learning rate follow
+from (seed, step) alone, so a fit that goes on from a checkpoint is bit for bit the one that was
+never stopped (on a CPU, with the same number of threads).
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from gwm_hazard.core.noise import Noise
+from gwm_hazard.errors import InputError
+from gwm_hazard.training.checkpoint import (
+    load_state,
+    optimizer_tensors,
+    restore_optimizer,
+    save_state,
+)
+from gwm_hazard.training.curves import Curves
+from gwm_hazard.training.loop import CHECKPOINT, Average, assign, rows_of_step, trained
+
+Tensors = tuple[torch.Tensor, ...]
+Loss = Callable[..., tuple[torch.Tensor, Mapping[str, torch.Tensor]]]
+
+
+class Source(Protocol):
+    """Batches of a split by row numbers."""
+
+    train: NDArray[np.int64]
+    dev: NDArray[np.int64]
+
+    def batch(self, rows: NDArray[np.int64]) -> Tensors:
+        """Tensors that the losses take before the noise, on the CPU."""
+
+
+@dataclass(frozen=True)
+class Player:
+    """A network, its loss ``(*batch, noise) -> (loss, parts)``, and how often it moves a step."""
+
+    module: nn.Module
+    loss: Loss
+    optimizer: torch.optim.Optimizer
+    rate: float
+    updates: int = 1
+    clip: float = 0.0
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Steps, records of each, and what happens between them."""
+
+    steps: int
+    batch: int
+    seed: int
+    cosine: bool = False
+    average: float = 0.0
+    check: int = 250
+    checkpoint_s: float = 60.0
+
+
+def play(
+    players: Mapping[str, Player],
+    kept: str,
+    source: Source,
+    schedule: Schedule,
+    folder: Path,
+    device: torch.device,
+    *,
+    progress: Callable[[int, Mapping[str, float]], None] | None = None,
+    stop_after: int | None = None,
+) -> dict[str, torch.Tensor]:
+    """Fit the players; returns the averaged weights of the one that is ``kept``.
+
+    Parameters
+    ----------
+    players : in the order of their moves; each is asked for its loss on the batch of the step
+    kept : the player whose moving average is taken, and looked at on the dev split
+    folder : of the checkpoint and the curves; a checkpoint there is gone on with
+    stop_after : leave after so many steps of this call, with a checkpoint: for tests
+
+    Raises
+    ------
+    InputError
+        A loss that is not finite, or a checkpoint of other settings.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    match = _Match(players, kept, schedule, folder)
+    match.resume()
+    saved, first = time.monotonic(), match.step
+
+    def batch_of(step: int) -> tuple[NDArray[np.int64], Tensors]:
+        rows = rows_of_step(source.train, schedule.batch, schedule.seed, step)
+        return rows, source.batch(rows)
+
+    with ThreadPoolExecutor(1) as reader:  # the next batch is read while this one is learned
+        waiting = reader.submit(batch_of, match.step)
+        while match.step < schedule.steps:
+            rows, batch = waiting.result()
+            waiting = reader.submit(batch_of, match.step + 1)
+            told = match.move(rows, tuple(t.to(device) for t in batch))
+            if progress is not None:
+                progress(match.step, told)
+            if match.step % schedule.check == 0 or match.step == schedule.steps:
+                waiting.result()  # sources are asked by one thread at a time
+                match.look(source, device)
+            if stop_after is not None and match.step - first >= stop_after:
+                break
+            if time.monotonic() - saved > schedule.checkpoint_s:
+                match.save()
+                saved = time.monotonic()
+        waiting.cancel()
+    match.save()
+    return dict(match.average.weights)
+
+
+class _Match:
+    """The state of a fit."""
+
+    def __init__(
+        self, players: Mapping[str, Player], kept: str, schedule: Schedule, folder: Path
+    ) -> None:
+        self.players, self.kept, self.schedule, self.folder = players, kept, schedule, folder
+        self.average = Average(players[kept].module, schedule.average)
+        self.step = 0
+        self.curves = Curves(folder / "curves.csv")
+
+    def move(self, rows: NDArray[np.int64], batch: Tensors) -> dict[str, float]:
+        """One step of all players."""
+        share = self.step / self.schedule.steps
+        falling = 0.5 * (1.0 + math.cos(math.pi * share)) if self.schedule.cosine else 1.0
+        told: dict[str, float] = {}
+        turn = 0
+        for name, player in self.players.items():
+            for group in player.optimizer.param_groups:
+                group["lr"] = player.rate * falling
+            parameters = trained(player.module)
+            for _ in range(player.updates):
+                noise = Noise(self.schedule.seed, self.step, np.arange(len(rows)), turn)
+                turn += 1
+                loss, parts = player.loss(*batch, noise)
+                if not math.isfinite(float(loss.detach())):
+                    raise InputError(
+                        f"{name}: loss {float(loss.detach())} at step {self.step}: lower the "
+                        f"learning rate ({player.rate}) and start again from the checkpoint"
+                    )
+                gradients = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True)
+                for p, gradient in zip(parameters.values(), gradients, strict=True):
+                    p.grad = gradient
+                if player.clip:
+                    nn.utils.clip_grad_norm_(list(parameters.values()), player.clip)
+                player.optimizer.step()
+            told |= {k: float(v) for k, v in parts.items()}
+        self.average.update(self.players[self.kept].module, self.step)
+        self.step += 1
+        self.curves.add(self.step, "train", told)
+        return told
+
+    @torch.no_grad()
+    def look(self, source: Source, device: torch.device) -> None:
+        """The loss of the averaged weights on the dev split, with the same noise every time."""
+        player = self.players[self.kept]
+        parameters = trained(player.module)
+        raw = {k: p.detach().clone() for k, p in parameters.items()}
+        assign(parameters, self.average.weights)
+        size = self.schedule.batch
+        rows = source.dev[: 8 * size]
+        sums: dict[str, float] = {}
+        for start in range(0, len(rows), size):
+            part = rows[start : start + size]
+            noise = Noise(self.schedule.seed, 2**62 + start, np.arange(len(part)), 0)
+            _, parts = player.loss(*(t.to(device) for t in source.batch(part)), noise)
+            for k, v in parts.items():
+                sums[k] = sums.get(k, 0.0) + float(v) * len(part) / len(rows)
+        assign(parameters, raw)
+        if sums:
+            self.curves.add(self.step, "dev", sums)
+
+    def save(self) -> None:
+        """Write the checkpoint and the curves."""
+        tensors = {f"average.{k}": w for k, w in self.average.weights.items()}
+        for name, player in self.players.items():
+            tensors |= {f"{name}.{k}": p for k, p in trained(player.module).items()}
+            state = optimizer_tensors(player.optimizer)
+            tensors |= {f"{name} optimizer.{k}": t for k, t in state.items()}
+        self.curves.write()
+        notes = {"seed": self.schedule.seed, "batch": self.schedule.batch, "step": self.step}
+        save_state(self.folder / CHECKPOINT, tensors, notes)
+
+    def resume(self) -> None:
+        path = self.folder / CHECKPOINT
+        if not path.is_file():
+            return
+        tensors, notes = load_state(path)
+        for name in ("seed", "batch"):
+            if notes.get(name) != getattr(self.schedule, name):
+                raise InputError(
+                    f"{path}: of a fit with {name} = {notes.get(name)!r}, asked for is "
+                    f"{getattr(self.schedule, name)!r}; train into another folder"
+                )
+        for name, player in self.players.items():
+            found = _part(tensors, name)
+            expected = trained(player.module)
+            if {k: t.shape for k, t in found.items()} != {k: p.shape for k, p in expected.items()}:
+                raise InputError(f"{path}: of a {name} of other sizes; train into another folder")
+            assign(expected, found)
+            restore_optimizer(player.optimizer, _part(tensors, f"{name} optimizer"))
+        self.average.weights = _part(tensors, "average")
+        self.step = int(notes["step"])
+        self.curves.read(self.step)
+
+
+def _part(tensors: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return {k[len(name) + 1 :]: t for k, t in tensors.items() if k.startswith(name + ".")}

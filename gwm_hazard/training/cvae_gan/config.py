@@ -1,0 +1,190 @@
+"""What a training of the family "cvae-gan" is told: a TOML file, every value with a default."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from gwm_hazard.core.units import CONDITIONS
+from gwm_hazard.errors import InputError
+from gwm_hazard.models.cvae_gan.form import Form
+from gwm_hazard.models.cvae_gan.sizes import Sizes
+from gwm_hazard.training.config import Machine, build
+
+FAMILY = "cvae-gan"
+
+
+@dataclass(frozen=True)
+class Data:
+    """The training sets.
+
+    Attributes
+    ----------
+    folder : as ``gwm-hazard data prepare`` or ``simulate`` wrote it, relative to the TOML file
+    records : use so many of its training split at most; 0 for all
+    observed : a second set that is mixed in, "" for none
+    observed_repeat : how often its training records occur in an epoch
+    conditions : of which the spectra and durations of scenarios are regressed, on the first set;
+        empty for a model that draws for targets only
+    """
+
+    folder: str
+    records: int = 0
+    observed: str = ""
+    observed_repeat: int = 1
+    conditions: tuple[str, ...] = ("mag", "rrup", "vs30", "hypo_depth")
+
+    def __post_init__(self) -> None:
+        for name in self.conditions:
+            if name not in CONDITIONS:
+                raise InputError(f"data: condition {name!r}: known are {', '.join(CONDITIONS)}")
+
+
+@dataclass(frozen=True)
+class Network:
+    """The attributes of :class:`Sizes` and :class:`Form` that a training may choose."""
+
+    samples: int = 3000
+    components: int = 1
+    ordinates: int = 200
+    latent: int = 100
+    encoder: tuple[int, ...] = (64, 128, 256)
+    decoder: tuple[int, ...] = (128, 64, 32)
+    start: int = 256
+    kernel: int = 3
+    critic: tuple[int, ...] = (32, 64, 128, 256)
+    style: int = 0
+    shortest_s: float = 0.01
+    longest_s: float = 10.0
+    damping: float = 0.05
+    spectrum: str = "linear"
+    level: bool = False
+    duration: bool = False
+    highpass_hz: float = 0.0
+
+    def form(self) -> Form:
+        """How spectra enter."""
+        return Form(**{f.name: getattr(self, f.name) for f in fields(Form)})
+
+    def sizes(self) -> Sizes:
+        """Of the networks."""
+        names = {f.name for f in fields(Sizes)} - {"extras"}
+        values = {k: v for k, v in asdict(self).items() if k in names}
+        return Sizes(**values, extras=self.form().extras)
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Weights of the losses; the defaults are those published.
+
+    Attributes
+    ----------
+    reconstruction, kl : mean square error of reconstructions; Kullback-Leibler divergence, a mean
+        over the latent too
+    adversarial : of the critic's score of reconstructions
+    prior : of its score of prior draws, which it learns to tell from records. 0, as published:
+        what the generator is asked to fool it with are reconstructions
+    spectrum : of the difference in ln SA between prior draws and the record whose spectrum they
+        are given (RotD50 or the one component, and the vertical), at ``periods`` of the grid a step
+    build_up : of the difference of their normalised Arias build-up, by component
+    scatter : 0 looks at the mean difference only (the product of two independent draws is its
+        square without bias), 1 at each draw's: draws then differ less from each other
+    periods : periods that a step looks at
+    penalty : of the norm of the critic's gradient
+    """
+
+    reconstruction: float = 5.0
+    kl: float = 0.5
+    adversarial: float = 0.1
+    prior: float = 0.0
+    spectrum: float = 0.0
+    build_up: float = 0.0
+    scatter: float = 0.0
+    periods: int = 6
+    penalty: float = 10.0
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Optimisation: Adam for both networks; the defaults are those published.
+
+    Attributes
+    ----------
+    steps, batch : updates of the generator, records of each
+    critic_updates : of the critic before each of them
+    rate, critic_rate : learning rates
+    beta1, beta2 : of Adam
+    cosine : let both rates fall to 0 along a half cosine
+    clip : largest norm of the generator's gradient; 0 for none
+    average : decay of the moving average of the generator's weights, a step; 0 for none
+    check : steps between looks at the dev split
+    """
+
+    steps: int = 20_000
+    batch: int = 128
+    critic_updates: int = 2
+    rate: float = 1e-4
+    critic_rate: float = 1e-4
+    beta1: float = 0.0
+    beta2: float = 0.9
+    cosine: bool = False
+    clip: float = 0.0
+    average: float = 0.0
+    check: int = 250
+
+
+@dataclass(frozen=True)
+class Output:
+    """The model that comes out: corrections of its amplitudes, and fields of its card."""
+
+    passes: int = 0
+    card: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CVAEGANTraining:
+    """All tables of a training file of this family."""
+
+    data: Data
+    family: str = FAMILY
+    seed: int = 0
+    network: Network = field(default_factory=Network)
+    losses: Losses = field(default_factory=Losses)
+    fit: Fit = field(default_factory=Fit)
+    machine: Machine = field(default_factory=lambda: Machine(precision="32-true"))
+    model: Output = field(default_factory=Output)
+
+    def __post_init__(self) -> None:
+        if self.network.duration and not self.data.conditions:
+            raise InputError("network: duration needs data.conditions, which give it")
+        if self.machine.devices != 1 or self.machine.precision != "32-true":
+            raise InputError(
+                "machine: this family trains on one device in float32 (devices = 1, precision = "
+                '"32-true"): the critic\'s penalty is a gradient of a gradient'
+            )
+        self.network.sizes()
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any], path: Path) -> CVAEGANTraining:
+        """From the values of a TOML file; folders in it are relative to it.
+
+        Raises
+        ------
+        InputError
+            An unknown name or a value of the wrong kind; the message names it.
+        """
+        table = dict(values.get("data") or {}) if isinstance(values.get("data"), dict) else {}
+        for name in ("folder", "observed"):
+            if isinstance(table.get(name), str) and table[name]:
+                table[name] = str(path.absolute().parent / table[name])
+        machine = {"precision": "32-true"} | dict(values.get("machine") or {})
+        try:
+            return build(cls, dict(values) | {"data": table, "machine": machine}, "")
+        except ValueError as exc:
+            raise InputError(f"{path}: {exc}") from exc
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain types."""
+        return asdict(self)

@@ -1,0 +1,64 @@
+"""Which training a configuration file asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Protocol
+
+from gwm_hazard.errors import InputError
+from gwm_hazard.training.config import TrainingConfig, read_values
+from gwm_hazard.training.cvae_gan.config import CVAEGANTraining
+from gwm_hazard.training.cvae_gan.run import train_cvae_gan
+from gwm_hazard.training.run import train
+from gwm_hazard.training.tuning import fine_tune
+
+Progress = Callable[[str, float, Mapping[str, float]], None]
+
+
+class Training(Protocol):
+    """A family's way from a configuration file to a model folder."""
+
+    def __call__(
+        self, config: Path, output: Path, *, base: str | None, snapshot: bool,
+        progress: Progress | None,
+    ) -> Path:  # fmt: skip
+        """Train; ``base`` is a model to go on with, ``snapshot`` fits nothing."""
+
+
+def _highfem(
+    config: Path, output: Path, *, base: str | None, snapshot: bool, progress: Progress | None
+) -> Path:
+    settings = TrainingConfig.read(config)
+    if base:
+        return fine_tune(settings, base, output, progress=progress)
+    return train(settings, output, progress=progress, snapshot=snapshot)
+
+
+def _cvae_gan(
+    config: Path, output: Path, *, base: str | None, snapshot: bool, progress: Progress | None
+) -> Path:
+    if base or snapshot:
+        raise InputError(
+            f"{'--from' if base else '--snapshot'}: of the family 'highfem' only; a run of "
+            "'cvae-gan' goes on by itself when it is started again"
+        )
+    settings = CVAEGANTraining.of(read_values(config), config)
+    return train_cvae_gan(settings, output, progress=progress)
+
+
+FAMILIES: dict[str, Training] = {"highfem": _highfem, "cvae-gan": _cvae_gan}
+
+
+def family_of(config: Path) -> Training:
+    """The training of the family that a TOML file names, "highfem" where it names none.
+
+    Raises
+    ------
+    InputError
+        An unknown family.
+    """
+    name = read_values(config).get("family", "highfem")
+    if name not in FAMILIES:
+        raise InputError(f"{config}: family = {name!r}: known are {', '.join(FAMILIES)}")
+    return FAMILIES[name]
