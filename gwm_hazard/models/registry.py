@@ -387,12 +387,18 @@ def verify_model(name: str | Path, device: str = "cpu") -> str:
 
     from gwm_hazard.core.noise import Noise
     from gwm_hazard.core.scenario import Scenarios
+    from gwm_hazard.core.spectra import Spectra
+    from gwm_hazard.models.abilities import ConditionsOnSpectrum
 
     model = load_model(name, device)
     card = model.card
     middle = Scenarios(**{r.name: [(r.low + r.high) / 2.0] for r in card.conditions})
     npts = int(model.npts(middle)[0])
-    ((_, acc),) = model.batches(middle, Noise(0, 0, 0, 0))
+    beside = {}
+    if isinstance(model, ConditionsOnSpectrum):
+        ends = np.array(model.target_periods_s)
+        beside["target"] = Spectra(ends, np.full((1, 2), np.log(0.1)))
+    ((_, acc),) = model.batches(middle, Noise(0, 0, 0, 0), **beside)
     if acc.shape != (1, len(card.components), npts) or not np.isfinite(acc).all():
         raise ModelError(f"model {str(name)!r}: draws {acc.shape}, or values not finite")
     peak = float(np.abs(acc).max())

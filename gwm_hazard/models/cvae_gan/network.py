@@ -6,6 +6,7 @@ with stored moments in training too, and are affine maps.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import torch
@@ -53,7 +54,7 @@ class Encoder(nn.Module):
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
         widths = (sizes.components, *sizes.encoder)
-        pairs = list(zip(widths, widths[1:], strict=False))
+        pairs = list(itertools.pairwise(widths))
         self.conv = nn.ModuleList(nn.Conv1d(a, b, ENCODER_KERNEL, STRIDE) for a, b in pairs)
         self.norm = nn.ModuleList(Affine(b) for _, b in pairs)
         self.mean = nn.Linear(widths[-1] + sizes.condition, sizes.latent)
@@ -85,7 +86,7 @@ class Decoder(nn.Module):
         super().__init__()
         self.shape = (sizes.first, sizes.start)
         widths = (sizes.start, *sizes.decoder)
-        pairs = list(zip(widths, widths[1:], strict=False))
+        pairs = list(itertools.pairwise(widths))
         self.kernel = sizes.kernel
         self.dense = nn.Linear(sizes.latent + sizes.condition, sizes.first * sizes.start)
         self.conv = nn.ModuleList(nn.Conv1d(a, b, sizes.kernel) for a, b in pairs)
@@ -115,7 +116,7 @@ class Critic(nn.Module):
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
         widths = (sizes.components + 1, *sizes.critic)
-        pairs = list(zip(widths, widths[1:], strict=False))
+        pairs = list(itertools.pairwise(widths))
         self.spectrum = nn.Linear(sizes.condition, sizes.samples)
         self.conv = nn.ModuleList(nn.Conv1d(a, b, CRITIC_KERNEL, STRIDE) for a, b in pairs)
         steps = sizes.samples

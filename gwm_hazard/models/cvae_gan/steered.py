@@ -9,6 +9,8 @@ of each level is the exponential of a linear map: it can follow spectra over ord
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 from torch import nn
 from torch.nn import functional
@@ -33,7 +35,7 @@ class SteeredDecoder(nn.Module):
             nn.SiLU(),
         )
         self.dense = nn.Linear(sizes.style, sizes.first * sizes.start)
-        pairs = list(zip(widths, widths[1:], strict=False))
+        pairs = list(itertools.pairwise(widths))
         half = sizes.kernel // 2
         self.conv = nn.ModuleList(nn.Conv1d(a, b, sizes.kernel, padding=half) for a, b in pairs)
         self.wave = nn.ModuleList(
