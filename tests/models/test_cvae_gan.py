@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,7 @@ def reference(shared: Path) -> dict[str, Any]:
 
 def close(found: torch.Tensor, wanted: torch.Tensor, tolerance: float) -> None:
     assert found.shape == wanted.shape
-    assert float((found - wanted).abs().max()) <= tolerance
+    assert float((found - wanted).detach().abs().max()) <= tolerance
 
 
 def test_encoder_is_the_published(reference: dict[str, Any]) -> None:
@@ -73,10 +74,14 @@ def test_encoder_is_the_published(reference: dict[str, Any]) -> None:
     for k, found in enumerate(encoder.features(r["wave"][:2]), start=1):
         close(found.transpose(1, 2), r[f"enc_act{k}"], 1e-6)
     close(encoder.features(r["wave"])[-1].mean(dim=2), r["enc_pool"], 1e-6)
-    mean, log_variance = encoder(r["wave"], r["spectrum"])
+    # In float64: the published sums of 216 terms in float32 are off by up to 9.9e-7 themselves, and
+    # sums in another order, here, by as much again.
+    exact = copy.deepcopy(encoder).double()
+    mean, log_variance = exact(r["wave"].double(), r["spectrum"].double())
     close(mean, r["mu"], 1e-6)
     close(log_variance, r["log_var"], 1e-6)
-    close(latent_of((mean, log_variance), r["eps"]), r["z"], 1e-6)
+    close(latent_of((r["mu"], r["log_var"]), r["eps"]), r["z"], 1e-6)
+    close(encoder(r["wave"], r["spectrum"])[0], r["mu"], 2e-6)
 
 
 def test_decoder_is_the_published(reference: dict[str, Any]) -> None:
