@@ -306,6 +306,7 @@ def test_p_from_s_for_records_that_begin_with_p():
             found = pick.onset_from_s(acc[:2, begin:], 0.01, rhypo)
             assert found == pytest.approx(-late, abs=0.3)
     assert pick.onset_from_s(acc[:2, 1500:], 0.01, rhypo) is None  # begins shortly before S
+    assert pick.onset_from_s(acc[:2, 1000:], 0.01, float("nan")) is None  # of unknown distance
 
 
 def test_pickers_by_name(monkeypatch):

@@ -101,10 +101,12 @@ def onset_from_s(horizontals: NDArray[np.float64], dt_s: float, rhypo_km: float)
     from scipy.signal import butter, sosfilt
 
     interval = rhypo_km / S_MINUS_P_KM_S
+    if not math.isfinite(interval):
+        return None
     low, high = (round(x / dt_s) for x in (0.35 * interval, 1.6 * interval + LATE_S))
     sections = butter(2, (0.5, min(10.0, 0.4 / dt_s)), "bandpass", fs=1 / dt_s, output="sos")
     x = sosfilt(sections, horizontals, axis=1)
-    if not math.isfinite(interval) or x.shape[1] < high + 2 / dt_s or high - low < 20:
+    if x.shape[1] < high + 2 / dt_s or high - low < 20:
         return None
     criterion = sum(aic_simple(trace[low:high])[2:-3] for trace in x)
     s = low + 3 + int(np.argmin(np.where(np.isfinite(criterion), criterion, np.inf)))
