@@ -102,14 +102,16 @@ class Spectra:
         if isinstance(target, cls):
             found = target
         else:
-            array = target["SA"] if hasattr(target, "data_vars") and "SA" in target else target
+            array: Any = target
+            if hasattr(array, "data_vars") and "SA" in array:
+                array = array["SA"]
             dims = getattr(array, "dims", ())
             if "period" not in dims or not set(dims) <= {"scenario", "period"}:
                 raise InputError(
                     "target: give an xarray.DataArray of SA in g with the dimensions scenario and "
                     f"period, or a Dataset with it as SA; this has the dimensions {tuple(dims)}"
                 )
-            array = array.sortby("period")  # type: ignore[union-attr]
+            array = array.sortby("period")
             values = np.atleast_2d(array.transpose(..., "period").to_numpy().astype(np.float64))
             with np.errstate(divide="ignore", invalid="ignore"):
                 found = cls(array["period"].to_numpy(), np.log(values))

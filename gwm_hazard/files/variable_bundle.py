@@ -257,7 +257,7 @@ def _bytes(value: int | bytes) -> bytes:
 def _crc_table() -> NDArray[np.uint32]:
     table = np.arange(256, dtype=np.uint32)
     for _ in range(8):
-        table = (table >> 1) ^ np.where(table & 1, np.uint32(0x82F63B78), np.uint32(0))
+        table = ((table >> 1) ^ np.where(table & 1, 0x82F63B78, 0)).astype(np.uint32)
     return table
 
 
@@ -265,7 +265,7 @@ _CRC_TABLE = _crc_table()
 
 
 @numba.njit(cache=True, nogil=True)
-def _crc(content: NDArray[np.uint8], table: NDArray[np.uint32]) -> int:
+def _crc(content: NDArray[np.uint8], table: NDArray[np.uint32]) -> np.uint32:
     crc = np.uint32(0xFFFFFFFF)
     for byte in content:
         crc = table[(crc ^ byte) & np.uint32(0xFF)] ^ (crc >> np.uint32(8))

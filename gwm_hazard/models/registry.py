@@ -394,8 +394,8 @@ def verify_model(name: str | Path, device: str = "cpu") -> str:
     card = model.card
     middle = Scenarios(**{r.name: [(r.low + r.high) / 2.0] for r in card.conditions})
     npts = int(model.npts(middle)[0])
-    beside = {}
-    if isinstance(model, ConditionsOnSpectrum):
+    beside: dict[str, Any] = {}
+    if isinstance(model, ConditionsOnSpectrum):  # type: ignore[misc]  # its own way of asking
         ends = np.array(model.target_periods_s)
         beside["target"] = Spectra(ends, np.full((1, 2), np.log(0.1)))
     ((_, acc),) = model.batches(middle, Noise(0, 0, 0, 0), **beside)

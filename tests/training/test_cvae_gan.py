@@ -171,9 +171,9 @@ def test_scatter_decides_what_a_difference_is(folder: Path) -> None:
 
     torch.manual_seed(0)
     one, other = 0.5 * torch.randn(2, 200_000)
-    assert float(_square(one, other, 0.0)) == pytest.approx(0.0, abs=0.005)
-    assert float(_square(one, other, 1.0)) == pytest.approx(0.25, abs=0.005)
-    assert float(_square(one + 0.3, other + 0.3, 0.0)) == pytest.approx(0.09, abs=0.005)
+    assert float(_square([one, other], 0.0)) == pytest.approx(0.0, abs=0.005)
+    assert float(_square([one, other], 1.0)) == pytest.approx(0.25, abs=0.005)
+    assert float(_square([one + 0.3, other + 0.3], 0.0)) == pytest.approx(0.09, abs=0.005)
 
 
 def test_options_make_a_model_that_draws(trained_model: Any, folder: Path) -> None:

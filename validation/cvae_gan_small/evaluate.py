@@ -11,7 +11,7 @@ publication does not state how its level is restored, its draws a spectrum, nor 
 Rows: "network": the decoder's draw times one factor; "model": as it ships, after its passes;
 "reconstruction": of the encoder's latent; "nearest": the training record nearest in ln spectrum,
 times one factor; "stochastic": that model at the record's magnitude and distance, times one factor;
-"corrected seed": the nearest record after 10 passes of the ratio of spectra on its Fourier
+"corrected seed": the nearest record after 20 passes of the ratio of spectra on its Fourier
 amplitudes (in place of wavelets).
 """
 
@@ -276,7 +276,7 @@ def report(
     }
     near = nearest(*library, targets, model.sizes.samples)
     waves["nearest"] = near[:, None]
-    waves["corrected seed"] = corrected(near, DT_S, targets.ln_sa, GRID, 10)[:, None]
+    waves["corrected seed"] = corrected(near, DT_S, targets.ln_sa, GRID, 20)[:, None]
     vertical = targets.waves[:, 2].any(axis=1)
     spectra: dict[str, np.ndarray] = {}
     for name, each in waves.items():

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from gwm_hazard.models.cvae_gan.form import Form
 
+#: Ordinates that the passes look at: between those of a network a spectrum may turn.
+ORDINATES = 120
 #: Largest factor of one pass on an amplitude.
 _LARGEST = 3.0
 
@@ -31,6 +33,8 @@ def corrected(
     passes: int,
 ) -> NDArray[np.float32]:
     """Fourier amplitudes times the ratio of the spectra at 1 / f, so many times over.
+
+    ``ln_target`` (n, any number) has ordinates on the form's grid of so many periods.
 
     One real factor a frequency for all components: phases, and the ratios of components, stay.
     Beyond the periods of the spectrum the factor is that of its end.

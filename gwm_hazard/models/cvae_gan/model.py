@@ -16,7 +16,7 @@ from gwm_hazard.core.spectra import Spectra
 from gwm_hazard.errors import InputError
 from gwm_hazard.models.base import WaveformModel
 from gwm_hazard.models.cvae_gan.form import LN_G, Form
-from gwm_hazard.models.cvae_gan.level import corrected, scaled
+from gwm_hazard.models.cvae_gan.level import ORDINATES, corrected, scaled
 from gwm_hazard.models.cvae_gan.network import Generator, weight_shapes
 from gwm_hazard.models.cvae_gan.scenario import ScenarioSpectra
 from gwm_hazard.models.cvae_gan.sizes import Sizes
@@ -104,7 +104,7 @@ class CVAEGANModel(WaveformModel):
             sampling_rate_hz=float(sampling_rate_hz),
             tectonic_region="Active Shallow Crust",
             between_event=False,
-            limitations=_limitations(self),
+            limitations=_limitations(self, float(sampling_rate_hz)),
             parameters={
                 "weights_sha256": weights.sha256,
                 "sizes": self.sizes.to_dict(),
@@ -167,10 +167,12 @@ class CVAEGANModel(WaveformModel):
         """
         if target is not None:
             ln_sa = target.ln_at(self.periods_s) + LN_G
+            fine = target
         elif self.scenario is not None:
             ln_sa = self.scenario.spectra(
                 scenarios, noise.normal("target spectrum", self.scenario.draws)
             )
+            fine = Spectra(self.periods_s, ln_sa - LN_G)
         else:
             raise InputError(
                 f"model {self.card.name!r} draws for a target spectrum: give "
@@ -187,7 +189,9 @@ class CVAEGANModel(WaveformModel):
         )
         top = np.exp(ln_sa.max(axis=1)).astype(np.float32)
         acceleration = scaled(made * top[:, None, None], self.dt_s, ln_sa, self.form)
-        acceleration = corrected(acceleration, self.dt_s, ln_sa, self.form, self.passes)
+        if self.passes:
+            ln_fine = fine.ln_at(self.form.periods_s(ORDINATES)) + LN_G
+            acceleration = corrected(acceleration, self.dt_s, ln_fine, self.form, self.passes)
         return torch.from_numpy(acceleration).to(self.device)
 
     def decoded(
@@ -220,9 +224,9 @@ def filtered(wave: torch.Tensor, form: Form, dt_s: float) -> torch.Tensor:
     return highpass(wave, form.highpass_hz, dt_s) if form.highpass_hz else wave
 
 
-def _limitations(model: CVAEGANModel) -> tuple[str, ...]:
+def _limitations(model: CVAEGANModel, rate_hz: float) -> tuple[str, ...]:
     """What follows from the form of a model."""
-    seconds = model.sizes.samples / 100.0
+    seconds = model.sizes.samples / rate_hz
     told = [
         f"Records of {seconds:g} s: longer shaking, of large or distant earthquakes, is cut, and "
         "ordinates at long periods are weakly constrained.",

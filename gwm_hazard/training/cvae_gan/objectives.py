@@ -64,11 +64,11 @@ class Game:
                 parts["prior"] = -0.5 * sum(self.critic(x, condition).mean() for x in both)
             if weights.spectrum:
                 misses = self._spectral_misses(wave, both, noise)
-                parts["spectrum"] = _square(*misses, weights.scatter)
+                parts["spectrum"] = _square(misses, weights.scatter)
                 parts["ln SA rms"] = torch.stack(misses).square().mean().sqrt()
             if weights.build_up:
                 goal = build_up(wave)
-                parts["build_up"] = _square(*(build_up(x) - goal for x in both), weights.scatter)
+                parts["build_up"] = _square([build_up(x) - goal for x in both], weights.scatter)
         total = sum(getattr(weights, k) * v for k, v in parts.items() if hasattr(weights, k))
         assert isinstance(total, torch.Tensor)
         return total, {"loss": total.detach()} | {k: v.detach() for k, v in parts.items()}
@@ -120,7 +120,8 @@ def build_up(wave: torch.Tensor) -> torch.Tensor:
     return (energy[:, :, :: max(1, wave.shape[2] // 64)] / whole).flatten(1)
 
 
-def _square(one: torch.Tensor, other: torch.Tensor, scatter: float) -> torch.Tensor:
+def _square(pair: list[torch.Tensor], scatter: float) -> torch.Tensor:
     """Square of a mean difference from two independent draws of it, or of the draws."""
+    one, other = pair
     apart = 0.5 * (one.square() + other.square()).mean()
     return (1.0 - scatter) * (one * other).mean() + scatter * apart
