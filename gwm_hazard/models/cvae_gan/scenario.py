@@ -113,14 +113,14 @@ class ScenarioSpectra:
         """
         entering = np.stack(list(_entering(conditions).values()), axis=1)
         sd = entering.std(axis=0)
-        centre: NDArray[np.float64] = np.stack([entering.mean(axis=0), np.where(sd > 0, sd, 1.0)])
+        centre = np.stack([entering.mean(axis=0), np.where(sd > 0, sd, 1.0)]).astype(np.float64)
         terms = _terms(conditions, centre)
         if len(terms) < 2 * terms.shape[1]:
             raise ModelError(
                 f"spectra of scenarios: {len(terms)} records for {terms.shape[1]} terms of a "
                 f"regression on {', '.join(conditions)}; give more records or fewer conditions"
             )
-        coefficients: NDArray[np.float64] = np.linalg.lstsq(terms, values, rcond=None)[0]
+        coefficients = np.asarray(np.linalg.lstsq(terms, values, rcond=None)[0])
         residual = values - terms @ coefficients
         covariance = np.asarray(residual.T @ residual / (len(terms) - terms.shape[1]))
         return cls(tuple(conditions), centre, coefficients, covariance)
