@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
+from lightning_fabric import Fabric
 
 from gwm_hazard.core.card import described
 from gwm_hazard.models.cvae_gan.model import CVAEGANModel
@@ -18,7 +19,7 @@ from gwm_hazard.training.cvae_gan.objectives import Game
 from gwm_hazard.training.cvae_gan.records import SpectralRecords
 from gwm_hazard.training.figures import plot_curves
 from gwm_hazard.training.loop import assign, trained
-from gwm_hazard.training.run import claim, started
+from gwm_hazard.training.run import claimed, started
 
 Progress = Callable[[str, float, Mapping[str, float]], None]
 
@@ -57,7 +58,17 @@ def train_cvae_gan(
     """
     folder = Path(folder)
     fabric = started(config.machine)
-    claim(folder, config.to_dict(), fabric)
+    with claimed(folder, config.to_dict(), fabric):
+        return _train(config, folder, fabric, progress, stop_after)
+
+
+def _train(
+    config: CVAEGANTraining,
+    folder: Path,
+    fabric: Fabric,
+    progress: Progress | None,
+    stop_after: int | None,
+) -> Path:
     records = SpectralRecords(config, folder / MEASURES)
     scenario = records.scenario(config)
     torch.manual_seed(config.seed)
