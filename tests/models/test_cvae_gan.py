@@ -420,3 +420,18 @@ def test_parameters_that_do_not_fit_are_refused(changes: dict[str, Any], words: 
         arguments[name] = arguments[name] | value if isinstance(value, dict) else value
     with pytest.raises(InputError, match=words):
         CVAEGANModel(weights=model.weights, **arguments)
+
+
+def test_the_steered_decoder_doubles_rates_without_images() -> None:
+    """A sine of a low level keeps amplitude and samples, and gets no mirror frequency."""
+    from gwm_hazard.models.cvae_gan.steered import SteeredDecoder
+
+    decoder = SteeredDecoder(TINY)
+    sine = torch.sin(2.0 * np.pi * 0.3 * torch.arange(256))[None, None].expand(1, 3, -1)
+    twice = decoder._doubled(sine)[0, 0]
+    assert torch.allclose(twice[::2], sine[0, 0], atol=1e-6)
+    spectrum = torch.fft.rfft(twice[64:448] * torch.hann_window(384)).abs()
+    low, mirror = (spectrum[round(f * 384)] for f in (0.15, 0.35))
+    assert float(mirror / low) < 0.01
+    want = torch.sin(2.0 * np.pi * 0.15 * torch.arange(512))
+    assert torch.allclose(twice[64:448], want[64:448], atol=0.01)
