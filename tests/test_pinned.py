@@ -110,6 +110,7 @@ def benchmark() -> list[float]:
 PINNED: dict[str, Callable[[], list[float]]] = {
     "draws of stochastic": lambda: draws("stochastic"),
     "draws of highfem-small": lambda: draws("highfem-small"),
+    "draws of cvae-gan-small": lambda: draws("cvae-gan-small"),
     "moments from the surface": moments,
     "moments of draws": lambda: moments(estimator="direct", realizations=16),
     "suite": suite,
