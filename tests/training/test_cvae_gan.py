@@ -249,3 +249,44 @@ def test_the_noise_of_a_step_is_its_own() -> None:
     """Two moves of the critic in one step do not see the same draw."""
     one, other = Noise(1, 5, np.arange(2), 0), Noise(1, 5, np.arange(2), 1)
     assert not np.array_equal(one.normal("latent", 3), other.normal("latent", 3))
+
+
+def test_a_steered_decoder_starts_at_the_records_envelopes(folder: Path, tmp_path: Path) -> None:
+    """Of its first draws, octave levels over time are those of the records, on average."""
+    from gwm_hazard.models.cvae_gan.steered import SteeredDecoder
+    from gwm_hazard.training.cvae_gan.records import SpectralRecords
+    from gwm_hazard.training.cvae_gan.start import ln_envelopes, regression
+
+    settings = config(folder, **OPTIONS)
+    records = SpectralRecords(settings, tmp_path / "measures.npz")
+    torch.manual_seed(1)
+    decoder = Generator(records.sizes).decoder
+    assert isinstance(decoder, SteeredDecoder)
+    regression(decoder, records, 1)
+    wave, condition = records.batch(records.train)
+    noise = Noise(8, np.arange(len(wave)), 0, 0)
+    with torch.no_grad():
+        drawn = decoder(
+            torch.zeros(len(wave), records.sizes.latent),
+            condition,
+            torch.from_numpy(noise.normal("t", decoder.texture)),
+        )
+    levels = len(decoder.wave)
+    gap = ln_envelopes(drawn, levels) - ln_envelopes(wave, levels)
+    by_level = gap.view(len(wave), levels, -1).mean(dim=(0, 2))
+    assert float(by_level[1:].abs().max()) < 0.25
+    late = ln_envelopes(wave, levels).view(len(wave), levels, 3, -1)
+    assert float(late[:, -1, :, 80].mean() - late[:, -1, :, 10].mean()) > 1.0  # P and S come
+    late = ln_envelopes(drawn, levels).view(len(wave), levels, 3, -1)
+    assert float(late[:, -1, :, 80].mean() - late[:, -1, :, 10].mean()) > 1.0
+
+
+def test_octaves_are_told_apart() -> None:
+    """A sine at 0.3 of the Nyquist frequency lies in the second octave, with its rms."""
+    from gwm_hazard.training.cvae_gan.start import TIMES, ln_envelopes
+
+    t = torch.arange(2048)
+    sine = 2.0 * torch.sin(2.0 * np.pi * 0.15 * t)[None, None]
+    found = ln_envelopes(sine, 3).view(3, TIMES)[:, 4:-4].mean(dim=1).exp()
+    assert found[1] == pytest.approx(2.0 / 2.0**0.5, rel=0.05)
+    assert max(found[0], found[2]) < 0.05

@@ -4,12 +4,13 @@ The published decoder makes all 96,000 numbers of its first layer linearly of la
 98 % of the weights of the whole network, and what it draws has no other randomness than 100
 latent numbers. Here a hidden layer of both makes the features; each level adds to the waveform what
 one octave of frequencies has; white noise passes through a half of the channels; and the amplitude
-of each level, at :data:`TIMES` times, is the exponential of a linear map of the hidden layer, so
-that it can follow spectra and envelopes over orders of magnitude.
+of each level, at :data:`TIMES` times, is the exponential of a linear map of the condition and the
+hidden layer, so that it can follow spectra and envelopes over orders of magnitude.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import torch
@@ -17,10 +18,9 @@ from torch import nn
 from torch.nn import functional
 
 from gwm_hazard.models.cvae_gan.sizes import Sizes
-import itertools
 
 #: Times at which envelopes are given; straight lines between.
-TIMES = 64
+TIMES = 128
 #: Taps on each side of the filter that doubles the sampling rate.
 _TAPS = 15
 
@@ -50,7 +50,9 @@ class SteeredDecoder(nn.Module):
         self.wave = nn.ModuleList(
             nn.Conv1d(c, sizes.components, sizes.kernel, padding=half, bias=False) for c in widths
         )
-        self.envelope = nn.Linear(sizes.style, len(widths) * sizes.components * TIMES)
+        envelopes = len(widths) * sizes.components * TIMES
+        self.direct = nn.Linear(sizes.condition, envelopes)
+        self.envelope = nn.Linear(sizes.style, envelopes, bias=False)
         self.register_buffer("doubling", _half_band(), persistent=False)
 
     def forward(
@@ -61,7 +63,8 @@ class SteeredDecoder(nn.Module):
         Without texture, its mean: 0.
         """
         style = self.hidden(torch.cat([latent, condition], dim=1))
-        ln_envelope = self.envelope(style).view(len(style), len(self.wave), -1, TIMES)
+        ln_envelope = self.direct(condition) + self.envelope(style)
+        ln_envelope = ln_envelope.view(len(style), len(self.wave), -1, TIMES)
         h = functional.relu(self.dense(style).view(-1, self.start, self.first))
         out = self._level(h, 0, texture, ln_envelope[:, 0])
         for level, conv in enumerate(self.conv, start=1):

@@ -11,12 +11,14 @@ from lightning_fabric import Fabric
 from gwm_hazard.core.card import described
 from gwm_hazard.models.cvae_gan.model import CVAEGANModel
 from gwm_hazard.models.cvae_gan.network import Critic, Generator
+from gwm_hazard.models.cvae_gan.steered import SteeredDecoder
 from gwm_hazard.models.registry import save_model
 from gwm_hazard.models.weights import Weights
 from gwm_hazard.training.adversarial import Player, Schedule, play
 from gwm_hazard.training.cvae_gan.config import CVAEGANTraining
 from gwm_hazard.training.cvae_gan.objectives import Game
 from gwm_hazard.training.cvae_gan.records import SpectralRecords
+from gwm_hazard.training.cvae_gan.start import regression
 from gwm_hazard.training.figures import plot_curves
 from gwm_hazard.training.loop import assign, trained
 from gwm_hazard.training.run import claimed, started
@@ -74,6 +76,8 @@ def _train(
     torch.manual_seed(config.seed)
     sizes, form = config.network.sizes(), config.network.form()
     generator, critic = Generator(sizes), Critic(sizes)
+    if isinstance(generator.decoder, SteeredDecoder):
+        regression(generator.decoder, records, config.seed)
     generator.to(fabric.device)
     critic.to(fabric.device)
     game = Game(generator, critic, sizes, form, config.losses, records.dt_s)
