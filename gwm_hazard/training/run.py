@@ -14,6 +14,7 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from gwm_hazard.core.card import described
+from gwm_hazard.core.noise import Noise
 from gwm_hazard.errors import InputError
 from gwm_hazard.files.atomic import replacing
 from gwm_hazard.files.parts import working
@@ -198,6 +199,7 @@ class Stages:
 def started(machine: Machine) -> Fabric:
     """lightning-fabric on the devices asked for, launched."""
     if machine.threads:
+        Noise(0, 0, 0, 0).normal("", 1)  # the first loop of numba sets the threads of torch anew
         torch.set_num_threads(machine.threads)
     torch.set_float32_matmul_precision("high")
     fabric = Fabric(
