@@ -23,7 +23,7 @@ from gwm_hazard.models.matched import (
 from gwm_hazard.models.matched import model as matched_model
 from gwm_hazard.models.matched.targets import FLOOR, PERIODS_S, over_floor
 from gwm_hazard.models.registry import load_model, model_from_card
-from gwm_hazard.testing import check_model
+from gwm_hazard.testing import RandomModel, check_model
 
 P = np.array(PERIODS_S)
 SCENARIO = {"mag": 6.5, "rrup": 20.0, "vs30": 400.0, "hypo_depth": 10.0}
@@ -259,3 +259,34 @@ def test_bad_targets(pair: Any) -> None:
         match(raw[:1, :1], 0.01, targets.take(slice(0, 1)))
     with pytest.raises(InputError, match="increasing"):
         Targets(np.array([1.0, 0.5]), np.zeros((1, 2)))
+
+
+class Conditioned(RandomModel):
+    """A shape that is given spectra, and keeps them."""
+
+    target_periods_s = (0.01, 20.0)
+    given: Any = None
+
+    def generate(self, *a: Any, target: Any = None, **k: Any) -> Any:  # type: ignore[override]
+        return super().generate(*a, **k)
+
+    def draw(self, scenarios: Scenarios, noise: Noise, target: Any = None) -> Any:
+        self.given = target
+        return super().draw(scenarios, noise)
+
+
+def test_a_shape_that_conditions_on_spectra_is_given_the_targets(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shape = Conditioned(samples=1024)
+    monkeypatch.setattr(matched_model, "_source", lambda *_: Source())
+    monkeypatch.setattr(matched_model, "_shape", lambda _: shape)
+    model = MatchedModel("Test", "conditioned")
+    at = Scenarios(**SCENARIO, ztor=2.0)
+    noise = Noise(5, 1, 2, 0)
+    model.draw(at, noise)
+    targets = model.spectra(at, noise)
+    np.testing.assert_allclose(shape.given.ln_at(P[1:]), targets.ln_sa[:, 1:], atol=1e-12)
+    # beyond the last period, displacement stays
+    step = shape.given.ln_at(np.array([20.0])) - shape.given.ln_at(P[-1:])
+    np.testing.assert_allclose(step, -2.0 * np.log(20.0 / P[-1]), atol=1e-9)

@@ -15,10 +15,12 @@ from gwm_hazard.core.card import ModelCard, Range
 from gwm_hazard.core.conditioning import conditioning_of
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
+from gwm_hazard.core.spectra import Spectra
 from gwm_hazard.core.units import ALL_CONDITIONS
 from gwm_hazard.errors import InputError
+from gwm_hazard.models.abilities import ConditionsOnSpectrum
 from gwm_hazard.models.base import WaveformModel
-from gwm_hazard.models.matched.match import match
+from gwm_hazard.models.matched.match import Targets, match
 from gwm_hazard.models.matched.targets import JoinedSpectra, SpectrumDraws, SpectrumSource
 from gwm_hazard.models.registry import load_model, model_as_told
 
@@ -153,9 +155,32 @@ class MatchedModel(WaveformModel):
         """See :meth:`WaveformModel.draw`."""
         import torch
 
-        drawn = self.shape.draw(self.shape_scenarios(scenarios, noise), noise)
         targets = self.spectra(scenarios, noise)
+        inner = self.shape_scenarios(scenarios, noise)
+        if isinstance(self.shape, ConditionsOnSpectrum):  # type: ignore[misc]  # its own way
+            spectra = covering(targets, *self.shape.target_periods_s)
+            drawn = self.shape.draw(inner, noise, spectra)
+        else:
+            drawn = self.shape.draw(inner, noise)
         return torch.as_tensor(match(drawn.cpu().numpy(), self.dt_s, targets))
+
+
+def covering(targets: Targets, shortest_s: float, longest_s: float) -> Spectra:
+    """Targets as spectra that reach some periods.
+
+    Before the first period SA is that of the first, PGA where it is known; beyond the last,
+    spectral displacement stays what it is there.
+    """
+    first = 1 if targets.periods_s[0] == 0.0 else 0
+    periods, ln_sa = targets.periods_s[first:], targets.ln_sa[:, first:]
+    if shortest_s < periods[0]:
+        periods = np.concatenate([[shortest_s], periods])
+        ln_sa = np.concatenate([targets.ln_sa[:, :1], ln_sa], axis=1)
+    if longest_s > periods[-1]:
+        beyond = ln_sa[:, -1:] - 2.0 * np.log(longest_s / periods[-1])
+        periods = np.concatenate([periods, [longest_s]])
+        ln_sa = np.concatenate([ln_sa, beyond], axis=1)
+    return Spectra(periods, ln_sa)
 
 
 def _shape(shape: str | Mapping[str, Any]) -> WaveformModel:
