@@ -28,11 +28,11 @@ def regression(decoder: SteeredDecoder, records: SpectralRecords, seed: int) -> 
     """Set the envelopes of a new decoder; the hidden layer moves none of them yet."""
     torch.manual_seed(seed)
     for level, conv in enumerate(decoder.wave):
-        _octave(conv.weight, decoder.noisy[level][0], level > 0)
+        _octave(conv.get_parameter("weight"), decoder.noisy[level][0], level > 0)
     # features that are not 0, so that noise passes all through the record
     decoder.dense.bias.fill_(1.0)
     for conv in decoder.conv:
-        conv.bias.fill_(0.5)
+        conv.get_parameter("bias").fill_(0.5)
     decoder.envelope.weight.zero_()
     decoder.direct.weight.zero_()
     decoder.direct.bias.fill_(_LOW)
@@ -44,7 +44,7 @@ def regression(decoder: SteeredDecoder, records: SpectralRecords, seed: int) -> 
     drawn = decoder(latent, few, normals(noise, "start texture", decoder.texture))
     levels = len(decoder.wave)
     own = ln_envelopes(drawn, levels).mean(dim=0) - _LOW
-    goal = torch.cat([ln_envelopes(part, levels) for part in wave.split(256)]) - own
+    goal = torch.cat([ln_envelopes(part, levels) for part in torch.split(wave, 256)]) - own
 
     x = condition.double()
     centre, middle = x.mean(dim=0), goal.mean(dim=0).double()
