@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import torch
 
 from gwm_hazard.errors import ModelError
-from gwm_hazard.models.highfem.checkpoint import read_checkpoint, take_tensors
+from gwm_hazard.models.checkpoint import read_checkpoint, take_tensors
 from gwm_hazard.models.highfem.config import autoencoder_config, unet_config
 from gwm_hazard.models.highfem.model import HighFEMModel, expected_shapes
 from gwm_hazard.models.weights import Weights

@@ -1,4 +1,4 @@
-"""Reading a Lightning checkpoint that nobody vouches for.
+"""Reading a checkpoint of torch that nobody vouches for.
 
 A checkpoint is a zip archive of a pickle and of raw tensors. PyTorch's restricted unpickler reads
 the pickle: it knows tensors and plain containers and calls nothing else. Classes of the packages
