@@ -38,7 +38,11 @@ BUNDLED = {
     "highfem": "gwm_hazard.models.highfem:HighFEMModel",
     "matched": "gwm_hazard.models.matched:MatchedModel",
     "cvae-gan": "gwm_hazard.models.cvae_gan:CVAEGANModel",
+    "wgan-gp": "gwm_hazard.models.wgan_gp:WGANGPModel",
 }
+
+#: What an importer is called where it is not its family's name: by whose files it reads.
+IMPORTED_AS = {"wgan-gp": "florez"}
 
 ENTRY_POINT_GROUP = "gwm_hazard.models"
 CARD_FILE = "card.json"
@@ -113,7 +117,7 @@ def load_model(name: str | Path, device: str = "auto") -> WaveformModel:
         if needs_weights(name):
             raise ModelError(
                 f"model {name!r} needs weights: import its published files with `gwm-hazard "
-                f"models import {name} PATH... --output DIR` and give DIR"
+                f"models import {IMPORTED_AS.get(name, name)} PATH... --output DIR` and give DIR"
             )
         model = _build(name, name)
     elif path.exists():
@@ -204,7 +208,7 @@ def _importers() -> Iterator[tuple[str, str]]:
         module = target.partition(":")[0] + ".importer"
         try:
             if importlib.util.find_spec(module) is not None:
-                yield name, module
+                yield IMPORTED_AS.get(name, name), module
         except ImportError:  # the family's package is not there, or is a plain module
             continue
 
