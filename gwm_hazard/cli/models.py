@@ -110,7 +110,8 @@ def models_import(
     """Make a model folder of the published files of a model.
 
     KIND is a family that offers an importer: `tfcgan SAVED_MODEL_DIR`, `highfem EDM.ckpt
-    AUTOENCODER.ckpt`, `cvae-gan GENERATOR_EPOCH_DIR`. Nothing in the files is executed.
+    AUTOENCODER.ckpt`, `cvae-gan GENERATOR_EPOCH_DIR`, `florez GENERATOR.pt`, `stylegan-eq
+    NETWORK.pkl`. Nothing in the files is executed.
     """
     _import(kind, paths, output, options)
 

@@ -12,6 +12,8 @@ from gwm_hazard.training.cvae_gan.config import CVAEGANTraining
 from gwm_hazard.training.cvae_gan.run import train_cvae_gan
 from gwm_hazard.training.run import train
 from gwm_hazard.training.tuning import fine_tune
+from gwm_hazard.training.wgan_gp.config import WGANGPTraining
+from gwm_hazard.training.wgan_gp.run import train_wgan_gp
 
 Progress = Callable[[str, float, Mapping[str, float]], None]
 
@@ -38,16 +40,32 @@ def _highfem(
 def _cvae_gan(
     config: Path, output: Path, *, base: str | None, snapshot: bool, progress: Progress | None
 ) -> Path:
-    if base or snapshot:
-        raise InputError(
-            f"{'--from' if base else '--snapshot'}: of the family 'highfem' only; a run of "
-            "'cvae-gan' goes on by itself when it is started again"
-        )
+    _from_nothing("cvae-gan", base, snapshot)
     settings = CVAEGANTraining.of(read_values(config), config)
     return train_cvae_gan(settings, output, progress=progress)
 
 
-FAMILIES: dict[str, Training] = {"highfem": _highfem, "cvae-gan": _cvae_gan}
+def _wgan_gp(
+    config: Path, output: Path, *, base: str | None, snapshot: bool, progress: Progress | None
+) -> Path:
+    _from_nothing("wgan-gp", base, snapshot)
+    settings = WGANGPTraining.of(read_values(config), config)
+    return train_wgan_gp(settings, output, progress=progress)
+
+
+def _from_nothing(family: str, base: str | None, snapshot: bool) -> None:
+    if base or snapshot:
+        raise InputError(
+            f"{'--from' if base else '--snapshot'}: of the family 'highfem' only; a run of "
+            f"{family!r} goes on by itself when it is started again"
+        )
+
+
+FAMILIES: dict[str, Training] = {
+    "highfem": _highfem,
+    "cvae-gan": _cvae_gan,
+    "wgan-gp": _wgan_gp,
+}
 
 
 def family_of(config: Path) -> Training:

@@ -1,0 +1,157 @@
+"""What a training of the family "wgan-gp" is told: a TOML file, every value with a default."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gwm_hazard.core.units import CONDITIONS
+from gwm_hazard.errors import InputError
+from gwm_hazard.models.wgan_gp.sizes import PRESETS, ConditionalSizes, Sizes, read_sizes
+from gwm_hazard.training.config import Machine, build
+
+FAMILY = "wgan-gp"
+
+
+@dataclass(frozen=True)
+class Data:
+    """The training set.
+
+    Attributes
+    ----------
+    folder : as ``gwm-hazard data prepare`` or ``simulate`` wrote it, relative to the TOML file
+    records : use so many of its training split at most; 0 for all
+    conditions : in the order of the network; not looked at by networks of shapes
+    log : those of which the logarithm enters; none in the published network
+    """
+
+    folder: str
+    records: int = 0
+    conditions: tuple[str, ...] = ("rhypo", "mag", "vs30")
+    log: tuple[str, ...] = ("rhypo", "vs30")
+
+    def __post_init__(self) -> None:
+        for name in (*self.conditions, *self.log):
+            if name not in CONDITIONS:
+                raise InputError(f"data: condition {name!r}: known are {', '.join(CONDITIONS)}")
+
+
+@dataclass(frozen=True)
+class Network:
+    """Sizes of the networks: a preset ("florez", "seismogen" or "itaca"), and what differs.
+
+    ``sizes`` holds attributes of :class:`ConditionalSizes` or :class:`PipelineSizes`.
+    """
+
+    preset: str = "florez"
+    sizes: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.preset not in PRESETS:
+            raise InputError(f"network: preset = {self.preset!r}: give {', '.join(PRESETS)}")
+
+    def of(self, conditions: int) -> Sizes:
+        """All sizes, for so many conditions."""
+        values = PRESETS[self.preset].to_dict() | self.sizes
+        if values["form"] == ConditionalSizes.form:
+            values["conditions"] = conditions
+        return read_sizes(values)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Optimisation: Adam for both networks; the defaults are those of Florez et al. (2022).
+
+    Attributes
+    ----------
+    steps, batch : updates of the generator, and records of each update of either network
+    critic_updates : of the critic before each of the generator, on records of their own
+    rate, critic_rate, beta1, beta2 : of Adam
+    penalty : of the critic's gradient; 10 as published, 20 in the last run of the ITACA thesis
+    marginals : the generator's own conditions are drawn independently of each other from those of
+        the batch, as published: it also sees combinations that no record has
+    average : decay of the moving average of the generator's weights, a step; 0 for none
+    cosine : rates fall to 0 by half a cosine
+    check : steps between looks at the dev split
+    """
+
+    steps: int = 60_000
+    batch: int = 128
+    critic_updates: int = 12
+    rate: float = 1e-4
+    critic_rate: float = 1e-4
+    beta1: float = 0.0
+    beta2: float = 0.9
+    penalty: float = 10.0
+    marginals: bool = True
+    average: float = 0.0
+    cosine: bool = False
+    check: int = 250
+
+
+@dataclass(frozen=True)
+class Output:
+    """The model that comes out.
+
+    Attributes
+    ----------
+    highpass_hz : corner of a high-pass on what it draws; 0 for none
+    examples : records and draws from which mode collapse is told, at most
+    card : fields of its card
+    """
+
+    highpass_hz: float = 0.0
+    examples: int = 512
+    card: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class WGANGPTraining:
+    """All tables of a training file of this family."""
+
+    data: Data
+    family: str = FAMILY
+    seed: int = 0
+    network: Network = field(default_factory=Network)
+    fit: Fit = field(default_factory=Fit)
+    machine: Machine = field(default_factory=lambda: Machine(precision="32-true"))
+    model: Output = field(default_factory=Output)
+
+    def __post_init__(self) -> None:
+        if self.machine.devices != 1 or self.machine.precision != "32-true":
+            raise InputError(
+                "machine: this family trains on one device in float32 (devices = 1, precision = "
+                '"32-true"): the critic\'s penalty is a gradient of a gradient'
+            )
+        for name in ("steps", "batch", "critic_updates", "check"):
+            if getattr(self.fit, name) < 1:
+                raise InputError(f"fit: {name} = {getattr(self.fit, name)}: must be 1 or more")
+        self.sizes()
+
+    def sizes(self) -> Sizes:
+        """Of the networks."""
+        return self.network.of(len(self.data.conditions))
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any], path: Path) -> WGANGPTraining:
+        """From the values of a TOML file; folders in it are relative to it.
+
+        Raises
+        ------
+        InputError
+            An unknown name or a value of the wrong kind; the message names it.
+        """
+        table = dict(values.get("data") or {}) if isinstance(values.get("data"), dict) else {}
+        if isinstance(table.get("folder"), str) and table["folder"]:
+            table["folder"] = str(path.absolute().parent / table["folder"])
+        machine = {"precision": "32-true"} | dict(values.get("machine") or {})
+        try:
+            return build(cls, dict(values) | {"data": table, "machine": machine}, "")
+        except ValueError as exc:
+            raise InputError(f"{path}: {exc}") from exc
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain types."""
+        return asdict(self)

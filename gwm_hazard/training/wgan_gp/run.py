@@ -1,0 +1,196 @@
+"""A training of the WGAN-GP family from its configuration to a model folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+
+from gwm_hazard.core.card import described
+from gwm_hazard.core.noise import Noise
+from gwm_hazard.files.atomic import replacing
+from gwm_hazard.models.registry import save_model
+from gwm_hazard.models.weights import Weights
+from gwm_hazard.models.wgan_gp.model import WGANGPModel
+from gwm_hazard.models.wgan_gp.network import weights_of
+from gwm_hazard.training.adversarial import Player, Schedule, play
+from gwm_hazard.training.figures import plot_curves
+from gwm_hazard.training.loop import assign, trained
+from gwm_hazard.training.run import claimed, started
+from gwm_hazard.training.wgan_gp.config import WGANGPTraining
+from gwm_hazard.training.wgan_gp.diagnostics import told
+from gwm_hazard.training.wgan_gp.losses import Game, normals
+from gwm_hazard.training.wgan_gp.records import ScaledRecords
+
+Progress = Callable[[str, float, Mapping[str, float]], None]
+
+MODEL = "model"
+#: Coverage, diversity and moments of the model beside held-out records.
+COLLAPSE = "collapse.json"
+#: Draws of which the moments of the normalisation are taken.
+_MOMENTS = 1024
+#: Keys of these draws, and of those that are held against records.
+_MOMENT_EVENT, _TOLD_EVENT = 2**61, 2**61 + 2**60
+
+
+def train_wgan_gp(
+    config: WGANGPTraining,
+    folder: str | Path,
+    *,
+    progress: Progress | None = None,
+    stop_after: int | None = None,
+) -> Path:
+    """Train a model from nothing.
+
+    Parameters
+    ----------
+    config : WGANGPTraining
+    folder : path
+        Of the run. One that an interrupted run of the same settings left is gone on with.
+    progress : callable, optional
+        Told the stage, the share of it that is done, and parts of the losses.
+    stop_after : int, optional
+        Leave after so many steps of this call, without a model: for tests.
+
+    Returns
+    -------
+    Path
+        The model folder, which ``load_model`` reads.
+
+    Raises
+    ------
+    InputError
+        A training set that does not fit, or a folder of other settings.
+    """
+    folder = Path(folder)
+    fabric = started(config.machine)
+    with claimed(folder, config.to_dict(), fabric):
+        return _train(config, folder, fabric, progress, stop_after)
+
+
+def _train(
+    config: WGANGPTraining,
+    folder: Path,
+    fabric: Fabric,
+    progress: Progress | None,
+    stop_after: int | None,
+) -> Path:
+    records = ScaledRecords(config)
+    torch.manual_seed(config.seed)
+    game, fit = Game(records.sizes, config.fit), config.fit
+    game.generator.to(fabric.device)
+    game.critic.to(fabric.device)
+    best = play(
+        _players(game),
+        "generator",
+        records,
+        Schedule(
+            fit.steps, fit.batch * fit.critic_updates, config.seed, fit.cosine, fit.average,
+            fit.check, config.machine.checkpoint_s,
+        ),
+        folder / "fit",
+        fabric.device,
+        progress=None if progress is None else _telling(progress, fit.steps),
+        stop_after=stop_after,
+    )  # fmt: skip
+    if stop_after is not None:
+        return folder
+    assign(trained(game.generator), best)
+    measure_moments(game.generator, records, config)
+    model = WGANGPModel(
+        weights=Weights.of({k: t.contiguous() for k, t in weights_of(game.generator).items()}),
+        sizes=records.sizes.to_dict(),
+        scaling=records.scaling.to_dict(),
+        ranges=_ranges(records),
+        sampling_rate_hz=round(1.0 / records.set.dt_s, 6),
+        highpass_hz=config.model.highpass_hz,
+    )
+    texts = {"name": folder.name, "training_data": Path(config.data.folder).name}
+    model.card = described(model.card, texts | config.model.card)
+    save_model(model, folder / MODEL)
+    plot_curves({"generator": folder / "fit" / "curves.csv"}, folder / "curves.png")
+    _tell(model, records, config, folder / COLLAPSE)
+    return folder / MODEL
+
+
+def _players(game: Game) -> dict[str, Player]:
+    fit = game.fit
+
+    def adam(module: nn.Module, rate: float) -> torch.optim.Optimizer:
+        return torch.optim.Adam(
+            trained(module).values(), lr=rate, betas=(fit.beta1, fit.beta2)
+        )
+
+    return {
+        "critic": Player(
+            game.critic, game.critic_loss, adam(game.critic, fit.critic_rate), fit.critic_rate,
+            fit.critic_updates,
+        ),
+        "generator": Player(
+            game.generator, game.generator_loss, adam(game.generator, fit.rate), fit.rate
+        ),
+    }  # fmt: skip
+
+
+@torch.no_grad()
+def measure_moments(
+    generator: nn.Module, records: ScaledRecords, config: WGANGPTraining
+) -> None:
+    """Set the moments of the normalisation to those of draws at conditions of the training.
+
+    In training a batch has its own; averages taken on the way would be of other weights.
+    """
+    norms = [m for m in generator.modules() if isinstance(m, nn.BatchNorm1d)]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # a plain mean over batches
+    generator.train()
+    size = config.fit.batch
+    device = next(generator.parameters()).device
+    for k in range(max(1, _MOMENTS // size)):
+        places = np.arange(k * size, (k + 1) * size)
+        rows = np.sort(records.train[places * 7919 % len(records.train)])
+        condition = records.batch(rows)[2].to(device)
+        noise = Noise(config.seed, _MOMENT_EVENT, places, 0)
+        generator(normals(noise, "latent", records.sizes.normals).to(device), condition)
+    generator.eval()
+
+
+def _ranges(records: ScaledRecords) -> dict[str, tuple[float, float]] | None:
+    """Of the card: those of the training records; for shapes that of their magnitudes."""
+    if records.conditional:
+        return {k: (s.low, s.high) for k, s in records.scaling.conditions.items()}
+    mag = records.set.table.get("mag")
+    if mag is None:
+        return None
+    values = mag.to_numpy(dtype=float)[records.train]
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    return {"mag": (low, high)} if low < high else None
+
+
+def _tell(
+    model: WGANGPModel, records: ScaledRecords, config: WGANGPTraining, path: Path
+) -> None:
+    """Hold draws against held-out records."""
+    held = records.dev if len(records.dev) else records.test
+    if len(held) < 3:
+        return
+    most = min(config.model.examples, len(held))
+    rows = held[np.linspace(0, len(held) - 1, most).astype(int)]
+    wave, _, condition = (t.numpy() for t in records.batch(rows))
+    latent = Noise(config.seed, _TOLD_EVENT, np.arange(len(rows)), 0).normal(
+        "latent", records.sizes.normals
+    )
+    middle = np.repeat(np.median(condition, axis=0)[None], len(rows), axis=0)
+    made = told(wave, model.made(latent, condition)[0], model.made(latent, middle)[0])
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
+
+
+def _telling(progress: Progress, steps: int) -> Callable[[int, Mapping[str, float]], None]:
+    return lambda step, parts: progress("fit", step / steps, parts)
