@@ -39,6 +39,7 @@ BUNDLED = {
     "matched": "gwm_hazard.models.matched:MatchedModel",
     "cvae-gan": "gwm_hazard.models.cvae_gan:CVAEGANModel",
     "wgan-gp": "gwm_hazard.models.wgan_gp:WGANGPModel",
+    "stylegan-eq": "gwm_hazard.models.stylegan_eq:StyleGANEQModel",
 }
 
 #: What an importer is called where it is not its family's name: by whose files it reads.
