@@ -82,7 +82,7 @@ class Design:
 
     def __post_init__(self) -> None:
         limits = {
-            "z_dim": (1, 4096), "w_dim": (1, 4096), "channel_base": (64, 2**17),
+            "z_dim": (1, 4096), "w_dim": (1, 4096), "channel_base": (self.resolution, 2**17),
             "channel_max": (4, 4096), "mapping_layers": (1, 16), "resolution": (32, 512),
         }  # fmt: skip
         for name, (low, high) in limits.items():

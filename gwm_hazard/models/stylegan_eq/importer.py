@@ -13,7 +13,7 @@ from scipy.signal import resample_poly
 
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
-from gwm_hazard.errors import ModelError
+from gwm_hazard.errors import InputError, ModelError
 from gwm_hazard.models.base import WaveformModel
 from gwm_hazard.models.checkpoint import take_tensors
 from gwm_hazard.models.registry import load_model
@@ -134,6 +134,8 @@ def _design(found: dict[str, Any], where: str) -> Design:
         )
     except KeyError as exc:
         raise ModelError(f"{where}: setting {exc.args[0]!r} is missing") from None
+    except InputError as exc:
+        raise ModelError(f"{where}: {exc}") from None
 
 
 def _latents(
