@@ -56,9 +56,7 @@ class Persistent:
     key: Any
 
 
-def read(
-    content: BytesIO, names: Collection[str], where: str, persistent: bool = False
-) -> Any:
+def read(content: BytesIO, names: Collection[str], where: str, persistent: bool = False) -> Any:
     """The value of the pickle at the position of ``content``, which then stands behind it.
 
     Parameters
@@ -102,9 +100,7 @@ class _Machine:
         self.refuse("it has no end")
 
     def refuse(self, reason: str) -> NoReturn:
-        raise ModelError(
-            f"{self.where}: refused ({reason:.200}); nothing of the file was executed"
-        )
+        raise ModelError(f"{self.where}: refused ({reason:.200}); nothing of the file was executed")
 
     def step(self, name: str, argument: Any) -> None:
         stack = self.stack

@@ -1,8 +1,8 @@
 """The image that StyleGAN-EQ learns (Xu and Chen 2024): linear amplitudes up to 12.4 Hz.
 
-Records have 8000 samples at 50 Hz; 128 zeros are appended. The image has a row each 50 / 512 Hz from
-0 Hz up and a column each 1.28 s, and is divided by its maximum: what is 48 dB below is lost in the
-8 bits of the published images, and so is the level.
+Records have 8000 samples at 50 Hz; 128 zeros are appended. The image has a row each 50 / 512 Hz
+from 0 Hz up and a column each 1.28 s, and is divided by its maximum: what is 48 dB below is lost in
+the 8 bits of the published images, and so is the level.
 """
 
 from __future__ import annotations

@@ -101,5 +101,5 @@ def network(weights: dict[str, Any], kwargs: dict[str, Any]) -> Named:
 def forged_storage(count: int, told: int | None = None) -> bytes:
     """A storage whose head says ``count`` numbers, with eight bytes behind it."""
     good = storage(np.ones(2))
-    head = good[: -16] if told is None else good[:-16].replace(b"K\x02", b"K" + bytes([told]))
+    head = good[:-16] if told is None else good[:-16].replace(b"K\x02", b"K" + bytes([told]))
     return head + struct.pack("<q", count) + b"\0" * 8

@@ -82,7 +82,7 @@ def test_styles_given_features_are_the_conditional_normal_distribution() -> None
 
 
 def test_one_feature_leaves_the_other_alone() -> None:
-    """The published step for one feature moves what correlates with it; the distribution does not."""
+    """The published step for a feature moves what correlates with it; the distribution not."""
     w, measured = of_two_features(20_000, 3)
     control = LatentControl.fit(w, measured, ("f_primary", "t_primary"))
     zero = np.zeros((1, 4))

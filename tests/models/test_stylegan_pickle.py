@@ -125,9 +125,7 @@ def test_archives_are_not_opened(tmp_path: Path) -> None:
         tensor(value_of(written(made)), "t")
 
 
-def test_nesting_and_references_stay_small(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nesting_and_references_stay_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ModelError, match="holds no network"):  # read, without recursion
         opened(tmp_path, b"\x80\x02" + b")" + b"\x85" * 200_000 + b".")
     with pytest.raises(ModelError, match="instructions"):
@@ -197,9 +195,11 @@ def test_files_that_are_no_generator(tmp_path: Path) -> None:
     imported({"G_ema": module("Generator", kwargs=good)}, "is missing")
     imported({"G_ema": module("Generator", kwargs=good | {"c_dim": 3})}, "c_dim = 3")
     imported({"G_ema": module("Generator", kwargs=good | {"use_radial": 1})}, "use_radial")
-    imported({"G_ema": module("Generator", kwargs={"z_dim": 6})}, "'w_dim' is missing|is missing")
+    imported(
+        {"G_ema": module("Generator", kwargs={"z_dim": 6})}, r"'(w_dim|img_resolution)' is missing"
+    )
     imported({"G_ema": module("Generator", kwargs=good | {"z_dim": "os"})}, "z_dim = 'os'")
-    with pytest.raises(ModelError, match="cannot be read|does not exist"):
+    with pytest.raises(ModelError, match="cannot be read"):
         read_network(tmp_path / "none.pkl")
 
 

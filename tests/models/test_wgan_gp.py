@@ -62,9 +62,7 @@ def small(sizes: Any = SMALL, **parameters: Any) -> WGANGPModel:
             b.uniform_(0.5, 1.5)
     if sizes is SMALL:
         parameters.setdefault("scaling", SCALING)
-    return WGANGPModel(
-        weights=Weights.of(weights_of(network)), sizes=sizes.to_dict(), **parameters
-    )
+    return WGANGPModel(weights=Weights.of(weights_of(network)), sizes=sizes.to_dict(), **parameters)
 
 
 def by_formula(index: int, key: str, shape: list[int]) -> np.ndarray[Any, Any]:

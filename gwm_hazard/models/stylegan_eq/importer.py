@@ -138,9 +138,7 @@ def _design(found: dict[str, Any], where: str) -> Design:
         raise ModelError(f"{where}: {exc}") from None
 
 
-def _latents(
-    text: str, model: StyleGANEQModel
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _latents(text: str, model: StyleGANEQModel) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Styles and features of their images, of a file or made here."""
     if text.isdigit():
         n = int(text)

@@ -141,9 +141,7 @@ class StyleGANEQModel(WaveformModel):
         asked = None
         if self.scenario is not None:
             columns = [scenarios[name] for name in self.scenario.conditions]
-            asked = self.scenario.drawn(
-                columns, noise.normal("features", len(self.scenario.names))
-            )
+            asked = self.scenario.drawn(columns, noise.normal("features", len(self.scenario.names)))
         made = []
         for name in self.card.components:
             image = self.images(self.styles(self.normals(noise, name), asked))

@@ -174,9 +174,7 @@ class SynthesisLayer(nn.Module):
         x = self.convolved(x, style, gain) + self.bias[:, None, None]
         return self.activated(x)
 
-    def convolved(
-        self, x: torch.Tensor, style: torch.Tensor, gain: torch.Tensor
-    ) -> torch.Tensor:
+    def convolved(self, x: torch.Tensor, style: torch.Tensor, gain: torch.Tensor) -> torch.Tensor:
         """The convolution with weights times style, of unit variance; it grows the image by 2."""
         weight = self.weight * self.weight.square().mean(dim=(1, 2, 3), keepdim=True).rsqrt()
         style = style * style.square().mean(dim=1, keepdim=True).rsqrt()

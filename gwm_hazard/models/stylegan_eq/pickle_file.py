@@ -1,8 +1,8 @@
 """The layout of published StyleGAN3 network files: modules and tensors, read as data.
 
-A module is a call of ``torch_utils.persistence._reconstruct_persistent_obj`` with the source text of
-its class; the text is not looked at. A tensor is a chain of calls about a storage, whose bytes are
-a pickle again, of the format of ``torch.save`` before zip archives.
+A module is a call of ``torch_utils.persistence._reconstruct_persistent_obj`` with the source text
+of its class; the text is not looked at. A tensor is a chain of calls about a storage, whose bytes
+are a pickle again, of the format of ``torch.save`` before zip archives.
 """
 
 from __future__ import annotations
@@ -198,7 +198,7 @@ def _plain(value: Any) -> Any:
         kind, content = value.arguments
         code = kind.arguments[0] if isinstance(kind, Call) and kind.arguments else None
         formats = {"f8": "<d", "f4": "<f", "i8": "<q", "i4": "<i", "b1": "<?"}
-        if isinstance(code, str) and code in formats and isinstance(content, bytes):
-            if len(content) == struct.calcsize(formats[code]):
-                return struct.unpack(formats[code], content)[0]
+        packed = formats.get(code) if isinstance(code, str) else None
+        if packed and isinstance(content, bytes) and len(content) == struct.calcsize(packed):
+            return struct.unpack(packed, content)[0]
     return value

@@ -120,6 +120,6 @@ def _flat(found: Mapping[str, Any], expected: Mapping[str, tuple[int, ...]]) -> 
         if key.endswith("num_batches_tracked"):
             continue
         if isinstance(tensor, torch.Tensor) and tensor.dim() == 4 and tensor.shape[3] == 1:
-            tensor = tensor[..., 0]  # noqa: PLW2901
+            tensor = tensor[..., 0]
         made[key] = tensor
     return made

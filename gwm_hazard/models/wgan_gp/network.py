@@ -199,7 +199,7 @@ class PipelineCritic(nn.Module):
         branches = []
         for band, layers in zip(self.bands(wave), (self.low, self.high), strict=True):
             for conv in layers:
-                band = _leaky(conv, band)  # noqa: PLW2901
+                band = _leaky(conv, band)
             branches.append(band)
         branches.append(_leaky(self.label_conv, self.label(condition)[:, None]))
         h = torch.cat(branches, dim=1)
@@ -217,7 +217,9 @@ def generator_of(sizes: Sizes) -> ConditionalGenerator | PipelineGenerator:
 
 def critic_of(sizes: Sizes) -> ConditionalCritic | PipelineCritic:
     """The critic of some sizes."""
-    return ConditionalCritic(sizes) if isinstance(sizes, ConditionalSizes) else PipelineCritic(sizes)
+    return (
+        ConditionalCritic(sizes) if isinstance(sizes, ConditionalSizes) else PipelineCritic(sizes)
+    )
 
 
 def weight_shapes(module: nn.Module) -> dict[str, tuple[int, ...]]:

@@ -69,9 +69,7 @@ class Scaling:
             object.__setattr__(self, "log10_peak", ends)
 
     @classmethod
-    def read(
-        cls, conditions: Mapping[str, Mapping[str, Any]], log10_peak: Any
-    ) -> Scaling:
+    def read(cls, conditions: Mapping[str, Mapping[str, Any]], log10_peak: Any) -> Scaling:
         """From plain types."""
         try:
             spans = {name: Span(**fields) for name, fields in conditions.items()}

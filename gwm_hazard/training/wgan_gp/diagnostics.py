@@ -55,10 +55,10 @@ def told(
     Returns
     -------
     dict
-        ``coverage`` and ``diversity`` (:mod:`gwm_hazard.statistics.coverage`), ``diversity_repeated``
-        (of ``repeated``: near 0 where the noise is not heard), and ``moments`` {"records", "draws"}
-        {minimum, maximum, mean, standard deviation, skewness}, means over records of what each
-        record has.
+        ``coverage`` and ``diversity`` (:mod:`gwm_hazard.statistics.coverage`),
+        ``diversity_repeated`` (of ``repeated``: near 0 where the noise is not heard), and
+        ``moments`` {"records", "draws"} {minimum, maximum, mean, standard deviation, skewness},
+        means over records of what each record has.
     """
     ours, theirs = features(records), features(draws)
     made = {

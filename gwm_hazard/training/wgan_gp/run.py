@@ -122,9 +122,7 @@ def _players(game: Game) -> dict[str, Player]:
     fit = game.fit
 
     def adam(module: nn.Module, rate: float) -> torch.optim.Optimizer:
-        return torch.optim.Adam(
-            trained(module).values(), lr=rate, betas=(fit.beta1, fit.beta2)
-        )
+        return torch.optim.Adam(trained(module).values(), lr=rate, betas=(fit.beta1, fit.beta2))
 
     return {
         "critic": Player(
@@ -138,9 +136,7 @@ def _players(game: Game) -> dict[str, Player]:
 
 
 @torch.no_grad()
-def measure_moments(
-    generator: nn.Module, records: ScaledRecords, config: WGANGPTraining
-) -> None:
+def measure_moments(generator: nn.Module, records: ScaledRecords, config: WGANGPTraining) -> None:
     """Set the moments of the normalisation to those of draws at conditions of the training.
 
     In training a batch has its own; averages taken on the way would be of other weights.
@@ -173,9 +169,7 @@ def _ranges(records: ScaledRecords) -> dict[str, tuple[float, float]] | None:
     return {"mag": (low, high)} if low < high else None
 
 
-def _tell(
-    model: WGANGPModel, records: ScaledRecords, config: WGANGPTraining, path: Path
-) -> None:
+def _tell(model: WGANGPModel, records: ScaledRecords, config: WGANGPTraining, path: Path) -> None:
     """Hold draws against held-out records."""
     held = records.dev if len(records.dev) else records.test
     if len(held) < 3:
