@@ -35,7 +35,7 @@ def features(image: NDArray[np.floating]) -> Array:
     above = image > THRESHOLD
     made = [image.sum(axis=(1, 2), dtype=np.float64), first // columns, first % columns]
     for axis, length in ((2, rows), (1, columns)):
-        hit = above.any(axis=axis)
+        hit: NDArray[np.bool_] = np.asarray(above.any(axis=axis))
         made.append(length - hit[:, ::-1].argmax(axis=1) - 1 - hit.argmax(axis=1))
     return np.stack(made, axis=1).astype(float)
 
@@ -174,7 +174,7 @@ class ScenarioFeatures:
         scatter = rest.T @ rest / (len(f) - terms.shape[1])
         variance, axes = np.linalg.eigh(np.atleast_2d(scatter))
         root = (axes * np.sqrt(np.maximum(variance, 0.0))) @ axes.T
-        return cls(tuple(columns), tuple(names), coefficients, root)
+        return cls(tuple(columns), tuple(names), np.asarray(coefficients, dtype=float), root)
 
     def drawn(self, columns: Sequence[Array], normals: NDArray[np.floating]) -> Array:
         """Features (n, features) in pixels, with their scatter."""

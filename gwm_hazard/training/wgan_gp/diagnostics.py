@@ -61,7 +61,7 @@ def told(
         means over records of what each record has.
     """
     ours, theirs = features(records), features(draws)
-    made = {
+    made: dict[str, Any] = {
         "coverage": coverage(ours, theirs, min(5, len(ours) - 1)),
         "diversity": diversity(ours, theirs),
         "diversity_repeated": diversity(ours, features(repeated)),
