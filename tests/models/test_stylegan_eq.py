@@ -16,7 +16,14 @@ from gwm_hazard import Noise, Scenarios
 from gwm_hazard.errors import InputError, ModelError
 from gwm_hazard.models.registry import import_model
 from gwm_hazard.models.stylegan_eq import StyleGANEQModel, importer
+from gwm_hazard.models.stylegan_eq.control import (
+    LatentControl,
+    ScenarioFeatures,
+    chosen,
+    features,
+)
 from gwm_hazard.models.stylegan_eq.design import Design
+from gwm_hazard.models.stylegan_eq.model import steering_weights
 from gwm_hazard.models.stylegan_eq.network import (
     Generator,
     filters_as_matrices,
@@ -260,12 +267,47 @@ def test_a_steered_model_follows_the_scenario(
         )
 
 
+def spots(styles: torch.Tensor) -> torch.Tensor:
+    """Images of one pixel, whose row and column follow two numbers of a style, not linearly."""
+    image = torch.zeros(len(styles), 128, 128)
+    row = (64 + 25 * torch.tanh(styles[:, 0])).round().long()
+    column = (40 + 12 * torch.tanh(styles[:, 1] + 0.5 * styles[:, 0])).round().long()
+    image[torch.arange(len(styles)), row, column] = 1.0
+    return image
+
+
+def test_corrections_bring_images_to_what_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("f_primary", "t_primary")
+    w = np.random.default_rng(8).standard_normal((500, 8))
+    control = LatentControl.fit(w, features(spots(torch.from_numpy(w)).numpy()), names)
+    still = ScenarioFeatures(("mag", "rrup", "vs30"), names, np.zeros((5, 2)), np.zeros((2, 2)))
+    torch.manual_seed(5)
+    state = Generator(TINY).state_dict() | steering_weights(control, still)
+    monkeypatch.setattr(StyleGANEQModel, "images", lambda self, styles: spots(styles))
+    rng = np.random.default_rng(9)
+    asked = np.stack([rng.uniform(50, 78, 200), rng.uniform(34, 46, 200)], axis=1)
+    normals = rng.standard_normal((200, 8)).astype(np.float32)
+    misfits = []
+    for corrections in (0, 4):
+        model = StyleGANEQModel(
+            weights=Weights.of(state), design=TINY.to_dict(), steered=names,
+            ranges={"mag": (4, 7), "rrup": (1, 9), "vs30": (300, 400)}, corrections=corrections,
+        )  # fmt: skip
+        image = model.steered_images(normals, asked)
+        found = chosen(features(image.numpy()), names)
+        misfits.append(np.sqrt(((found - asked) ** 2).mean(axis=0)))
+        part = model.steered_images(normals[7:9], asked[7:9])
+        assert torch.equal(part, image[7:9])
+    assert (misfits[1] < 0.5 * misfits[0]).all()
+
+
 def test_parameters_that_cannot_be() -> None:
     three = {"mag": (4, 7), "rrup": (1, 9), "vs30": (300, 400)}
     for change, words in (
         ({"iterations": 0}, "iterations = 0"),
         ({"components": 2}, "components = 2"),
         ({"pairing": 1.5}, "pairing"),
+        ({"corrections": -1}, "corrections = -1"),
         ({"steered": ["colour"], "ranges": three}, "colour"),
         ({"steered": ["energy"], "psi": 0.5}, "psi"),
         ({"steered": ["energy"], "ranges": {"mag": (4, 7)}}, "takes mag, a distance"),

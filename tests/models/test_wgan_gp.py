@@ -175,6 +175,7 @@ def test_the_published_state_is_imported(parity: Any, published: Any, tmp_path: 
     spans["log10_peak"] = "-5,1.2"
     model = import_model("florez", [tmp_path / "gen.pt"], tmp_path / "m", **spans)
     assert isinstance(model, WGANGPModel) and "MIT" in model.card.licence
+    assert model.card.distance == "rhypo"
     wave, peaks = model.made(parity["z"].flatten(1).numpy(), parity["v"].numpy())
     assert np.allclose(wave, parity["g_wave"].numpy(), rtol=0, atol=1e-5)
     drawn = model.generate(Scenarios(rhypo=[40.0], mag=[6.0], vs30=[400.0]), n=2, seed=1)
@@ -200,7 +201,7 @@ def test_lengths_of_the_pipelines(sizes: PipelineSizes, lengths: tuple[int, ...]
         assert critic(wave, None, torch.ones(1, 1)).shape == (1, 1)
     assert peaks is None and wave.shape == (1, 3, lengths[0])
     assert (seen[1], seen[0][1]) == ((1, 24, lengths[2]), 96)
-    assert critic.half == lengths[1]
+    assert critic.frames == lengths[1]
 
 
 def test_bands_of_the_critic() -> None:

@@ -108,21 +108,32 @@ class LatentControl:
                 f"{len(w)} styles and {len(measured)} rows of features: give as many of both, "
                 f"{10 * (len(names) + 1)} or more"
             )
-        chosen = np.asarray(measured, dtype=float)[:, [FEATURES.index(n) for n in names]]
-        f = entering(chosen, names)
+        columns = chosen(measured, names)
+        f = entering(columns, names)
         w_mean, f_mean = w.mean(axis=0), f.mean(axis=0)
         gain = np.linalg.lstsq(f - f_mean, w - w_mean, rcond=None)[0].T
         rest = w - w_mean - (f - f_mean) @ gain.T
         scatter = rest.T @ rest / (len(w) - len(names) - 1)
         variance, axes = np.linalg.eigh(scatter)
         root = (axes * np.sqrt(np.maximum(variance, 0.0))) @ axes.T
-        low, high = np.percentile(chosen, _PERCENTILES, axis=0)
+        low, high = np.percentile(columns, _PERCENTILES, axis=0)
         return cls(tuple(names), w_mean, gain, root, f_mean, low, high)
+
+    @property
+    def spread(self) -> Array:
+        """Span of the features as they enter, (features,): what a misfit is measured in."""
+        ends = entering(np.stack([self.low, self.high]), self.names)
+        return np.maximum(ends[1] - ends[0], 1e-9)
 
     def styles(self, asked: NDArray[np.floating], normals: NDArray[np.floating]) -> Array:
         """Styles (n, w_dim) of features (n, features) in pixels and normals (n, w_dim)."""
         f = entering(np.clip(asked, self.low, self.high), self.names)
         return self.w_mean + (f - self.f_mean) @ self.gain.T + normals @ self.root.T
+
+
+def chosen(measured: NDArray[np.floating], names: Sequence[str]) -> Array:
+    """Columns of features (n, 5) by name."""
+    return np.asarray(measured, dtype=float)[:, [FEATURES.index(n) for n in names]]
 
 
 def entering(values: NDArray[np.floating], names: Sequence[str]) -> Array:
@@ -167,8 +178,7 @@ class ScenarioFeatures:
         names: Sequence[str],
     ) -> ScenarioFeatures:
         """From conditions (magnitude, distance, Vs30 in this order) and features (n, 5)."""
-        chosen = np.asarray(measured)[:, [FEATURES.index(n) for n in names]]
-        f, terms = entering(chosen, names), _terms(list(columns.values()))
+        f, terms = entering(chosen(measured, names), names), _terms(list(columns.values()))
         coefficients = np.linalg.lstsq(terms, f, rcond=None)[0]
         rest = f - terms @ coefficients
         scatter = rest.T @ rest / (len(f) - terms.shape[1])

@@ -41,6 +41,7 @@ def import_model(
     latents: str = "",
     scenarios: str = "stochastic",
     steered: str = "energy,f_primary,t_range",
+    corrections: str = "0",
     mag: str = "4.5,7.5",
     distance: str = "10,150",
     vs30: str = "360,760",
@@ -61,6 +62,8 @@ def import_model(
         Model whose waveforms tell what features scenarios have.
     steered : str
         Features that are steered.
+    corrections : str
+        As of :class:`StyleGANEQModel`.
     mag, distance, vs30 : str
         "LOW,HIGH" of the scenarios that are drawn; Vs30 by default of site class C.
 
@@ -84,6 +87,7 @@ def import_model(
             "pairing": float(pairing),
             "psi": float(psi),
         }
+        count = int(corrections)
     except ValueError as exc:
         raise ModelError(f"stylegan-eq: {exc}") from exc
     model = StyleGANEQModel(weights=Weights.of(plain), design=design.to_dict(), **options)
@@ -104,6 +108,7 @@ def import_model(
         weights=Weights.of(plain | steering),
         design=design.to_dict(),
         steered=names,
+        corrections=count,
         ranges=ranges,
         **options,
     )
@@ -144,7 +149,7 @@ def _latents(text: str, model: StyleGANEQModel) -> tuple[NDArray[np.float64], ND
         n = int(text)
         normals = Noise(0, _LATENT_EVENT, 0, np.arange(n)).normal("latent", model.design.z_dim)
         styles = model.styles(normals)
-        measured = [features(model.images(part).cpu().numpy()) for part in styles.split(16)]
+        measured = [features(model.images(part).cpu().numpy()) for part in torch.split(styles, 16)]
         return styles.cpu().double().numpy(), np.concatenate(measured)
     try:
         with np.load(text, allow_pickle=False) as file:

@@ -15,7 +15,15 @@ from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.errors import InputError
 from gwm_hazard.models.base import WaveformModel
-from gwm_hazard.models.stylegan_eq.control import FEATURES, LatentControl, ScenarioFeatures
+from gwm_hazard.models.stylegan_eq.control import (
+    FEATURES,
+    LatentControl,
+    ScenarioFeatures,
+    chosen,
+    entering,
+    features,
+    leaving,
+)
 from gwm_hazard.models.stylegan_eq.design import Design
 from gwm_hazard.models.stylegan_eq.network import Generator, weight_shapes
 from gwm_hazard.models.weights import Weights, check_shapes
@@ -67,6 +75,9 @@ class StyleGANEQModel(WaveformModel):
         Truncation: below 1 images are nearer to the average one.
     steered : sequence of str
         Features that follow from the scenario; empty as published.
+    corrections : int
+        Of a steered model: so many times each image is measured, and asked again for what it
+        lacked. A draw then takes as many images more.
     ranges : mapping, optional
         {name: [low, high]} on the card; of a steered model magnitude, distance and Vs30.
     """
@@ -84,6 +95,7 @@ class StyleGANEQModel(WaveformModel):
         pairing: float = 0.8,
         psi: float = 1.0,
         steered: Sequence[str] = (),
+        corrections: int = 0,
         ranges: Mapping[str, Sequence[float]] | None = None,
     ) -> None:
         try:
@@ -96,7 +108,10 @@ class StyleGANEQModel(WaveformModel):
             raise InputError(
                 f"ranges of {', '.join(limits)}: a steered model takes mag, a distance and vs30"
             )
+        if not isinstance(corrections, int) or not 0 <= corrections <= 10:
+            raise InputError(f"corrections = {corrections!r}: must be an integer from 0 to 10")
         self.iterations, self.pairing, self.psi = iterations, float(pairing), float(psi)
+        self.corrections = corrections
         self.weights = weights
         shapes = weight_shapes(self.design)
         if steered:
@@ -128,6 +143,7 @@ class StyleGANEQModel(WaveformModel):
                 "pairing": float(pairing),
                 "psi": float(psi),
                 "steered": list(steered),
+                "corrections": corrections,
                 "ranges": {k: list(v) for k, v in limits.items()},
             },
         )
@@ -144,13 +160,38 @@ class StyleGANEQModel(WaveformModel):
             asked = self.scenario.drawn(columns, noise.normal("features", len(self.scenario.names)))
         made = []
         for name in self.card.components:
-            image = self.images(self.styles(self.normals(noise, name), asked))
+            image = self.steered_images(self.normals(noise, name), asked)
             phase = uniform_phase(noise, f"phase {name}", TRANSFORM.n_freq, image.shape[2])
             with torch.inference_mode():
                 made.append(
                     waveforms(image.double(), phase.double().to(self.device), self.iterations)
                 )
         return torch.stack(made, dim=1).float()
+
+    def steered_images(
+        self, normals: NDArray[np.float32], asked: NDArray[np.float64] | None
+    ) -> torch.Tensor:
+        """Images (n, 128, 128) of latents; of a steered model nearer to the features asked for.
+
+        What an image lacks of its features is added to what is asked of its latent, which stays
+        what it is; of the images on the way the nearest is taken.
+        """
+        image = self.images(self.styles(normals, asked))
+        if self.control is None or asked is None:
+            return image
+        names = self.control.names
+        goal = entering(np.clip(asked, self.control.low, self.control.high), names)
+        told, best = goal.copy(), image.clone()
+        least = np.full(len(goal), np.inf)
+        for k in range(self.corrections + 1):
+            lack = goal - entering(chosen(features(image.cpu().numpy()), names), names)
+            misfit = ((lack / self.control.spread) ** 2).sum(axis=1)
+            better = misfit < least
+            least[better], best[better] = misfit[better], image[better]
+            if k < self.corrections:
+                told += lack
+                image = self.images(self.styles(normals, leaving(told, names)))
+        return best
 
     def normals(self, noise: Noise, component: str) -> NDArray[np.float32]:
         """Latents of one component, (n, z_dim or w_dim)."""

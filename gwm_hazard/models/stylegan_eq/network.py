@@ -59,6 +59,7 @@ class Mapping(nn.Module):
         x = normalised(z)
         for i in range(self.count):
             layer = self.get_submodule(f"fc{i}")
+            assert isinstance(layer, _Dense)
             gain = _MAPPING_RATE / math.sqrt(layer.weight.shape[1])
             x = functional.linear(x, layer.weight * gain, layer.bias * _MAPPING_RATE)
             x = functional.leaky_relu(x, SLOPE) * GAIN

@@ -81,7 +81,7 @@ def import_model(
         },
         sampling_rate_hz=rate,
     )
-    model.card = replace(model.card, name="florez", licence=LICENCE)
+    model.card = replace(model.card, name="florez", licence=LICENCE, distance=distance_is)
     return model
 
 

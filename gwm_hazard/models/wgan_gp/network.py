@@ -176,10 +176,10 @@ class PipelineCritic(nn.Module):
         super().__init__()
         self.sizes = sizes
         k, c = sizes.critic_kernel, sizes.band
-        self.half = -(-sizes.samples // 2)
+        self.frames = -(-sizes.samples // 2)
         self.low = nn.ModuleList([nn.Conv1d(3, c, k, 2), nn.Conv1d(c, c, k)])
         self.high = nn.ModuleList([nn.Conv1d(3, c, k, 2), nn.Conv1d(c, c, k)])
-        self.label = nn.Linear(1, self.half)
+        self.label = nn.Linear(1, self.frames)
         self.label_conv = nn.Conv1d(1, c, k)
         widths = (3 * c, *sizes.critic)
         self.merged = nn.ModuleList(nn.Conv1d(a, b, k, 3) for a, b in itertools.pairwise(widths))

@@ -25,14 +25,19 @@ class Data:
     records : use so many of its training split at most; 0 for all
     conditions : in the order of the network; not looked at by networks of shapes
     log : those of which the logarithm enters; none in the published network
+    distance : what ``rhypo`` is: "rhypo", or "effective" where the rupture distance is known
+        (:func:`gwm_hazard.core.conditioning.distance_km`); the model's card says it then
     """
 
     folder: str
     records: int = 0
     conditions: tuple[str, ...] = ("rhypo", "mag", "vs30")
     log: tuple[str, ...] = ("rhypo", "vs30")
+    distance: str = "effective"
 
     def __post_init__(self) -> None:
+        if self.distance not in ("rhypo", "effective"):
+            raise InputError(f"data: distance = {self.distance!r}: give 'rhypo' or 'effective'")
         for name in (*self.conditions, *self.log):
             if name not in CONDITIONS:
                 raise InputError(f"data: condition {name!r}: known are {', '.join(CONDITIONS)}")

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from gwm_hazard.core.conditioning import distance_km
 from gwm_hazard.errors import InputError
 from gwm_hazard.models.wgan_gp.scaling import Scaling, Span
 from gwm_hazard.models.wgan_gp.sizes import ConditionalSizes
@@ -47,9 +48,11 @@ class ScaledRecords:
         for name in names:
             if name not in table:
                 raise InputError(f"{folder}: its table has no column of {name!r}")
+        if "rhypo" in names:
+            table = table.assign(rhypo=distance_km(table, config.data.distance))
         self.columns = {name: table[name].to_numpy(dtype=float) for name in names}
         self.peaks = self._peaks()
-        usable = (self.peaks > 0).all(axis=1)
+        usable: NDArray[np.bool_] = np.asarray((self.peaks > 0).all(axis=1))
         for values in self.columns.values():
             usable &= np.isfinite(values)
         self.train, self.dev, self.test = (

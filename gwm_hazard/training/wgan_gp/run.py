@@ -111,6 +111,8 @@ def _train(
         highpass_hz=config.model.highpass_hz,
     )
     texts = {"name": folder.name, "training_data": Path(config.data.folder).name}
+    if "rhypo" in records.columns:
+        texts["distance"] = config.data.distance
     model.card = described(model.card, texts | config.model.card)
     save_model(model, folder / MODEL)
     plot_curves({"generator": folder / "fit" / "curves.csv"}, folder / "curves.png")
