@@ -13,6 +13,7 @@ from gwm_hazard.core.units import ALL_CONDITIONS
 from gwm_hazard.errors import InputError
 from gwm_hazard.models.matched.targets import PERIODS_S, SpectralMoments
 from gwm_hazard.openquake.correlation import published
+from gwm_hazard.openquake.gmm import evaluate, gsim_of, inputs_of, ln_to_rotd50
 
 #: Fewest periods that make a spectrum.
 LEAST_PERIODS = 5
@@ -44,10 +45,6 @@ class GmmSpectra:
     """
 
     def __init__(self, gmm: str, correlation: str) -> None:
-        # Imported here and below: OpenQuake imports the GSIM, and so this module, while whoever
-        # asks for gwm_hazard.openquake.gmm first is still importing OpenQuake.
-        from gwm_hazard.openquake.gmm import gsim_of, inputs_of, ln_to_rotd50
-
         self.gsim = gsim_of(gmm)
         self.name = type(self.gsim).__name__
         inputs = inputs_of(self.gsim)
@@ -90,8 +87,6 @@ class GmmSpectra:
 
     def answers(self, imt: str) -> bool:
         """Whether the GSIM gives a measure, at its period."""
-        from gwm_hazard.openquake.gmm import evaluate
-
         if imt.split("(")[0] not in {
             k.__name__ for k in self.gsim.DEFINED_FOR_INTENSITY_MEASURE_TYPES
         }:
@@ -106,8 +101,6 @@ class GmmSpectra:
 
     def __call__(self, scenarios: Scenarios) -> SpectralMoments:
         """The moments at n scenarios, (n, M) each."""
-        from gwm_hazard.openquake.gmm import evaluate
-
         names = sorted(self.columns)
         table = np.stack([scenarios[name] for name in names])
         # Many draws of one rupture and site are one question.

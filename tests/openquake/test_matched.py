@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import pickle
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -232,6 +234,18 @@ def test_sites_of_an_event_share_its_term() -> None:
     pairs = ln.reshape(-1, 2, ln.shape[1]) - ln.mean(axis=0)
     tau2 = (pairs[:, 0] * pairs[:, 1]).mean(axis=0)
     assert np.sqrt(tau2[15]) == pytest.approx(moments.tau[0, 15], rel=0.15)
+
+
+@pytest.mark.parametrize("first", ["spectra", "gmm", "matched", "correlation"])
+def test_whatever_is_imported_first(first: str) -> None:
+    """OpenQuake imports the GSIM in the middle of our own imports of OpenQuake."""
+    code = (
+        "import warnings; warnings.simplefilter('error', UserWarning)\n"
+        f"import gwm_hazard.openquake.{first}\n"
+        "from openquake.hazardlib.gsim import get_available_gsims\n"
+        "assert 'GenerativeWaveformGMM' in get_available_gsims()\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_every_shape_is_matched() -> None:

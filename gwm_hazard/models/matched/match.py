@@ -37,7 +37,7 @@ PASSES = 5
 NODES = 60
 #: Shortest period that is matched; residuals of shorter ones, of PGA and of PGV weigh less.
 SHORTEST_S = 0.05
-W_SHORT, W_PGV = 0.2, 0.2
+W_SHORT, W_PGV = 0.2, 0.6
 #: Penalties of a pass: second differences of g between nodes, and g.
 W_ROUGH, W_SIZE = 0.001, 0.003
 

@@ -44,7 +44,7 @@ FLOOR, SHARPNESS = 0.33, 4.0
 #: Residuals that tell what the floor does to mean and standard deviation.
 ENSEMBLE = 256
 #: What PGA and PGV lean on: share, and band of periods, s.
-PGA_BAND, PGV_BAND = (0.5, 0.055, 0.45), (0.5, 0.3, 2.1)
+PGA_BAND, PGV_BAND = (0.5, 0.055, 0.45), (0.2, 0.3, 2.1)
 
 
 @dataclass(frozen=True)
