@@ -112,14 +112,27 @@ def _check(record: Path, plan: dict[str, Any], free: Collection[str]) -> None:
         with replacing(record) as temporary:
             temporary.write_text(json.dumps(plan, indent=1) + "\n", encoding="utf-8")
         return
-    found = json.loads(record.read_text(encoding="utf-8"))
-    for name in plan | found:
-        if name not in free and found.get(name) != plan.get(name):
+    before, now = (
+        _flat({name: value for name, value in each.items() if name not in free})
+        for each in (json.loads(record.read_text(encoding="utf-8")), plan)
+    )
+    for name in now | before:
+        if before.get(name) != now.get(name):
             raise InputError(
-                f"{record.parent}: holds an unfinished run with another {name} "
-                f"({_short(found.get(name))}, now {_short(plan.get(name))}): remove the "
-                "folder to start anew, or give the output another name"
+                f"{record.parent}: holds a run with another {name} ({_short(before.get(name))}, "
+                f"now {_short(now.get(name))}): give the output another name, or remove the "
+                "folder to start anew"
             )
+
+
+def _flat(plan: Mapping[str, Any], within: str = "") -> dict[str, Any]:
+    """Values of nested tables under names with dots."""
+    out: dict[str, Any] = {}
+    for name, value in plan.items():
+        out |= (
+            _flat(value, f"{within}{name}.") if isinstance(value, dict) else {within + name: value}
+        )
+    return out
 
 
 def _short(value: Any) -> str:

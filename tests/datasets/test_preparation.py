@@ -230,7 +230,7 @@ def test_an_interrupted_run_goes_on(tmp_path):
     (partial / "part-000001.csv").unlink()
     with (partial / "journal.csv").open("a") as file:
         file.write("memory,r9")
-    with pytest.raises(ValueError, match="unfinished run with another"):
+    with pytest.raises(ValueError, match="holds a run with another"):
         run(things, tmp_path / "set", Settings(seed=5), resume=True)
     resumed = run(things, tmp_path / "set", resume=True)
     whole = run(things, tmp_path / "whole")

@@ -34,7 +34,7 @@ def test_parts_of_another_plan_are_refused(tmp_path: Path) -> None:
     with working(out, folder, {"seed": 1, "imts": "PGA"}):
         pass
     with (
-        pytest.raises(InputError, match=r"another seed \(1, now 2\): remove"),
+        pytest.raises(InputError, match=r"another seed \(1, now 2\): give"),
         working(out, folder, {"seed": 2, "imts": "PGA"}),
     ):
         raise AssertionError

@@ -272,7 +272,7 @@ def test_another_familys_model_is_not_tuned(tmp_path, config_file):
 def test_a_folder_of_other_settings_is_refused(tiny, config_file):
     text = config_file.read_text() + CLASSIFIER
     config_file.write_text(text.replace("width = 8", "width = 16"))
-    with pytest.raises(ValueError, match=r"another baseline"):
+    with pytest.raises(ValueError, match=r"another baseline\.width \(8, now 16\)"):
         train(TrainingConfig.read(config_file), tiny)
 
 
