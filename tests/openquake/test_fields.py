@@ -308,7 +308,9 @@ def test_a_condition_without_a_word_in_openquake_is_drawn_once_an_event() -> Non
     """Its prior is uniform; the sites of an event share the value."""
     card = ToyModel().card
     card = replace(card, conditions=(*card.conditions, Range("azimuthal_gap", 40.0, 280.0)))
-    gsim: Any = SimpleNamespace(conditioning=conditioning_of(card), card=card, out_of_range="clip")
+    gsim: Any = SimpleNamespace(
+        conditioning=conditioning_of(card), card=card, out_of_range="clip", _gmm=None
+    )
     ctx = np.rec.fromarrays(
         [[6.1, 6.1], [10.0, 20.0], [400.0, 300.0], [4, 9]], names="mag,rrup,vs30,sids"
     )
