@@ -435,3 +435,14 @@ def test_the_steered_decoder_doubles_rates_without_images() -> None:
     assert float(mirror / low) < 0.01
     want = torch.sin(2.0 * np.pi * 0.15 * torch.arange(512))
     assert torch.allclose(twice[64:448], want[64:448], atol=0.01)
+
+
+def test_a_distance_is_its_shares_in_the_nodes() -> None:
+    from gwm_hazard.models.cvae_gan.form import KM
+
+    form = Form(distance=True)
+    at = np.array([3.0, 5.5, 1.0, 500.0, 100.0])
+    columns = form.condition(np.zeros((5, 4)), np.zeros(5), at)[:, 4:]
+    assert columns.shape == (5, form.extras) and np.allclose(columns.sum(axis=1), 1.0)
+    assert np.allclose(columns @ np.array(KM), [3.0, 5.5, 3.0, 200.0, 100.0], atol=1e-4)
+    assert (columns > 0).sum(axis=1).tolist() == [1, 2, 1, 1, 2]

@@ -64,7 +64,7 @@ card = {{name = "tiny"}}
 PUBLISHED: dict[str, Any] = {"components": 1, "network": "", "losses": "", "fit": ""}
 OPTIONS: dict[str, Any] = {
     "components": 3,
-    "network": 'style = 12\nspectrum = "log"\nlevel = true\nduration = true\nhighpass_hz = 0.1',
+    "network": 'style = 12\nspectrum = "log"\nlevel = true\nduration = true\ndistance = true\nhighpass_hz = 0.1',
     "losses": "prior = 0.05\nspectrum = 2.0\nbuild_up = 5.0\nscatter = 0.3\nperiods = 3",
     "fit": "cosine = true\nclip = 1.0\naverage = 0.9",
 }

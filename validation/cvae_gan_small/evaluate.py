@@ -128,7 +128,8 @@ def reconstructed(model: CVAEGANModel, targets: Targets) -> np.ndarray:
     """One reconstruction of each record, its texture drawn."""
     ln_sa = targets.ln_sa @ _to_grid(model)
     duration = np.log(intensity_measures_array(targets.waves, DT_S, ["RSD595"])[:, 0])
-    condition = model.form.condition(ln_sa, duration)
+    distance = targets.table["rhypo"].to_numpy(dtype=float)
+    condition = model.form.condition(ln_sa, duration, distance)
     scale = model.form.scale(ln_sa, targets.waves)
     count = model.sizes.components
     wave = torch.from_numpy(targets.waves[:, :count] / scale[:, None, None])

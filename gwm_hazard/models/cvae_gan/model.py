@@ -73,7 +73,7 @@ class CVAEGANModel(WaveformModel):
         self.sizes, self.form = Sizes(**sizes), Form(**form)
         if self.sizes.extras != self.form.extras:
             raise InputError(
-                f"sizes: extras = {self.sizes.extras}, but level and duration make "
+                f"sizes: extras = {self.sizes.extras}, but level, duration and distance make "
                 f"{self.form.extras}"
             )
         if self.sizes.components not in COMPONENTS:
@@ -182,8 +182,12 @@ class CVAEGANModel(WaveformModel):
         ln_duration = np.zeros(len(scenarios))
         if self.form.duration and self.scenario is not None:
             ln_duration = self.scenario.duration(scenarios, ln_sa, noise.normal("duration", 1))
+        distance_km = np.zeros(len(scenarios))
+        if self.form.distance:
+            scenarios.require(("rhypo",), f"model {self.card.name!r}")
+            distance_km = scenarios["rhypo"]
         made = self.decoded(
-            self.form.condition(ln_sa, ln_duration),
+            self.form.condition(ln_sa, ln_duration, distance_km),
             noise.normal("latent", self.sizes.latent),
             noise.normal("texture", self._generator.decoder.texture),
         )

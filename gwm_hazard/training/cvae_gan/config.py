@@ -62,6 +62,7 @@ class Network:
     spectrum: str = "linear"
     level: bool = False
     duration: bool = False
+    distance: bool = False
     highpass_hz: float = 0.0
 
     def form(self) -> Form:
