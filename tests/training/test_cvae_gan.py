@@ -285,7 +285,7 @@ def test_a_steered_decoder_starts_at_the_records_envelopes(folder: Path, tmp_pat
         float(e[..., 70:].mean() - e[..., :55].mean())  # P comes at 62 of 128
         for e in (ln_envelopes(x, levels).view(len(wave), -1, 128) for x in (wave, drawn))
     ]
-    assert rise[0] > 0.5 and rise[1] == pytest.approx(rise[0], abs=0.2)
+    assert rise[0] > 0.5 and rise[1] == pytest.approx(rise[0], abs=0.4)
 
 
 def test_octaves_are_told_apart() -> None:
