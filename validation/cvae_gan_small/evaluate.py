@@ -34,6 +34,7 @@ from gwm_hazard.models.cvae_gan import CVAEGANModel
 from gwm_hazard.models.cvae_gan.form import LN_G, Form
 from gwm_hazard.models.cvae_gan.level import corrected, scaled
 from gwm_hazard.models.cvae_gan.network import latent_of
+from gwm_hazard.models.devices import keep_one_thread
 from gwm_hazard.models.registry import WEIGHTS_KEY, load_model
 from gwm_hazard.records.training_set import TrainingSet
 
@@ -240,6 +241,7 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=150, help="simulated ones")
     parser.add_argument("--library", type=int, default=6000, help="training records searched")
     args = parser.parse_args()
+    keep_one_thread()
     model = load_model(args.model, "cpu")
     assert isinstance(model, CVAEGANModel)
     samples = model.sizes.samples

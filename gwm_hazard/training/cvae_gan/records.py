@@ -151,7 +151,7 @@ def _distance(table: pd.DataFrame) -> NDArray[np.float64]:
     for name in ("rhypo", "rrup"):
         if name in table:
             found = found.fillna(table[name].astype(float))
-    return found.to_numpy(dtype=np.float64)
+    return np.asarray(found, dtype=np.float64)
 
 
 def normals(noise: Noise, stream: str, size: int) -> torch.Tensor:
