@@ -435,3 +435,34 @@ def test_the_steered_decoder_doubles_rates_without_images() -> None:
     assert float(mirror / low) < 0.01
     want = torch.sin(2.0 * np.pi * 0.15 * torch.arange(512))
     assert torch.allclose(twice[64:448], want[64:448], atol=0.01)
+
+
+def test_a_distance_is_its_shares_in_the_nodes() -> None:
+    from gwm_hazard.models.cvae_gan.form import KM
+
+    form = Form(distance=True)
+    at = np.array([3.0, 5.5, 1.0, 500.0, 100.0])
+    columns = form.condition(np.zeros((5, 4)), np.zeros(5), at)[:, 4:]
+    assert columns.shape == (5, form.extras) and np.allclose(columns.sum(axis=1), 1.0)
+    assert np.allclose(columns @ np.array(KM), [3.0, 5.5, 3.0, 200.0, 100.0], atol=1e-4)
+    assert (columns > 0).sum(axis=1).tolist() == [1, 2, 1, 1, 2]
+
+
+@pytest.mark.parametrize("onset_s", [0.0, 5.0])
+def test_passes_leave_a_motion_that_begins_and_ends_at_rest(onset_s: float) -> None:
+    """Velocity and displacement by scipy's trapezoidal rule."""
+    from scipy.integrate import cumulative_trapezoid
+
+    from gwm_hazard.models.cvae_gan.level import corrected
+
+    form = Form(0.02, 5.0)
+    target = spectra(2, form.periods_s(40)).ln_sa + np.log(9.80665)
+    noise = np.random.default_rng(6).standard_normal((2, 3, 3000)).astype(np.float32)
+    made = corrected(noise, 0.01, target, form, 6, onset_s).astype(np.float64)
+    velocity = cumulative_trapezoid(made, dx=0.01, initial=0.0)
+    displacement = cumulative_trapezoid(velocity, dx=0.01, initial=0.0)
+    for motion, share in ((velocity, 1e-4), (displacement, 1e-3)):
+        peak = np.abs(motion).max(axis=-1)
+        assert (np.abs(motion[..., -1]) < share * peak).all()
+    assert not made[..., : round((onset_s - 0.5) / 0.01) if onset_s else 0].any()
+    assert np.median(np.abs(form.ln_sa(made, 0.01, 40) - target)) < 0.02

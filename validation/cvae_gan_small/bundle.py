@@ -33,6 +33,7 @@ def main() -> None:
     card = tomllib.loads((HERE / "card.toml").read_text(encoding="utf-8"))
     parameters = {k: v for k, v in model.card.parameters.items() if k != WEIGHTS_KEY}
     parameters |= {"conditions": card.pop("ranges"), "passes": card.pop("passes")}
+    parameters["onset_s"] = card.pop("onset_s")
     shipping = CVAEGANModel(weights=model.weights, **parameters)
     shipping.card = described(shipping.card, card)
     save_model(shipping, TARGET)

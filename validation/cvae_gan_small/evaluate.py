@@ -34,6 +34,7 @@ from gwm_hazard.models.cvae_gan import CVAEGANModel
 from gwm_hazard.models.cvae_gan.form import LN_G, Form
 from gwm_hazard.models.cvae_gan.level import corrected, scaled
 from gwm_hazard.models.cvae_gan.network import latent_of
+from gwm_hazard.models.devices import keep_one_thread
 from gwm_hazard.models.registry import WEIGHTS_KEY, load_model
 from gwm_hazard.records.training_set import TrainingSet
 
@@ -128,7 +129,8 @@ def reconstructed(model: CVAEGANModel, targets: Targets) -> np.ndarray:
     """One reconstruction of each record, its texture drawn."""
     ln_sa = targets.ln_sa @ _to_grid(model)
     duration = np.log(intensity_measures_array(targets.waves, DT_S, ["RSD595"])[:, 0])
-    condition = model.form.condition(ln_sa, duration)
+    distance = targets.table["rhypo"].to_numpy(dtype=float)
+    condition = model.form.condition(ln_sa, duration, distance)
     scale = model.form.scale(ln_sa, targets.waves)
     count = model.sizes.components
     wave = torch.from_numpy(targets.waves[:, :count] / scale[:, None, None])
@@ -239,6 +241,7 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=150, help="simulated ones")
     parser.add_argument("--library", type=int, default=6000, help="training records searched")
     args = parser.parse_args()
+    keep_one_thread()
     model = load_model(args.model, "cpu")
     assert isinstance(model, CVAEGANModel)
     samples = model.sizes.samples

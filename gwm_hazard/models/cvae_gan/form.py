@@ -14,6 +14,9 @@ from gwm_hazard.intensity import rotd
 
 LN_G = float(np.log(GRAVITY_M_S2))
 
+#: Distances between which a record's own is a mixture: where S arrives is no linear function of it.
+KM = (3.0, 8.0, 14.0, 20.0, 28.0, 36.0, 46.0, 58.0, 72.0, 90.0, 110.0, 135.0, 165.0, 200.0)
+
 #: Numbers that bring the condition near 1: ln of spectral shape, level (ln m/s2), duration (ln s).
 _LN_SHAPE, _LN_LEVEL, _LN_DURATION = 4.0, 3.0, (2.5, 0.7)
 
@@ -30,6 +33,8 @@ class Form:
     level : the waveform is divided by the largest ordinate, whose logarithm is in the condition;
         else both are divided by their own maxima, and the level is lost
     duration : ln of the significant duration D5-95 is in the condition
+    distance : the hypocentral distance is in the condition (the closest one where it is not known),
+        which says when S arrives: its shares in the two nearest of :data:`KM`
     highpass_hz : corner of a high-pass on what the decoder makes; 0 for none, as published
     """
 
@@ -39,6 +44,7 @@ class Form:
     spectrum: str = "linear"
     level: bool = False
     duration: bool = False
+    distance: bool = False
     highpass_hz: float = 0.0
 
     def __post_init__(self) -> None:
@@ -57,7 +63,7 @@ class Form:
     @property
     def extras(self) -> int:
         """Numbers of the condition beside the ordinates."""
-        return int(self.level) + int(self.duration)
+        return int(self.level) + int(self.duration) + len(KM) * int(self.distance)
 
     def periods_s(self, ordinates: int) -> NDArray[np.float64]:
         """The grid, (ordinates,)."""
@@ -79,14 +85,17 @@ class Form:
             return np.log(sa[:, 0]) + LN_G
 
     def condition(
-        self, ln_sa: NDArray[np.float64], ln_duration: NDArray[np.float64]
+        self,
+        ln_sa: NDArray[np.float64],
+        ln_duration: NDArray[np.float64],
+        distance_km: NDArray[np.float64],
     ) -> NDArray[np.float32]:
         """What the networks take, (n, ordinates + extras).
 
         Parameters
         ----------
         ln_sa : (n, ordinates), ln m/s2
-        ln_duration : (n,), ln s; not looked at where the form has no duration
+        ln_duration, distance_km : (n,), ln s and km; not looked at where the form has none
         """
         top = ln_sa.max(axis=1, keepdims=True)
         shape = ln_sa - top
@@ -96,6 +105,8 @@ class Form:
         if self.duration:
             mean, sd = _LN_DURATION
             columns.append((ln_duration[:, None] - mean) / sd)
+        if self.distance:
+            columns.append(_shares(distance_km))
         return np.concatenate(columns, axis=1).astype(np.float32)
 
     def scale(
@@ -108,3 +119,9 @@ class Form:
     def to_dict(self) -> dict[str, Any]:
         """Plain types, as a card holds them."""
         return asdict(self)
+
+
+def _shares(distance_km: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Hat functions of distance, (n, len(KM)); a row adds up to 1."""
+    nodes = np.array(KM)
+    return np.stack([np.interp(distance_km, nodes, unit) for unit in np.eye(len(KM))], axis=1)

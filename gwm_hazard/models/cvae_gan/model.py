@@ -16,7 +16,7 @@ from gwm_hazard.core.spectra import Spectra
 from gwm_hazard.errors import InputError
 from gwm_hazard.models.base import WaveformModel
 from gwm_hazard.models.cvae_gan.form import LN_G, Form
-from gwm_hazard.models.cvae_gan.level import ORDINATES, corrected, scaled
+from gwm_hazard.models.cvae_gan.level import ORDINATES, corrected, scaled, window
 from gwm_hazard.models.cvae_gan.network import Generator, weight_shapes
 from gwm_hazard.models.cvae_gan.scenario import ScenarioSpectra
 from gwm_hazard.models.cvae_gan.sizes import Sizes
@@ -55,6 +55,9 @@ class CVAEGANModel(WaveformModel):
     passes : int
         Corrections of the Fourier amplitudes by the ratio of target and drawn spectrum
         (:func:`corrected`); 0, as published, leaves one factor for the whole record.
+    onset_s : float
+        When P comes in the records of the training, before which nothing moves; 0, as published:
+        anything may.
     """
 
     needs_weights = True
@@ -69,18 +72,21 @@ class CVAEGANModel(WaveformModel):
         conditions: Mapping[str, Sequence[float]],
         sampling_rate_hz: float = 100.0,
         passes: int = 0,
+        onset_s: float = 0.0,
     ) -> None:
         self.sizes, self.form = Sizes(**sizes), Form(**form)
         if self.sizes.extras != self.form.extras:
             raise InputError(
-                f"sizes: extras = {self.sizes.extras}, but level and duration make "
+                f"sizes: extras = {self.sizes.extras}, but level, duration and distance make "
                 f"{self.form.extras}"
             )
         if self.sizes.components not in COMPONENTS:
             raise InputError(f"sizes: components = {self.sizes.components}: give 1, 2 or 3")
         if not isinstance(passes, int) or not 0 <= passes <= 100:
             raise InputError(f"passes = {passes!r}: must be an integer from 0 to 100")
-        self.passes, self.weights = passes, weights
+        if not 0.0 <= onset_s < self.sizes.samples / sampling_rate_hz:
+            raise InputError(f"onset_s = {onset_s}: must be from 0 to below the length of a record")
+        self.passes, self.weights, self.onset_s = passes, weights, float(onset_s)
         self._generator = Generator(self.sizes).requires_grad_(False).eval()
         shapes = weight_shapes(self._generator)
         self.scenario = ScenarioSpectra.of(tuple(conditions), weights.tensors)
@@ -112,6 +118,7 @@ class CVAEGANModel(WaveformModel):
                 "conditions": {k: [float(x) for x in v] for k, v in conditions.items()},
                 "sampling_rate_hz": float(sampling_rate_hz),
                 "passes": passes,
+                "onset_s": float(onset_s),
             },
         )
 
@@ -182,16 +189,23 @@ class CVAEGANModel(WaveformModel):
         ln_duration = np.zeros(len(scenarios))
         if self.form.duration and self.scenario is not None:
             ln_duration = self.scenario.duration(scenarios, ln_sa, noise.normal("duration", 1))
+        distance_km = np.zeros(len(scenarios))
+        if self.form.distance:
+            scenarios.require(("rhypo",), f"model {self.card.name!r}")
+            distance_km = scenarios["rhypo"]
         made = self.decoded(
-            self.form.condition(ln_sa, ln_duration),
+            self.form.condition(ln_sa, ln_duration, distance_km),
             noise.normal("latent", self.sizes.latent),
             noise.normal("texture", self._generator.decoder.texture),
         )
+        made *= window(self.sizes.samples, self.dt_s, self.onset_s)
         top = np.exp(ln_sa.max(axis=1)).astype(np.float32)
         acceleration = scaled(made * top[:, None, None], self.dt_s, ln_sa, self.form)
         if self.passes:
             ln_fine = fine.ln_at(self.form.periods_s(ORDINATES)) + LN_G
-            acceleration = corrected(acceleration, self.dt_s, ln_fine, self.form, self.passes)
+            acceleration = corrected(
+                acceleration, self.dt_s, ln_fine, self.form, self.passes, self.onset_s
+            )
         return torch.from_numpy(acceleration).to(self.device)
 
     def decoded(

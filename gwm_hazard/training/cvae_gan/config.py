@@ -62,6 +62,7 @@ class Network:
     spectrum: str = "linear"
     level: bool = False
     duration: bool = False
+    distance: bool = False
     highpass_hz: float = 0.0
 
     def form(self) -> Form:
@@ -137,9 +138,10 @@ class Fit:
 
 @dataclass(frozen=True)
 class Output:
-    """The model that comes out: corrections of its amplitudes, and fields of its card."""
+    """The model that comes out: corrections of its amplitudes, onset, and fields of its card."""
 
     passes: int = 0
+    onset_s: float = 0.0
     card: dict[str, Any] = field(default_factory=dict)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 
@@ -30,6 +31,7 @@ class SpectralRecords:
     train, dev, test : rows, those of the second set after those of the first; training records of
         the second set occur as often as the configuration says
     ln_sa, ln_duration : (rows, ordinates) ln m/s2, (rows,) ln s
+    distance_km : (rows,), hypocentral, or the closest one where that is not known
     """
 
     def __init__(self, config: CVAEGANTraining, cache: Path) -> None:
@@ -42,6 +44,10 @@ class SpectralRecords:
         self.first = np.cumsum([0] + [len(s) for s in self.sets])
         self.ln_sa, self.ln_duration = self._measured(cache)
         usable = np.isfinite(self.ln_sa).all(axis=1) & np.isfinite(self.ln_duration)
+        self.distance_km = np.zeros(len(usable))
+        if self.form.distance:
+            self.distance_km = np.concatenate([_distance(s.table) for s in self.sets])
+            usable &= np.isfinite(self.distance_km)
         parts: dict[str, list[NDArray[np.int64]]] = {"train": [], "dev": [], "test": []}
         for number, found in enumerate(self.sets):
             for split, rows in parts.items():
@@ -105,7 +111,9 @@ class SpectralRecords:
         """Normalised waveforms (n, components, samples) and conditions (n, condition)."""
         acceleration = self.acceleration(rows)
         scale = self.form.scale(self.ln_sa[rows], acceleration)
-        condition = self.form.condition(self.ln_sa[rows], self.ln_duration[rows])
+        condition = self.form.condition(
+            self.ln_sa[rows], self.ln_duration[rows], self.distance_km[rows]
+        )
         return torch.from_numpy(acceleration / scale[:, None, None]), torch.from_numpy(condition)
 
     def scenario(self, config: CVAEGANTraining) -> ScenarioSpectra | None:
@@ -136,6 +144,14 @@ class SpectralRecords:
                     f"{name} is {made[name][0]:g} in all records: take it out of data.conditions"
                 )
         return made
+
+
+def _distance(table: pd.DataFrame) -> NDArray[np.float64]:
+    found = pd.Series(np.nan, index=table.index)
+    for name in ("rhypo", "rrup"):
+        if name in table:
+            found = found.fillna(table[name].astype(float))
+    return np.asarray(found, dtype=np.float64)
 
 
 def normals(noise: Noise, stream: str, size: int) -> torch.Tensor:

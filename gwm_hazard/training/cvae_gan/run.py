@@ -108,6 +108,7 @@ def _train(
         conditions=records.ranges(config),
         sampling_rate_hz=round(1.0 / records.dt_s, 6),
         passes=config.model.passes,
+        onset_s=config.model.onset_s,
     )
     texts = {"name": folder.name, "training_data": Path(config.data.folder).name}
     model.card = described(model.card, texts | config.model.card)
