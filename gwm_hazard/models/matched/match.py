@@ -38,6 +38,8 @@ NODES = 60
 #: Shortest period that is matched; residuals of shorter ones, of PGA and of PGV weigh less.
 SHORTEST_S = 0.05
 W_SHORT, W_PGV = 0.2, 0.6
+#: Largest ln residual with which such a target pulls.
+SOFT_LIMIT = 0.1
 #: Penalties of a pass: second differences of g between nodes, and g.
 W_ROUGH, W_SIZE = 0.001, 0.003
 
@@ -249,7 +251,10 @@ def _step(shares: Array, left: Array, grid: _Grid) -> Array:
     """The penalised least-squares step of g, (n, J)."""
     a = shares * grid.trust[:, None]
     at = a.transpose(0, 2, 1)
-    right = at @ (left * grid.trust)[:, :, None]
+    # Beyond what phases explain, PGA and PGV must not bend the spectrum.
+    soft = grid.trust < 1.0
+    pull = np.where(soft, np.clip(left, -SOFT_LIMIT, SOFT_LIMIT), left)
+    right = at @ (pull * grid.trust)[:, :, None]
     step = np.linalg.solve(at @ a + grid.penalty, right)[:, :, 0]
     return np.asarray(step, dtype=np.float64)
 
