@@ -28,6 +28,7 @@ from gwm_hazard.training.checkpoint import (
     restore_optimizer,
     save_state,
 )
+from gwm_hazard.training.config import AdversarialFit, Progress
 from gwm_hazard.training.curves import Curves
 from gwm_hazard.training.loop import CHECKPOINT, Average, assign, rows_of_step, trained
 
@@ -70,6 +71,25 @@ class Schedule:
     checkpoint_s: float = 60.0
 
 
+def adam_players(
+    fit: AdversarialFit,
+    critic: tuple[nn.Module, Loss],
+    generator: tuple[nn.Module, Loss],
+    clip: float = 0.0,
+) -> dict[str, Player]:
+    """The critic, and the generator that moves after it; ``clip`` is of the generator."""
+
+    def adam(module: nn.Module, rate: float) -> torch.optim.Optimizer:
+        return torch.optim.Adam(trained(module).values(), lr=rate, betas=(fit.beta1, fit.beta2))
+
+    return {
+        "critic": Player(
+            *critic, adam(critic[0], fit.critic_rate), fit.critic_rate, fit.critic_updates
+        ),
+        "generator": Player(*generator, adam(generator[0], fit.rate), fit.rate, clip=clip),
+    }
+
+
 def play(
     players: Mapping[str, Player],
     kept: str,
@@ -78,7 +98,7 @@ def play(
     folder: Path,
     device: torch.device,
     *,
-    progress: Callable[[int, Mapping[str, float]], None] | None = None,
+    progress: Progress | None = None,
     stop_after: int | None = None,
 ) -> dict[str, torch.Tensor]:
     """Fit the players; returns the averaged weights of the one that is ``kept``.
@@ -88,6 +108,7 @@ def play(
     players : in the order of their moves; each is asked for its loss on the batch of the step
     kept : the player whose moving average is taken, and looked at on the dev split
     folder : of the checkpoint and the curves; a checkpoint there is gone on with
+    progress : told "fit", the share of it that is done, and parts of the losses
     stop_after : leave after so many steps of this call, with a checkpoint: for tests
 
     Raises
@@ -111,7 +132,7 @@ def play(
             waiting = reader.submit(batch_of, match.step + 1)
             told = match.move(rows, tuple(t.to(device) for t in batch))
             if progress is not None:
-                progress(match.step, told)
+                progress("fit", match.step / schedule.steps, told)
             if match.step % schedule.check == 0 or match.step == schedule.steps:
                 waiting.result()  # sources are asked by one thread at a time
                 match.look(source, device)

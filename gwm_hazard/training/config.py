@@ -6,7 +6,7 @@ import math
 import tomllib
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +15,9 @@ from gwm_hazard.core.units import CONDITIONS
 from gwm_hazard.errors import InputError
 
 T = TypeVar("T")
+
+#: (stage, share of it that is done, parts of its loss)
+Progress = Callable[[str, float, Mapping[str, float]], None]
 
 
 @dataclass(frozen=True)
@@ -199,6 +202,51 @@ class Machine:
 
 
 @dataclass(frozen=True)
+class OneDevice(Machine):
+    """Of families whose critic is held by the norm of its gradient."""
+
+    precision: str = "32-true"
+
+    def __post_init__(self) -> None:
+        if self.devices != 1 or self.precision != "32-true":
+            raise InputError(
+                "machine: this family trains on one device in float32 (devices = 1, precision = "
+                '"32-true"): the critic\'s penalty is a gradient of a gradient'
+            )
+
+
+@dataclass(frozen=True)
+class AdversarialFit:
+    """Optimisation of two networks that play against each other, by Adam.
+
+    Attributes
+    ----------
+    steps, batch : updates of the generator, and records of each
+    critic_updates : of the critic before each of them
+    rate, critic_rate, beta1, beta2 : of Adam
+    cosine : let both rates fall to 0 along a half cosine
+    average : decay of the moving average of the generator's weights, a step; 0 for none
+    check : steps between looks at the dev split
+    """
+
+    steps: int = 20_000
+    batch: int = 128
+    critic_updates: int = 2
+    rate: float = 1e-4
+    critic_rate: float = 1e-4
+    beta1: float = 0.0
+    beta2: float = 0.9
+    cosine: bool = False
+    average: float = 0.0
+    check: int = 250
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch", "critic_updates", "check"):
+            if getattr(self, name) < 1:
+                raise InputError(f"fit: {name} = {getattr(self, name)}: must be 1 or more")
+
+
+@dataclass(frozen=True)
 class Output:
     """The model that comes out: fast sampling settings, and fields of its card."""
 
@@ -234,15 +282,7 @@ class TrainingConfig:
             An unknown name or a value of the wrong kind; the message names it.
         """
         path = Path(path)
-        values = read_values(path)
-        for table, name in (("data", "folder"), ("tuning", "replay")):
-            found = values.get(table)
-            if isinstance(found, dict) and found.get(name) and isinstance(found[name], str):
-                found[name] = str(path.absolute().parent / found[name])
-        try:
-            return build(cls, values, "")
-        except ValueError as exc:
-            raise InputError(f"{path}: {exc}") from exc
+        return build_at(cls, read_values(path), path, data=("folder",), tuning=("replay",))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain types."""
@@ -255,6 +295,25 @@ def read_values(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
         raise InputError(f"{path}: not TOML ({exc})") from exc
+
+
+def build_at(cls: type[T], values: Mapping[str, Any], path: Path, **folders: tuple[str, ...]) -> T:
+    """The settings in a TOML file; ``folders`` names values, by table, that are relative to it.
+
+    Raises
+    ------
+    InputError
+        An unknown name or a value of the wrong kind; the message names it.
+    """
+    made = dict(values)
+    for table, names in folders.items():
+        if isinstance(given := made.get(table), dict):
+            relative = {n: given[n] for n in names if given.get(n) and isinstance(given[n], str)}
+            made[table] = given | {n: str(path.absolute().parent / v) for n, v in relative.items()}
+    try:
+        return build(cls, made, "")
+    except ValueError as exc:
+        raise InputError(f"{path}: {exc}") from exc
 
 
 def build(cls: type[T], values: Mapping[str, Any], where: str) -> T:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
 from gwm_hazard.errors import InputError
-from gwm_hazard.training.config import TrainingConfig, read_values
+from gwm_hazard.training.config import Progress, TrainingConfig, read_values
 from gwm_hazard.training.cvae_gan.config import CVAEGANTraining
 from gwm_hazard.training.cvae_gan.run import train_cvae_gan
 from gwm_hazard.training.run import train
 from gwm_hazard.training.tuning import fine_tune
 from gwm_hazard.training.wgan_gp.config import WGANGPTraining
 from gwm_hazard.training.wgan_gp.run import train_wgan_gp
-
-Progress = Callable[[str, float, Mapping[str, float]], None]
 
 
 class Training(Protocol):

@@ -27,7 +27,7 @@ from gwm_hazard.models.weights import Weights
 from gwm_hazard.training import loop
 from gwm_hazard.training.checkpoint import load_state
 from gwm_hazard.training.classifier import embedding_distances, train_classifier
-from gwm_hazard.training.config import Machine, Optimisation, TrainingConfig
+from gwm_hazard.training.config import Machine, Optimisation, Progress, TrainingConfig
 from gwm_hazard.training.figures import plot_curves
 from gwm_hazard.training.objectives import (
     AutoencoderObjective,
@@ -37,9 +37,6 @@ from gwm_hazard.training.objectives import (
 from gwm_hazard.training.records import Images, Latents, Records, encode
 from gwm_hazard.training.report import RECORDS, held_out, spread, write_report
 from gwm_hazard.training.start import principal_components, silence
-
-#: (stage, share of it that is done, parts of its loss)
-Progress = Callable[[str, float, Mapping[str, float]], None]
 
 #: Records of which principal components and the weights of channels are taken.
 EXAMPLES = 512

@@ -18,12 +18,12 @@ from gwm_hazard.models.highfem.model import HighFEMModel
 from gwm_hazard.models.registry import WEIGHTS_KEY, load_model, save_model
 from gwm_hazard.models.weights import Weights
 from gwm_hazard.training import lowrank
-from gwm_hazard.training.config import Data, TrainingConfig
+from gwm_hazard.training.config import Data, Progress, TrainingConfig
 from gwm_hazard.training.figures import plot_curves
 from gwm_hazard.training.objectives import BaselineObjective, DiffusionObjective
 from gwm_hazard.training.records import Latents, Records, encode
 from gwm_hazard.training.report import RECORDS, held_out, spread, write_report
-from gwm_hazard.training.run import EXAMPLES, MODEL, Progress, Stages, claimed, finished, started
+from gwm_hazard.training.run import EXAMPLES, MODEL, Stages, claimed, finished, started
 
 
 def fine_tune(

@@ -11,7 +11,7 @@ from gwm_hazard.core.units import CONDITIONS
 from gwm_hazard.errors import InputError
 from gwm_hazard.models.cvae_gan.form import Form
 from gwm_hazard.models.cvae_gan.sizes import Sizes
-from gwm_hazard.training.config import Machine, build
+from gwm_hazard.training.config import AdversarialFit, OneDevice, build_at
 
 FAMILY = "cvae-gan"
 
@@ -108,32 +108,15 @@ class Losses:
 
 
 @dataclass(frozen=True)
-class Fit:
-    """Optimisation: Adam for both networks; the defaults are those published.
+class Fit(AdversarialFit):
+    """Optimisation; the defaults are those published.
 
     Attributes
     ----------
-    steps, batch : updates of the generator, records of each
-    critic_updates : of the critic before each of them
-    rate, critic_rate : learning rates
-    beta1, beta2 : of Adam
-    cosine : let both rates fall to 0 along a half cosine
     clip : largest norm of the generator's gradient; 0 for none
-    average : decay of the moving average of the generator's weights, a step; 0 for none
-    check : steps between looks at the dev split
     """
 
-    steps: int = 20_000
-    batch: int = 128
-    critic_updates: int = 2
-    rate: float = 1e-4
-    critic_rate: float = 1e-4
-    beta1: float = 0.0
-    beta2: float = 0.9
-    cosine: bool = False
     clip: float = 0.0
-    average: float = 0.0
-    check: int = 250
 
 
 @dataclass(frozen=True)
@@ -155,17 +138,12 @@ class CVAEGANTraining:
     network: Network = field(default_factory=Network)
     losses: Losses = field(default_factory=Losses)
     fit: Fit = field(default_factory=Fit)
-    machine: Machine = field(default_factory=lambda: Machine(precision="32-true"))
+    machine: OneDevice = field(default_factory=OneDevice)
     model: Output = field(default_factory=Output)
 
     def __post_init__(self) -> None:
         if self.network.duration and not self.data.conditions:
             raise InputError("network: duration needs data.conditions, which give it")
-        if self.machine.devices != 1 or self.machine.precision != "32-true":
-            raise InputError(
-                "machine: this family trains on one device in float32 (devices = 1, precision = "
-                '"32-true"): the critic\'s penalty is a gradient of a gradient'
-            )
         self.network.sizes()
 
     @classmethod
@@ -177,15 +155,7 @@ class CVAEGANTraining:
         InputError
             An unknown name or a value of the wrong kind; the message names it.
         """
-        table = dict(values.get("data") or {}) if isinstance(values.get("data"), dict) else {}
-        for name in ("folder", "observed"):
-            if isinstance(table.get(name), str) and table[name]:
-                table[name] = str(path.absolute().parent / table[name])
-        machine = {"precision": "32-true"} | dict(values.get("machine") or {})
-        try:
-            return build(cls, dict(values) | {"data": table, "machine": machine}, "")
-        except ValueError as exc:
-            raise InputError(f"{path}: {exc}") from exc
+        return build_at(cls, values, path, data=("folder", "observed"))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain types."""

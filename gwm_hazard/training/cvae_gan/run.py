@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -14,18 +13,16 @@ from gwm_hazard.models.cvae_gan.network import Critic, Generator
 from gwm_hazard.models.cvae_gan.steered import SteeredDecoder
 from gwm_hazard.models.registry import save_model
 from gwm_hazard.models.weights import Weights
-from gwm_hazard.training.adversarial import Player, Schedule, play
+from gwm_hazard.training.adversarial import Schedule, adam_players, play
+from gwm_hazard.training.config import Progress
 from gwm_hazard.training.cvae_gan.config import CVAEGANTraining
 from gwm_hazard.training.cvae_gan.objectives import Game
 from gwm_hazard.training.cvae_gan.records import SpectralRecords
 from gwm_hazard.training.cvae_gan.start import regression
 from gwm_hazard.training.figures import plot_curves
 from gwm_hazard.training.loop import assign, trained
-from gwm_hazard.training.run import claimed, started
+from gwm_hazard.training.run import MODEL, claimed, started
 
-Progress = Callable[[str, float, Mapping[str, float]], None]
-
-MODEL = "model"
 MEASURES = "measures.npz"
 
 
@@ -36,27 +33,9 @@ def train_cvae_gan(
     progress: Progress | None = None,
     stop_after: int | None = None,
 ) -> Path:
-    """Train a model from nothing.
+    """Train a model from nothing, as :func:`gwm_hazard.training.run.train` does.
 
-    Parameters
-    ----------
-    config : CVAEGANTraining
-    folder : path
-        Of the run. One that an interrupted run of the same settings left is gone on with.
-    progress : callable, optional
-        Told the stage, the share of it that is done, and parts of the losses.
-    stop_after : int, optional
-        Leave after so many steps of this call, without a model: for tests.
-
-    Returns
-    -------
-    Path
-        The model folder, which ``load_model`` reads.
-
-    Raises
-    ------
-    InputError
-        A training set that does not fit, or a folder of other settings.
+    ``stop_after`` leaves after so many steps of this call, without a model: for tests.
     """
     folder = Path(folder)
     fabric = started(config.machine)
@@ -81,10 +60,11 @@ def _train(
     generator.to(fabric.device)
     critic.to(fabric.device)
     game = Game(generator, critic, sizes, form, config.losses, records.dt_s)
-    players = _players(config, game)
     fit = config.fit
     best = play(
-        players,
+        adam_players(
+            fit, (critic, game.critic_loss), (generator, game.generator_loss), clip=fit.clip
+        ),
         "generator",
         records,
         Schedule(
@@ -93,7 +73,7 @@ def _train(
         ),
         folder / "fit",
         fabric.device,
-        progress=None if progress is None else _telling(progress, fit.steps),
+        progress=progress,
         stop_after=stop_after,
     )  # fmt: skip
     if stop_after is not None:
@@ -115,26 +95,3 @@ def _train(
     save_model(model, folder / MODEL)
     plot_curves({"generator": folder / "fit" / "curves.csv"}, folder / "curves.png")
     return folder / MODEL
-
-
-def _players(config: CVAEGANTraining, game: Game) -> dict[str, Player]:
-    fit = config.fit
-    betas = (fit.beta1, fit.beta2)
-
-    def adam(module: torch.nn.Module, rate: float) -> torch.optim.Optimizer:
-        return torch.optim.Adam(trained(module).values(), lr=rate, betas=betas)
-
-    critic, generator = game.critic, game.generator
-    return {
-        "critic": Player(
-            critic, game.critic_loss, adam(critic, fit.critic_rate), fit.critic_rate,
-            fit.critic_updates,
-        ),
-        "generator": Player(
-            generator, game.generator_loss, adam(generator, fit.rate), fit.rate, clip=fit.clip
-        ),
-    }  # fmt: skip
-
-
-def _telling(progress: Progress, steps: int) -> Callable[[int, Mapping[str, float]], None]:
-    return lambda step, parts: progress("fit", step / steps, parts)

@@ -10,7 +10,7 @@ from typing import Any
 from gwm_hazard.core.units import CONDITIONS
 from gwm_hazard.errors import InputError
 from gwm_hazard.models.wgan_gp.sizes import PRESETS, ConditionalSizes, Sizes, read_sizes
-from gwm_hazard.training.config import Machine, build
+from gwm_hazard.training.config import AdversarialFit, OneDevice, build_at
 
 FAMILY = "wgan-gp"
 
@@ -66,34 +66,22 @@ class Network:
 
 
 @dataclass(frozen=True)
-class Fit:
-    """Optimisation: Adam for both networks; the defaults are those of Florez et al. (2022).
+class Fit(AdversarialFit):
+    """Optimisation; the defaults are those of Florez et al. (2022).
+
+    Every update of the critic has records of its own.
 
     Attributes
     ----------
-    steps, batch : updates of the generator, and records of each update of either network
-    critic_updates : of the critic before each of the generator, on records of their own
-    rate, critic_rate, beta1, beta2 : of Adam
     penalty : of the critic's gradient; 10 as published, 20 in the last run of the ITACA thesis
     marginals : the generator's own conditions are drawn independently of each other from those of
         the batch, as published: it also sees combinations that no record has
-    average : decay of the moving average of the generator's weights, a step; 0 for none
-    cosine : rates fall to 0 by half a cosine
-    check : steps between looks at the dev split
     """
 
     steps: int = 60_000
-    batch: int = 128
     critic_updates: int = 12
-    rate: float = 1e-4
-    critic_rate: float = 1e-4
-    beta1: float = 0.0
-    beta2: float = 0.9
     penalty: float = 10.0
     marginals: bool = True
-    average: float = 0.0
-    cosine: bool = False
-    check: int = 250
 
 
 @dataclass(frozen=True)
@@ -121,18 +109,10 @@ class WGANGPTraining:
     seed: int = 0
     network: Network = field(default_factory=Network)
     fit: Fit = field(default_factory=Fit)
-    machine: Machine = field(default_factory=lambda: Machine(precision="32-true"))
+    machine: OneDevice = field(default_factory=OneDevice)
     model: Output = field(default_factory=Output)
 
     def __post_init__(self) -> None:
-        if self.machine.devices != 1 or self.machine.precision != "32-true":
-            raise InputError(
-                "machine: this family trains on one device in float32 (devices = 1, precision = "
-                '"32-true"): the critic\'s penalty is a gradient of a gradient'
-            )
-        for name in ("steps", "batch", "critic_updates", "check"):
-            if getattr(self.fit, name) < 1:
-                raise InputError(f"fit: {name} = {getattr(self.fit, name)}: must be 1 or more")
         self.sizes()
 
     def sizes(self) -> Sizes:
@@ -148,14 +128,7 @@ class WGANGPTraining:
         InputError
             An unknown name or a value of the wrong kind; the message names it.
         """
-        table = dict(values.get("data") or {}) if isinstance(values.get("data"), dict) else {}
-        if isinstance(table.get("folder"), str) and table["folder"]:
-            table["folder"] = str(path.absolute().parent / table["folder"])
-        machine = {"precision": "32-true"} | dict(values.get("machine") or {})
-        try:
-            return build(cls, dict(values) | {"data": table, "machine": machine}, "")
-        except ValueError as exc:
-            raise InputError(f"{path}: {exc}") from exc
+        return build_at(cls, values, path, data=("folder",))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain types."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -18,18 +17,16 @@ from gwm_hazard.models.registry import save_model
 from gwm_hazard.models.weights import Weights
 from gwm_hazard.models.wgan_gp.model import WGANGPModel
 from gwm_hazard.models.wgan_gp.network import weights_of
-from gwm_hazard.training.adversarial import Player, Schedule, play
+from gwm_hazard.training.adversarial import Schedule, adam_players, play
+from gwm_hazard.training.config import Progress
 from gwm_hazard.training.figures import plot_curves
 from gwm_hazard.training.loop import assign, trained
-from gwm_hazard.training.run import claimed, started
+from gwm_hazard.training.run import MODEL, claimed, started
 from gwm_hazard.training.wgan_gp.config import WGANGPTraining
 from gwm_hazard.training.wgan_gp.diagnostics import told
 from gwm_hazard.training.wgan_gp.losses import Game, normals
 from gwm_hazard.training.wgan_gp.records import ScaledRecords
 
-Progress = Callable[[str, float, Mapping[str, float]], None]
-
-MODEL = "model"
 #: Coverage, diversity and moments of the model beside held-out records.
 COLLAPSE = "collapse.json"
 #: Draws of which the moments of the normalisation are taken.
@@ -45,27 +42,9 @@ def train_wgan_gp(
     progress: Progress | None = None,
     stop_after: int | None = None,
 ) -> Path:
-    """Train a model from nothing.
+    """Train a model from nothing, as :func:`gwm_hazard.training.run.train` does.
 
-    Parameters
-    ----------
-    config : WGANGPTraining
-    folder : path
-        Of the run. One that an interrupted run of the same settings left is gone on with.
-    progress : callable, optional
-        Told the stage, the share of it that is done, and parts of the losses.
-    stop_after : int, optional
-        Leave after so many steps of this call, without a model: for tests.
-
-    Returns
-    -------
-    Path
-        The model folder, which ``load_model`` reads.
-
-    Raises
-    ------
-    InputError
-        A training set that does not fit, or a folder of other settings.
+    ``stop_after`` leaves after so many steps of this call, without a model: for tests.
     """
     folder = Path(folder)
     fabric = started(config.machine)
@@ -86,7 +65,9 @@ def _train(
     game.generator.to(fabric.device)
     game.critic.to(fabric.device)
     best = play(
-        _players(game),
+        adam_players(
+            fit, (game.critic, game.critic_loss), (game.generator, game.generator_loss)
+        ),
         "generator",
         records,
         Schedule(
@@ -95,7 +76,7 @@ def _train(
         ),
         folder / "fit",
         fabric.device,
-        progress=None if progress is None else _telling(progress, fit.steps),
+        progress=progress,
         stop_after=stop_after,
     )  # fmt: skip
     if stop_after is not None:
@@ -118,23 +99,6 @@ def _train(
     plot_curves({"generator": folder / "fit" / "curves.csv"}, folder / "curves.png")
     _tell(model, records, config, folder / COLLAPSE)
     return folder / MODEL
-
-
-def _players(game: Game) -> dict[str, Player]:
-    fit = game.fit
-
-    def adam(module: nn.Module, rate: float) -> torch.optim.Optimizer:
-        return torch.optim.Adam(trained(module).values(), lr=rate, betas=(fit.beta1, fit.beta2))
-
-    return {
-        "critic": Player(
-            game.critic, game.critic_loss, adam(game.critic, fit.critic_rate), fit.critic_rate,
-            fit.critic_updates,
-        ),
-        "generator": Player(
-            game.generator, game.generator_loss, adam(game.generator, fit.rate), fit.rate
-        ),
-    }  # fmt: skip
 
 
 @torch.no_grad()
@@ -186,7 +150,3 @@ def _tell(model: WGANGPModel, records: ScaledRecords, config: WGANGPTraining, pa
     made = told(wave, model.made(latent, condition)[0], model.made(latent, middle)[0])
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
-
-
-def _telling(progress: Progress, steps: int) -> Callable[[int, Mapping[str, float]], None]:
-    return lambda step, parts: progress("fit", step / steps, parts)
