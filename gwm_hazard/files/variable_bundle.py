@@ -75,6 +75,16 @@ class VariableBundle:
         except _Malformed as exc:
             raise ModelError(f"{index}: not a TensorFlow variable index ({exc})") from exc
 
+    @classmethod
+    def of_saved_model(cls, folder: Path) -> VariableBundle:
+        """Of a folder with ``saved_model.pb`` and ``variables``, or of the folder ``variables``."""
+        variables = folder if folder.name == "variables" else folder / "variables"
+        if not (variables / "variables.index").is_file():
+            raise ModelError(
+                f"{folder}: not a TensorFlow SavedModel, it has no variables/variables.index"
+            )
+        return cls(variables / "variables")
+
     def read(self, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
         """The variable ``name``, which must be float32 and of the shape expected.
 

@@ -16,6 +16,7 @@ from gwm_hazard.models.cvae_gan.form import Form
 from gwm_hazard.models.cvae_gan.model import CVAEGANModel
 from gwm_hazard.models.cvae_gan.network import ENCODER_KERNEL, Generator, weight_shapes
 from gwm_hazard.models.cvae_gan.sizes import Sizes
+from gwm_hazard.models.options import one_path
 from gwm_hazard.models.weights import Weights
 
 _CONV, _NORM = ("kernel", "bias"), ("gamma", "beta", "moving_mean", "moving_variance")
@@ -78,25 +79,16 @@ def import_model(
         A folder that is not such a model: missing, truncated, corrupt, or of shapes that do not fit
         each other.
     """
-    if len(paths) != 1:
-        raise ModelError(
-            f"cvae-gan: {len(paths)} paths given: give the one folder generator_epoch_N"
-        )
-    folder = paths[0]
-    variables = folder if folder.name == "variables" else folder / "variables"
-    if not (variables / "variables.index").is_file():
-        raise ModelError(
-            f"{folder}: not a TensorFlow SavedModel, it has no variables/variables.index"
-        )
+    folder = one_path(paths, "cvae-gan", "the one folder generator_epoch_N")
     try:
         form = Form(float(shortest_s), float(longest_s), float(damping))
         rate, count = float(sampling_rate_hz), int(passes)
     except ValueError as exc:
         raise ModelError(f"cvae-gan: {exc}") from exc
-    bundle = VariableBundle(variables / "variables")
+    bundle = VariableBundle.of_saved_model(folder)
     names = _names(bundle)
     found = {key: bundle.entries[name].shape for key, name in names.items()}
-    sizes = _sizes(found, str(variables))
+    sizes = _sizes(found, str(folder))
     shapes = {key: _published(shape) for key, shape in weight_shapes(Generator(sizes)).items()}
     here = {f"{layer}.{v}": key for layer, v, key in _keys(LAYERS)}
     tensors = {}

@@ -16,6 +16,7 @@ from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.errors import InputError, ModelError
 from gwm_hazard.models.base import WaveformModel
 from gwm_hazard.models.checkpoint import take_tensors
+from gwm_hazard.models.options import one_path, span
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.models.stylegan_eq.control import LatentControl, ScenarioFeatures, features
 from gwm_hazard.models.stylegan_eq.design import Design
@@ -72,10 +73,9 @@ def import_model(
     ModelError
         A file that is not such a network, that asks for code, or an option that cannot be.
     """
-    if len(paths) != 1:
-        raise ModelError(f"stylegan-eq: {len(paths)} paths given: give the one network file")
-    where = str(paths[0])
-    network = read_network(paths[0])
+    path = one_path(paths, "stylegan-eq", "the one network file")
+    where = str(path)
+    network = read_network(path)
     if class_name(network, where) != "Generator":
         raise ModelError(f"{where}: G_ema is a {class_name(network, where)!r:.80}, no Generator")
     design = _design(settings(network, where), where)
@@ -98,9 +98,9 @@ def import_model(
     control = LatentControl.fit(w, measured, names)
     teacher = load_model(scenarios, "cpu")
     ranges = {
-        "mag": _span("mag", mag),
-        _distance(teacher): _span("distance", distance),
-        "vs30": _span("vs30", vs30),
+        "mag": span(mag, "stylegan-eq", "mag"),
+        _distance(teacher): span(distance, "stylegan-eq", "distance"),
+        "vs30": span(vs30, "stylegan-eq", "vs30"),
     }
     columns, shown = shown_by(teacher, ranges)
     steering = steering_weights(control, ScenarioFeatures.fit(columns, shown, names))
@@ -202,13 +202,3 @@ def _images_of(acceleration: NDArray[np.float32], rate_hz: float) -> NDArray[np.
 
 def _distance(teacher: WaveformModel) -> str:
     return "rrup" if "rrup" in teacher.card.condition_names else "rhypo"
-
-
-def _span(option: str, text: str) -> tuple[float, float]:
-    try:
-        low, high = map(float, text.split(","))
-    except ValueError:
-        raise ModelError(f"stylegan-eq: {option} = {text!r}: give LOW,HIGH") from None
-    if not low < high:
-        raise ModelError(f"stylegan-eq: {option} = {text!r}: must grow")
-    return low, high

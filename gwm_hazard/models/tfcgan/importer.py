@@ -9,6 +9,7 @@ import torch
 
 from gwm_hazard.errors import ModelError
 from gwm_hazard.files.variable_bundle import VariableBundle
+from gwm_hazard.models.options import one_path
 from gwm_hazard.models.tfcgan.generator import WEIGHTS
 from gwm_hazard.models.tfcgan.model import TFCGANModel
 from gwm_hazard.models.weights import Weights
@@ -41,19 +42,12 @@ def import_model(
     ModelError
         A folder that is not the published model: missing, truncated, corrupt or of other shapes.
     """
-    if len(paths) != 1:
-        raise ModelError(f"tfcgan: {len(paths)} paths given: give the one SavedModel folder")
-    folder = paths[0]
-    variables = folder if folder.name == "variables" else folder / "variables"
-    if not (variables / "variables.index").is_file():
-        raise ModelError(
-            f"{folder}: not a TensorFlow SavedModel, it has no variables/variables.index"
-        )
+    folder = one_path(paths, "tfcgan", "the one SavedModel folder")
     try:
         count, highest = int(iterations), float(mag_high)
     except ValueError as exc:
         raise ModelError(f"tfcgan: {exc}") from exc
-    bundle = VariableBundle(variables / "variables")
+    bundle = VariableBundle.of_saved_model(folder)
     tensors = {
         name: torch.from_numpy(bundle.read(_variable(name), shape))
         for name, shape in WEIGHTS.items()

@@ -15,12 +15,16 @@ import torch
 
 from gwm_hazard.errors import ModelError
 from gwm_hazard.models.checkpoint import read_checkpoint, take_tensors
+from gwm_hazard.models.options import one_path, span
 from gwm_hazard.models.weights import Weights
 from gwm_hazard.models.wgan_gp.model import WGANGPModel
 from gwm_hazard.models.wgan_gp.network import generator_of, weight_shapes
 from gwm_hazard.models.wgan_gp.sizes import FLOREZ
 
 LICENCE = "network and code: MIT (mflorezto/AI_EQ_Ground_Motion); weights: see where they are from"
+
+#: Why spans are asked for.
+_UNTOLD = "the weights do not hold the span of the training data"
 
 
 def import_model(
@@ -53,25 +57,24 @@ def import_model(
     ModelError
         A file that is not such a state, or a span that is missing.
     """
-    if len(paths) != 1:
-        raise ModelError(f"florez: {len(paths)} paths given: give the one file of the generator")
+    path = one_path(paths, "florez", "the one file of the generator")
     if distance_is not in ("rhypo", "rrup"):
         raise ModelError(f"florez: distance_is = {distance_is!r}: give 'rhypo' or 'rrup'")
     spans = {
-        name: _span(option, text)
+        name: span(text, "florez", option, _UNTOLD)
         for name, option, text in (
             (distance_is, "distance", distance),
             ("mag", "mag", mag),
             ("vs30", "vs30", vs30),
         )
     }
-    peak = _span("log10_peak", log10_peak)
+    peak = span(log10_peak, "florez", "log10_peak", _UNTOLD)
     try:
         rate = float(sampling_rate_hz)
     except ValueError as exc:
         raise ModelError(f"florez: {exc}") from exc
     expected = weight_shapes(generator_of(FLOREZ))
-    tensors = take_tensors(_flat(_state(paths[0]), expected), expected, str(paths[0]))
+    tensors = take_tensors(_flat(_state(path), expected), expected, str(path))
     model = WGANGPModel(
         weights=Weights.of(tensors),
         sizes=FLOREZ.to_dict(),
@@ -83,17 +86,6 @@ def import_model(
     )
     model.card = replace(model.card, name="florez", licence=LICENCE, distance=distance_is)
     return model
-
-
-def _span(option: str, text: str) -> tuple[float, float]:
-    try:
-        low, high = map(float, text.split(","))
-    except ValueError:
-        raise ModelError(
-            f"florez: {option} = {text!r}: the weights do not hold the span of the training data; "
-            f"give --option {option}=LOW,HIGH"
-        ) from None
-    return low, high
 
 
 def _state(path: Path) -> Mapping[str, Any]:
