@@ -171,7 +171,7 @@ def test_the_published_state_is_imported(parity: Any, published: Any, tmp_path: 
     torch.save({"state_dict": state}, tmp_path / "gen.pt")
     spans = {"distance": "1,180", "mag": "4.5,8", "vs30": "100,2000"}
     with pytest.raises(
-        ModelError, match="log10_peak = '': give --option log10_peak=LOW.*the weights do not hold"
+        ModelError, match=r"log10_peak = '': give --option log10_peak=LOW.*the weights do not hold"
     ):
         import_model("florez", [tmp_path / "gen.pt"], tmp_path / "m", **spans)
     spans["log10_peak"] = "-5,1.2"
