@@ -175,8 +175,8 @@ class GenerativeWaveformGMM(GMPE):
                 raise InputError(
                     f"surface_file = {surface_file!r}: a matched branch has the moments of its gmm"
                 )
-            self._matched = (gmm, located(shape) if shape else "", correlation, distance, fixed)
-            matched.prepare(self, self._matched)
+            shape = located(shape) if shape else ""
+            matched.prepare(self, matched.Made(gmm, shape, correlation, distance, fixed))
         elif estimator == "direct":
             Ensemble(realizations, seed)  # refuses bad values before the calculation starts
             self.card = load_model(model, device).card

@@ -9,7 +9,7 @@ or out of the shape model's range, and gives the shape model what is inside.
 import copy
 import logging
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,16 @@ OF_ENSEMBLES = frozenset({"PGA", "PGV", "IA", "CAV", "RSD595", "RSD575", "RSD208
 _said: set[str] = set()
 
 
+class Made(NamedTuple):
+    """What a matched model is made of, as the branch says it."""
+
+    gmm: str
+    shape: str
+    correlation: str
+    distance: str
+    fixed: str
+
+
 def check_arguments(model: str, gmm: str, shape: str, correlation: str) -> None:
     """Refuse arguments of a matched branch that stand without it."""
     given = {"gmm": gmm, "shape": shape, "correlation": correlation}
@@ -52,10 +62,12 @@ def source_of(model: MatchedModel) -> GmmSpectra:
 
 
 @lru_cache(maxsize=8)
-def made(gmm: str, shape: str, correlation: str, distance: str, fixed: str) -> MatchedModel:
+def made(of: Made) -> MatchedModel:
     """One instance a process."""
-    more = {"correlation": correlation} if correlation else {}
-    model = MatchedModel(gmm, shape or "stochastic", distance=distance, fixed=fixed, **more)
+    more = {"correlation": of.correlation} if of.correlation else {}
+    model = MatchedModel(
+        of.gmm, of.shape or "stochastic", distance=of.distance, fixed=of.fixed, **more
+    )
     told = describe(source_of(model)) + f"; shape {model.shape.card.name!r}"
     if told not in _said:
         _said.add(told)
@@ -63,13 +75,13 @@ def made(gmm: str, shape: str, correlation: str, distance: str, fixed: str) -> M
     return model
 
 
-def prepare(gsim: Any, arguments: tuple[str, str, str, str, str]) -> None:
+def prepare(gsim: Any, of: Made) -> None:
     """Give a GSIM what it is asked for: card, conditioning, and what OpenQuake reads on it.
 
     Parameters
     ----------
     gsim : GenerativeWaveformGMM
-    arguments : gmm, shape, correlation, distance, fixed
+    of : what its model is made of
     """
     for name, value, default in (
         ("estimator", gsim.estimator, "surface"),
@@ -80,7 +92,8 @@ def prepare(gsim: Any, arguments: tuple[str, str, str, str, str]) -> None:
                 f'{name} = {value!r}: a branch with model = "{MODEL}" has the moments of its gmm; '
                 "leave it out"
             )
-    model = made(*arguments)
+    gsim._matched = of
+    model = made(of)
     gsim.estimator = "gmm"
     gsim.card = model.card
     inner = gsim._gmm = copy.copy(source_of(model).gsim)
@@ -104,7 +117,7 @@ def of_gmm(gsim: Any, name: str) -> bool:
 def check_measure(gsim: Any, name: str) -> None:
     """Refuse a measure that neither the GMM nor the waveforms tell."""
     if of_gmm(gsim, name):
-        source = source_of(made(*gsim._matched))
+        source = source_of(made(gsim._matched))
         if name.startswith("SA(") and not source.answers(name):
             periods = source.periods_s[source.periods_s > 0]
             raise InputError(
@@ -145,8 +158,8 @@ def model_of(gsim: Any) -> MatchedModel:
 
 
 @lru_cache(maxsize=8)
-def _on_device(arguments: tuple[str, str, str, str, str], device: str) -> MatchedModel:
-    model = model_from_card(made(*arguments).card.to_dict(), device)
+def _on_device(of: Made, device: str) -> MatchedModel:
+    model = model_from_card(made(of).card.to_dict(), device)
     assert isinstance(model, MatchedModel)
     return model
 

@@ -35,7 +35,7 @@ def stand_in(gsim: Any, shape: str, names: Collection[str]) -> GenerativeWavefor
     if isinstance(gsim, GenerativeWaveformGMM):
         if gsim._gmm is None:
             return None
-        text = gsim._matched[0]
+        text = gsim._matched.gmm
     else:
         text = gsim._toml
     text = text.strip() if text.lstrip().startswith("[") else f"[{text.strip()}]"

@@ -325,8 +325,8 @@ def _matched_branches(
             f"shape = {request.shape!r}: no branch of the calculation is a published GMM"
         )
     chosen = [found[name] for name in dict.fromkeys(request.branches or found)]
-    gmms = list(dict.fromkeys(branch.gsim._matched[0] for branch in chosen))
-    fixed = next(filter(None, (branch.gsim._matched[4] for branch in chosen)), "")
+    gmms = list(dict.fromkeys(branch.gsim._matched.gmm for branch in chosen))
+    fixed = next(filter(None, (branch.gsim._matched.fixed for branch in chosen)), "")
     card = MatchedModel(gmms, located(request.shape), fixed=fixed).card
     model = model_from_card(card.to_dict(), request.device)
     rows = np.concatenate([branch.rows for branch in chosen])
@@ -336,7 +336,7 @@ def _matched_branches(
         # what a branch's own GMM does not ask for is not looked at: any possible value will do
         spare = float(np.clip(0.0, ALL_CONDITIONS[name].low, ALL_CONDITIONS[name].high))
         parts = [
-            np.full(len(branch.rows), gmms.index(branch.gsim._matched[0]), dtype=np.float64)
+            np.full(len(branch.rows), gmms.index(branch.gsim._matched.gmm), dtype=np.float64)
             if name == "gmm"
             else branch.conditions.get(name, np.full(len(branch.rows), spare))
             for branch in chosen
