@@ -5,7 +5,7 @@ West Africa, Central America, Europe), adds ``GenerativeWaveformGMM`` to each se
 branches, and runs the job as it is shipped, the job with the branch, and the same with range
 accounting, one after the other::
 
-    python validation/openquake/mosaic.py [JPN KOR WAF CCA EUR] [--command suite]
+    python validation/openquake/mosaic.py [JPN KOR WAF CCA EUR]
 
 It prints the times, their ratios, and the largest relative difference between the rates summed
 over ruptures and OpenQuake's own.
