@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from click.testing import CliRunner
@@ -24,7 +25,10 @@ from gwm_hazard.training.config import read_values
 from gwm_hazard.training.wgan_gp.config import Fit, WGANGPTraining
 from gwm_hazard.training.wgan_gp.diagnostics import features, moments, told
 from gwm_hazard.training.wgan_gp.losses import Game
+from gwm_hazard.training.wgan_gp.records import ScaledRecords
 from gwm_hazard.training.wgan_gp.run import train_wgan_gp
+from gwm_hazard.training.wgan_gp.score import energy_score
+from gwm_hazard.training.wgan_gp.score import features as scored
 from tests.models.test_wgan_gp import SMALL, SMALL_PIPES
 
 TINY = """
@@ -189,9 +193,70 @@ def test_settings_that_cannot_be(folder: Path) -> None:
         with pytest.raises(InputError, match=words):
             config(folder, change)
     settings = config(folder, PIPELINES | {"sizes": "{}"})
-    with pytest.raises(InputError, match="expected three at 40 Hz"):
+    with pytest.raises(InputError, match="expected 40 Hz"):
         train_wgan_gp(settings, folder / "none")
     assert SMALL_PIPES.form == "pipelines"
     settings = config(folder, CONDITIONAL | {"data": 'conditions = ["rake", "mag", "dip"]'})
     with pytest.raises(InputError, match=r"no column of|take it out"):
         train_wgan_gp(settings, folder / "none2")
+
+
+def test_sets_are_mixed_and_brought_to_a_lower_rate(folder: Path) -> None:
+    data = 'observed = "set"\nobserved_repeat = 3\nsampling_rate_hz = 50'
+    records = ScaledRecords(config(folder, CONDITIONAL | {"data": data}))
+    plain = ScaledRecords(config(folder, CONDITIONAL))
+    assert len(records.train) == 4 * len(plain.train)
+    assert len(records.dev) == 2 * len(plain.dev)
+    assert records.dt_s == 0.02
+    row = plain.train[3]
+    assert row + 64 in records.train
+    twice = records.acceleration(np.array([row, row + 64]))
+    np.testing.assert_array_equal(twice[0], twice[1])
+    # the same motion by its spectrum, below where the filter begins
+    slow, fast = (
+        np.fft.rfft(a) for a in (twice[0], plain.set.sets[0].waveforms([row])[0, :, :512])
+    )
+    np.testing.assert_allclose(slow[:, 3:60], fast[:, 3:60] / 2, atol=0.03 * np.abs(slow).max())
+
+
+def test_a_rate_that_is_no_part_is_refused(folder: Path) -> None:
+    with pytest.raises(InputError, match="expected 30 Hz"):
+        ScaledRecords(config(folder, CONDITIONAL | {"data": "sampling_rate_hz = 30"}))
+
+
+def test_the_energy_score_is_least_for_the_distribution_of_the_records() -> None:
+    """In one dimension it is that of Gneiting and Raftery (2007, eq. 22), and it is proper."""
+    rng = np.random.default_rng(4)
+    wave = torch.from_numpy(rng.normal(size=(3, 4000, 3, 64)).astype(np.float32))
+    ln = torch.from_numpy(rng.normal(size=(3, 4000, 3)).astype(np.float32))
+
+    def score(scale: float, shift: float) -> float:
+        peaks = [scale * ln[0] + shift, scale * ln[1] + shift, ln[2]]
+        return float(energy_score(*wave, *peaks))
+
+    exact = score(1.0, 0.0)
+    assert exact < min(score(1.0, 0.3), score(1.0, -0.3), score(0.7, 0.0), score(1.4, 0.0))
+    level = scored(wave[0], ln[0])[2]
+    assert torch.equal(level, ln[0])
+    shapes = scored(wave[0], ln[0][:, :0])
+    assert len(shapes) == 2
+
+
+def test_features_are_of_the_motion() -> None:
+    """Ten times the peak is ln 10 more at every frequency; shares of the energy stay."""
+    wave = torch.randn(5, 3, 256, generator=torch.Generator().manual_seed(1))
+    one, ten = scored(wave, torch.zeros(5, 3)), scored(wave, torch.full((5, 3), np.log(10.0)))
+    np.testing.assert_allclose(ten[0] - one[0], np.log(10.0), rtol=1e-5)
+    np.testing.assert_array_equal(ten[1], one[1])
+    scaled = scored(10.0 * wave, torch.zeros(5, 3))
+    np.testing.assert_allclose(scaled[0] - one[0], np.log(10.0), rtol=1e-3)
+
+
+def test_a_score_trains_the_level(folder: Path, tmp_path: Path) -> None:
+    """With its weight alone the peaks of draws move to those of the records."""
+    text = TINY.format(**CONDITIONAL).replace("rate = 1e-3", "rate = 1e-2\nscore = 1.0")
+    path = folder / "score.toml"
+    path.write_text(text.replace("steps = 4", "steps = 30"))
+    train_wgan_gp(WGANGPTraining.of(read_values(path), path), tmp_path / "run")
+    score = pd.read_csv(tmp_path / "run" / "fit" / "curves.csv").query("split == 'dev'")["score"]
+    assert score.iloc[-1] < 0.8 * score.iloc[0]

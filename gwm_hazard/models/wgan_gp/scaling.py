@@ -84,6 +84,11 @@ class Scaling:
             "log10_peak": None if self.log10_peak is None else list(self.log10_peak),
         }
 
+    @property
+    def ln_span(self) -> float:
+        """ln of the largest over the smallest peak, 0 without peaks."""
+        return 0.0 if self.log10_peak is None else math.log(10) * float(np.diff(self.log10_peak)[0])
+
     def condition(self, columns: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
         """Scaled conditions, (n, conditions)."""
         return np.stack([s.scaled(columns[name]) for name, s in self.conditions.items()], axis=1)

@@ -14,8 +14,8 @@ from gwm_hazard.errors import InputError
 from gwm_hazard.files.atomic import replacing
 from gwm_hazard.intensity import intensity_measures_array
 from gwm_hazard.models.cvae_gan.scenario import ScenarioSpectra
-from gwm_hazard.records.training_set import TrainingSet
 from gwm_hazard.training.cvae_gan.config import CVAEGANTraining
+from gwm_hazard.training.mixture import Mixture
 
 #: Records measured at once.
 _BLOCK = 512
@@ -36,69 +36,37 @@ class SpectralRecords:
 
     def __init__(self, config: CVAEGANTraining, cache: Path) -> None:
         self.sizes, self.form = config.network.sizes(), config.network.form()
-        folders = [f for f in (config.data.folder, config.data.observed) if f]
-        self.sets = [TrainingSet.open(f) for f in folders]
-        for folder, found in zip(folders, self.sets, strict=True):
-            self._check(folder, found)
-        self.dt_s = self.sets[0].dt_s
-        self.first = np.cumsum([0] + [len(s) for s in self.sets])
+        sizes = self.sizes
+        self.records = Mixture(
+            (config.data.folder, config.data.observed), sizes.components, sizes.samples,
+            config.data.observed_repeat,
+        )  # fmt: skip
+        self.dt_s = self.records.dt_s
         self.ln_sa, self.ln_duration = self._measured(cache)
         usable = np.isfinite(self.ln_sa).all(axis=1) & np.isfinite(self.ln_duration)
         self.distance_km = np.zeros(len(usable))
         if self.form.distance:
-            self.distance_km = np.concatenate([_distance(s.table) for s in self.sets])
+            self.distance_km = _distance(self.records.table)
             usable &= np.isfinite(self.distance_km)
-        parts: dict[str, list[NDArray[np.int64]]] = {"train": [], "dev": [], "test": []}
-        for number, found in enumerate(self.sets):
-            for split, rows in parts.items():
-                here = found.rows(split) + self.first[number]
-                here = here[usable[here]]
-                if split == "train":
-                    here = here[: config.data.records or None] if number == 0 else here
-                    here = np.tile(here, 1 if number == 0 else config.data.observed_repeat)
-                rows.append(here)
-        self.train, self.dev, self.test = (np.concatenate(rows) for rows in parts.values())
+        self.train, self.dev, self.test = (
+            self.records.rows(split, usable, config.data.records)
+            for split in ("train", "dev", "test")
+        )
         if not len(self.train):
-            raise InputError(f"{folders[0]}: no usable records in the training split")
-
-    def _check(self, folder: str, found: TrainingSet) -> None:
-        sizes = self.sizes
-        if len(found.components) < sizes.components:
-            raise InputError(
-                f"{folder}: {len(found.components)} components; the network is of "
-                f"{sizes.components}"
-            )
-        if found.npts < sizes.samples:
-            raise InputError(
-                f"{folder}: records of {found.npts} samples; the network is of {sizes.samples}"
-            )
-        if abs(found.dt_s - self.sets[0].dt_s) > 1e-9:
-            raise InputError(
-                f"{folder}: {1 / found.dt_s:g} Hz, the first set {1 / self.sets[0].dt_s:g} Hz"
-            )
-
-    def acceleration(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Waveforms (n, components, samples), m/s2."""
-        shape = (len(rows), self.sizes.components, self.sizes.samples)
-        out = np.empty(shape, dtype=np.float32)
-        for number, found in enumerate(self.sets):
-            here = (rows >= self.first[number]) & (rows < self.first[number + 1])
-            waves = found.waveforms(rows[here] - self.first[number])
-            out[here] = waves[:, : shape[1], : shape[2]]
-        return out
+            raise InputError(f"{config.data.folder}: no usable records in the training split")
 
     def _measured(self, cache: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """ln SA and ln D5-95 of all rows, kept in a file."""
         if cache.is_file():
             with np.load(cache, allow_pickle=False) as file:
                 return file["ln_sa"], file["ln_duration"]
-        total = int(self.first[-1])
+        total = len(self.records)
         ln_sa = np.empty((total, self.sizes.ordinates))
         ln_duration = np.empty(total)
         component = "H1" if self.sizes.components == 1 else "RotD50"
         for start in range(0, total, _BLOCK):
             rows = np.arange(start, min(start + _BLOCK, total))
-            acceleration = self.acceleration(rows)
+            acceleration = self.records.acceleration(rows)
             ln_sa[rows] = self.form.ln_sa(acceleration, self.dt_s, self.sizes.ordinates)
             found = intensity_measures_array(acceleration, self.dt_s, ["RSD595"], component)
             with np.errstate(divide="ignore", invalid="ignore"):
@@ -109,7 +77,7 @@ class SpectralRecords:
 
     def batch(self, rows: NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor]:
         """Normalised waveforms (n, components, samples) and conditions (n, condition)."""
-        acceleration = self.acceleration(rows)
+        acceleration = self.records.acceleration(rows)
         scale = self.form.scale(self.ln_sa[rows], acceleration)
         condition = self.form.condition(
             self.ln_sa[rows], self.ln_duration[rows], self.distance_km[rows]
@@ -121,11 +89,11 @@ class SpectralRecords:
         names = config.data.conditions
         if not names:
             return None
-        table = self.sets[0].table
+        table = self.records.sets[0].table
         for name in names:
             if name not in table:
                 raise InputError(f"{config.data.folder}: its table has no column of {name!r}")
-        rows = self.train[self.train < self.first[1]]
+        rows = self.train[self.train < self.records.first[1]]
         columns = {k: table[k].to_numpy(dtype=float)[rows] for k in names}
         known = np.isfinite(np.stack(list(columns.values()))).all(axis=0)
         values = np.concatenate([self.ln_sa, self.ln_duration[:, None]], axis=1)[rows][known]
@@ -133,7 +101,7 @@ class SpectralRecords:
 
     def ranges(self, config: CVAEGANTraining) -> dict[str, tuple[float, float]]:
         """Range of each condition over the training records of the first set."""
-        table = self.sets[0].table.iloc[self.train[self.train < self.first[1]]]
+        table = self.records.sets[0].table.iloc[self.train[self.train < self.records.first[1]]]
         names = config.data.conditions or ("mag",)
         made = {}
         for name in names:

@@ -23,6 +23,10 @@ class Data:
     ----------
     folder : as ``gwm-hazard data prepare`` or ``simulate`` wrote it, relative to the TOML file
     records : use so many of its training split at most; 0 for all
+    observed : a second set that is mixed in, "" for none
+    observed_repeat : how often its training records occur in an epoch
+    sampling_rate_hz : of the network, where lower than the sets': their rate over a whole number,
+        after a filter against aliases; 0 for the network's own, or theirs
     conditions : in the order of the network; not looked at by networks of shapes
     log : those of which the logarithm enters; none in the published network
     distance : what ``rhypo`` is: "rhypo", or "effective" where the rupture distance is known
@@ -31,6 +35,9 @@ class Data:
 
     folder: str
     records: int = 0
+    observed: str = ""
+    observed_repeat: int = 1
+    sampling_rate_hz: float = 0.0
     conditions: tuple[str, ...] = ("rhypo", "mag", "vs30")
     log: tuple[str, ...] = ("rhypo", "vs30")
     distance: str = "effective"
@@ -74,6 +81,8 @@ class Fit(AdversarialFit):
     Attributes
     ----------
     penalty : of the critic's gradient; 10 as published, 20 in the last run of the ITACA thesis
+    score : weight of the energy score of draws beside the record of their conditions
+        (:mod:`gwm_hazard.training.wgan_gp.score`); 0 as published
     marginals : the generator's own conditions are drawn independently of each other from those of
         the batch, as published: it also sees combinations that no record has
     """
@@ -81,6 +90,7 @@ class Fit(AdversarialFit):
     steps: int = 60_000
     critic_updates: int = 12
     penalty: float = 10.0
+    score: float = 0.0
     marginals: bool = True
 
 
@@ -128,7 +138,7 @@ class WGANGPTraining:
         InputError
             An unknown name or a value of the wrong kind; the message names it.
         """
-        return build_at(cls, values, path, data=("folder",))
+        return build_at(cls, values, path, data=("folder", "observed"))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain types."""

@@ -8,6 +8,7 @@ from gwm_hazard.core.noise import Noise
 from gwm_hazard.models.wgan_gp.network import critic_of, generator_of
 from gwm_hazard.models.wgan_gp.sizes import Sizes
 from gwm_hazard.training.wgan_gp.config import Fit
+from gwm_hazard.training.wgan_gp.score import energy_score
 
 Parts = dict[str, torch.Tensor]
 
@@ -16,11 +17,11 @@ class Game:
     """Both networks and the losses that each is trained with.
 
     A batch holds the records of all updates of a step, one after another; the key of the noise
-    says which update asks.
+    says which update asks. ``ln_span`` is ln of the largest over the smallest peak.
     """
 
-    def __init__(self, sizes: Sizes, fit: Fit) -> None:
-        self.sizes, self.fit = sizes, fit
+    def __init__(self, sizes: Sizes, fit: Fit, ln_span: float = 1.0) -> None:
+        self.sizes, self.fit, self.ln_span = sizes, fit, ln_span
         self.generator, self.critic = generator_of(sizes), critic_of(sizes)
 
     def critic_loss(
@@ -62,15 +63,34 @@ class Game:
     def generator_loss(
         self, wave: torch.Tensor, peaks: torch.Tensor, condition: torch.Tensor, noise: Noise
     ) -> tuple[torch.Tensor, Parts]:
-        """Less the score of draws."""
+        """Less the critic's score of draws, and their energy score beside the records."""
         rows = self._rows(len(wave), noise)
-        condition, peaks, noise = condition[rows], peaks[rows], noise.take(rows)
+        wave, condition, peaks, noise = wave[rows], condition[rows], peaks[rows], noise.take(rows)
+        parts: Parts = {}
+        proper = wave.new_zeros(())
+        if self.fit.score:
+            proper = self._proper(wave, peaks, condition, noise)
+            parts["score"] = proper.detach()
         if self.fit.marginals and condition.shape[1] > 1:
             order = normals(noise, "marginals", condition.shape[1]).argsort(dim=0)
             condition = condition.gather(0, order.to(condition.device))
         drawn, made = self.generator(self._normals(noise, condition), condition)
         score = self.critic(drawn, peaks if made is None else made, condition).mean()
-        return -score, {"loss": -score.detach()}
+        parts["loss"] = -score.detach()
+        return self.fit.score * proper - score, parts
+
+    def _proper(
+        self, wave: torch.Tensor, peaks: torch.Tensor, condition: torch.Tensor, noise: Noise
+    ) -> torch.Tensor:
+        """The energy score of two draws for the conditions of each record."""
+        latent = [
+            normals(noise, stream, self.sizes.normals).to(condition.device)
+            for stream in ("first", "second")
+        ]
+        drawn, made = self.generator(torch.cat(latent), torch.cat([condition, condition]))
+        made = torch.cat([peaks, peaks]) if made is None else made
+        (first, second), (a, b) = drawn.chunk(2), (0.5 * self.ln_span * made).chunk(2)
+        return energy_score(first, second, wave, a, b, 0.5 * self.ln_span * peaks)
 
     def _rows(self, n: int, noise: Noise) -> slice:
         """The records of one update of a step; all of a batch that is no larger."""

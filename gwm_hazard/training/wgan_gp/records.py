@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.signal import resample_poly
 
 from gwm_hazard.core.conditioning import distance_km
 from gwm_hazard.errors import InputError
 from gwm_hazard.models.wgan_gp.scaling import Scaling, Span
 from gwm_hazard.models.wgan_gp.sizes import ConditionalSizes
 from gwm_hazard.records.training_set import TrainingSet
+from gwm_hazard.training.mixture import Mixture
 from gwm_hazard.training.wgan_gp.config import WGANGPTraining
 
 #: Records that are read at once to find their peaks.
@@ -30,24 +32,23 @@ class ScaledRecords:
     def __init__(self, config: WGANGPTraining) -> None:
         self.sizes = config.sizes()
         self.conditional = isinstance(self.sizes, ConditionalSizes)
-        folder = config.data.folder
-        self.set = TrainingSet.open(folder)
-        rate = getattr(self.sizes, "sampling_rate_hz", 1.0 / self.set.dt_s)
-        if len(self.set.components) != 3 or abs(rate * self.set.dt_s - 1.0) > 1e-6:
+        data = config.data
+        first = TrainingSet.open(data.folder)
+        rate = data.sampling_rate_hz or getattr(self.sizes, "sampling_rate_hz", 1.0 / first.dt_s)
+        self.every = round(1.0 / (first.dt_s * rate)) or 1
+        if abs(rate * self.every * first.dt_s - 1.0) > 1e-6:
             raise InputError(
-                f"{folder}: {len(self.set.components)} components at {1 / self.set.dt_s:g} Hz; "
-                f"expected three at {rate:g} Hz"
+                f"{data.folder}: {1 / first.dt_s:g} Hz; expected {rate:g} Hz, or a multiple of it"
             )
-        if self.set.npts < self.sizes.samples:
-            raise InputError(
-                f"{folder}: records of {self.set.npts} samples; the network is of "
-                f"{self.sizes.samples}"
-            )
+        self.set = Mixture(
+            (data.folder, data.observed), 3, self.sizes.samples * self.every, data.observed_repeat
+        )
+        self.dt_s = self.every * first.dt_s
         table = self.set.table
         names = config.data.conditions if self.conditional else ()
         for name in names:
             if name not in table:
-                raise InputError(f"{folder}: its table has no column of {name!r}")
+                raise InputError(f"{data.folder}: its table has no column of {name!r}")
         if "rhypo" in names:
             table = table.assign(rhypo=distance_km(table, config.data.distance))
         self.columns = {name: table[name].to_numpy(dtype=float) for name in names}
@@ -56,11 +57,10 @@ class ScaledRecords:
         for values in self.columns.values():
             usable &= np.isfinite(values)
         self.train, self.dev, self.test = (
-            rows[usable[rows]] for rows in map(self.set.rows, ("train", "dev", "test"))
+            self.set.rows(split, usable, data.records) for split in ("train", "dev", "test")
         )
-        self.train = self.train[: config.data.records or None]
         if not len(self.train):
-            raise InputError(f"{folder}: no usable records in the training split")
+            raise InputError(f"{data.folder}: no usable records in the training split")
         self.scaling = self._scaling(config)
 
     def _peaks(self) -> NDArray[np.float64]:
@@ -84,8 +84,11 @@ class ScaledRecords:
         return Scaling(spans, (float(logs.min()), float(logs.max())))
 
     def acceleration(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Waveforms (n, 3, samples), m/s2."""
-        return self.set.waveforms(rows)[:, :, : self.sizes.samples]
+        """Waveforms (n, 3, samples), m/s2, at the rate of the network."""
+        waves = self.set.acceleration(rows)
+        if self.every == 1:
+            return waves
+        return np.asarray(resample_poly(waves, 1, self.every, axis=2), dtype=np.float32)
 
     def batch(self, rows: NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Scaled waveforms (n, 3, samples), log-peaks (n, 3 or 0), conditions (n, conditions)."""

@@ -61,7 +61,7 @@ def _train(
 ) -> Path:
     records = ScaledRecords(config)
     torch.manual_seed(config.seed)
-    game, fit = Game(records.sizes, config.fit), config.fit
+    game, fit = Game(records.sizes, config.fit, records.scaling.ln_span), config.fit
     game.generator.to(fabric.device)
     game.critic.to(fabric.device)
     best = play(
@@ -88,7 +88,7 @@ def _train(
         sizes=records.sizes.to_dict(),
         scaling=records.scaling.to_dict(),
         ranges=_ranges(records),
-        sampling_rate_hz=round(1.0 / records.set.dt_s, 6),
+        sampling_rate_hz=round(1.0 / records.dt_s, 6),
         highpass_hz=config.model.highpass_hz,
     )
     texts = {"name": folder.name, "training_data": Path(config.data.folder).name}
