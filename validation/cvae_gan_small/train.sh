@@ -24,5 +24,5 @@ done
 [ -d "$WORK/data/simulated" ] || $GWM data simulate "$HERE/simulation.toml" --resume \
     --output "$WORK/data/simulated"
 $GWM train "$WORK/train.toml" --output "$WORK/run"
-$PYTHON "$HERE/bundle.py" "$WORK/run/model"
+$PYTHON validation/bundle.py cvae-gan-small "$WORK/run/model"
 $PYTHON "$HERE/evaluate.py" --observed "$WORK/data/observed" --simulated "$WORK/data/simulated"

@@ -2,8 +2,7 @@
 
     python validation/highfem_small/evaluate.py --data OBSERVED [--simulated SET] [--model NAME...]
 
-OBSERVED is the folder that `observed.py` wrote: test events of observed_3c and observed_2h, 10 to
-150 km. Generative models are given the distance that their card says. Residuals are log10 of the
+OBSERVED is the folder of sets that an `observed.py` wrote: test events, 10 to 150 km. Generative models are given the distance that their card says. Residuals are log10 of the
 observed RotD50 over the median of the model; waveforms of models are cut to the length of the
 records. "sd" is that of the residuals; "sigma" the standard deviation that the model itself states
 (root mean square over records). Ground-motion models come with the component conversion and the
@@ -94,7 +93,7 @@ def show(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, help="folder that observed.py wrote")
+    parser.add_argument("--data", type=Path, help="folder of training sets")
     parser.add_argument("--simulated", type=Path, help="simulated training set: its test events")
     parser.add_argument("--model", nargs="*", default=["highfem-small"])
     parser.add_argument("--draws", type=int, default=24)
@@ -104,7 +103,7 @@ def main() -> None:
     args = parser.parse_args()
     names = [*args.model, "stochastic"]
     if args.data:
-        folders = [f for f in (args.data / "tuning", args.data / "test_2h") if f.is_dir()]
+        folders = sorted(f for f in args.data.iterdir() if f.is_dir())
         table, values = observed(folders, args.split, *args.range)
         made = predicted(names, table, args.draws)
         show("Observed", table, values, made, np.ones(len(table), dtype=bool))

@@ -24,7 +24,7 @@ done
 [ -d "$WORK/data/replay" ] || $GWM data simulate --records 1500 --seed 7 --resume \
     --output "$WORK/data/replay"
 $GWM train "$WORK/train.toml" --output "$WORK/simulated"
-$PYTHON "$HERE/bundle.py" "$WORK/simulated/model"
+$PYTHON validation/bundle.py highfem-small "$WORK/simulated/model"
 # The second stage is not in the package: 55 records of 16 events pull the mean their own way.
 $GWM train "$WORK/tune.toml" --from "$WORK/simulated/model" --output "$WORK/tuned"
 $PYTHON "$HERE/evaluate.py" --data "$WORK/data/observed" --split dev \
