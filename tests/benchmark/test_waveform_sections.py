@@ -18,6 +18,7 @@ from gwm_hazard.benchmark.sections import (
     frechet,
     goodness_of_fit,
     memorisation,
+    moments,
     physics,
 )
 from gwm_hazard.records.training_set import TrainingSet, TrainingSetWriter
@@ -55,6 +56,16 @@ def test_spectra_catch_motion_that_is_too_strong(tmp_path) -> None:  # type: ign
     assert scores["loud"] > 1.5 * scores["good"]
     misfit = found.tables["Misfit of spectra"].loc["loud"]
     assert misfit["means: model against real"] > np.log(2.0) * 0.8
+
+
+def test_moments_do_not_see_the_level_and_catch_other_samples(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    data = made_up(tmp_path, ("good", "loud"))
+    table = of(data, moments).tables[moments.TABLE]
+    good, loud = table.loc["good, horizontal"], table.loc["loud, horizontal"]
+    for name in ("minimum", "maximum", "standard deviation", "skewness"):
+        assert good[f"{name}, model"] == pytest.approx(loud[f"{name}, model"], rel=1e-3)
+        assert good[f"{name}, distance"] < 1.5 * good["distance by chance"]
+    assert -1.0 <= good["minimum, observed"] < -0.5 < 0.5 < good["maximum, observed"] <= 1.0
 
 
 def test_frechet_distance_and_telling_apart(tmp_path) -> None:  # type: ignore[no-untyped-def]

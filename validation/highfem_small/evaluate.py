@@ -4,8 +4,9 @@
 
 OBSERVED is the folder of sets that an `observed.py` wrote: test events, 10 to 150 km. Generative
 models are given the distance that their card says. Residuals are log10 of the observed RotD50 over
-the median of the model; waveforms of models are cut to the length of the records. "sd" is that of the residuals; "sigma" the standard deviation that the model itself states
-(root mean square over records). Ground-motion models come with the component conversion and the
+the median of the model; waveforms of models are cut to the length of the records. "sd" is that of
+the residuals; "sigma" the standard deviation that the model itself states (root mean square over
+records). Ground-motion models come with the component conversion and the
 range of gwm_hazard.openquake.gmm.
 """
 

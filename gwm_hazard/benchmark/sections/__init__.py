@@ -18,6 +18,7 @@ _OWN = (
     "convergence",
     "envelopes",
     "fourier",
+    "moments",
     "frechet",
     "physics",
     "goodness_of_fit",

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import skew
 
 from gwm_hazard.statistics.coverage import coverage, diversity
+from gwm_hazard.statistics.sample_moments import NAMES, sample_moments
 
 log = logging.getLogger(__name__)
 
@@ -84,19 +84,9 @@ def told(
 
 
 def moments(acceleration: NDArray[np.floating]) -> dict[str, float]:
-    """Means over records of their minimum, maximum, mean, standard deviation and skewness.
-
-    What the ITACA thesis reports of records and of draws.
-    """
-    acc = np.asarray(acceleration, dtype=np.float64).reshape(len(acceleration), -1)
-    values = {
-        "minimum": acc.min(axis=1),
-        "maximum": acc.max(axis=1),
-        "mean": acc.mean(axis=1),
-        "standard deviation": acc.std(axis=1),
-        "skewness": skew(acc, axis=1),
-    }
-    return {name: float(np.mean(v)) for name, v in values.items()}
+    """Means over records of their minimum, maximum, mean, standard deviation and skewness."""
+    flat = np.asarray(acceleration).reshape(len(acceleration), -1)
+    return dict(zip(NAMES, sample_moments(flat).mean(axis=0).tolist(), strict=True))
 
 
 def _binned(values: NDArray[np.float64], edges: NDArray[np.int64]) -> NDArray[np.float64]:
