@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from scipy import signal, special, stats
 from gwm_hazard.core.distance import rupture_distance_km
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
+from gwm_hazard.datasets.balance import MOST, Balance
 from gwm_hazard.errors import InputError
 from gwm_hazard.files.provenance import attributes
 from gwm_hazard.models.base import WaveformModel
@@ -67,6 +68,8 @@ class Simulation:
     ambient_m_s2, ambient_sigma_ln : white ambient noise: median rms and its ln sd; 0 for none
     npts : samples of each record, at 100 Hz
     shares : of events in train, dev and test
+    balance : feature -> [lowest, highest, number of bins]: candidates are drawn until all bins
+        hold equally many records (:mod:`gwm_hazard.datasets.balance`); none for all candidates
     """
 
     records: int = 10_000
@@ -94,6 +97,7 @@ class Simulation:
     ambient_sigma_ln: float = 0.7
     npts: int = 4096
     shares: tuple[float, float, float] = (0.9, 0.05, 0.05)
+    balance: dict[str, tuple[float, float, int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for f in fields(self):
@@ -102,7 +106,10 @@ class Simulation:
                 value = tuple(value)
                 object.__setattr__(self, f.name, value)
             default = f.default
-            if isinstance(default, tuple):
+            if f.name == "balance":
+                good = isinstance(value, dict)
+                Balance(value if good else {}, self.records)
+            elif isinstance(default, tuple):
                 good = isinstance(value, tuple) and len(value) == len(default)
                 good = good and all(isinstance(v, int | float) and v >= 0 for v in value)
             elif isinstance(default, int):
@@ -110,7 +117,8 @@ class Simulation:
             else:
                 good = isinstance(value, int | float) and value >= 0 and math.isfinite(value)
             if not good or isinstance(value, bool):
-                raise InputError(f"{f.name} = {value!r}: give a value like {default!r}")
+                like = "a table of bins" if f.name == "balance" else f"a value like {default!r}"
+                raise InputError(f"{f.name} = {value!r}: give {like}")
         for name in ("mag", "rhypo", "vs30", "hypo_depth"):
             low, high = getattr(self, name)
             if not low < high:
@@ -234,35 +242,71 @@ def simulate(
     notes = attributes(card) | {"simulation": asdict(simulation)}
     writer = TrainingSetWriter(folder, npts=simulation.npts, attributes=notes, resume=resume)
     with writer:
-        for acceleration, table in _chunks(simulation, drawn_by, len(writer)):
+        chunks = _balanced if simulation.balance else _chunks
+        for acceleration, table in chunks(simulation, drawn_by, writer.table):
             writer.append(acceleration, table)
             if progress is not None:
                 progress(len(writer) / simulation.records)
     return TrainingSet.open(folder)
 
 
-def _chunks(
-    simulation: Simulation, model: WaveformModel, start: int
-) -> Iterator[tuple[NDArray[np.float32], pd.DataFrame]]:
-    """Records from row ``start`` on: acceleration (n, 3, npts) m/s2 and their table."""
-    for first in range(start, simulation.records, _CHUNK):
-        row = np.arange(first, min(first + _CHUNK, simulation.records))
-        event, site = np.divmod(row, simulation.sites_per_event)
-        table = simulation.conditions(event, site)
-        scenarios = Scenarios(**{str(k): v.to_numpy() for k, v in table.items()})
-        model.card.check(scenarios)
-        noise = Noise(simulation.seed, event, site, 0)
-        acceleration = np.zeros((len(row), 3, simulation.npts), dtype=np.float32)
-        for rows, drawn in model.batches(scenarios, noise):
-            kept = min(simulation.npts, drawn.shape[2])
-            acceleration[rows, :, :kept] = drawn[:, :, :kept]
-        names = [f"e{e:08d}" for e in event]
-        table["event_id"] = names
-        table["record_id"] = [f"{e}_s{s:03d}" for e, s in zip(names, site, strict=True)]
-        table["station"] = [f"s{s:03d}" for s in site]
-        table["split"] = split_by_event(names, simulation.shares, simulation.seed)
-        table["p_sample"] = round(5.0 / model.dt_s)
-        yield _as_recorded(simulation, acceleration, noise, model.dt_s), table
+Chunk = tuple[NDArray[np.float32], pd.DataFrame]
+
+
+def _chunks(simulation: Simulation, model: WaveformModel, made: pd.DataFrame) -> Iterator[Chunk]:
+    """Records after those that are made: acceleration (n, 3, npts) m/s2 and their table."""
+    for first in range(len(made), simulation.records, _CHUNK):
+        rows = np.arange(first, min(first + _CHUNK, simulation.records))
+        yield _candidates(simulation, model, rows)
+
+
+def _balanced(simulation: Simulation, model: WaveformModel, made: pd.DataFrame) -> Iterator[Chunk]:
+    """As :func:`_chunks`, of the candidates that fall into bins that are not full.
+
+    The features of a record stand in the table, so that the bins are known after a kill.
+    """
+    balance = Balance(simulation.balance, simulation.records)
+    names, last = list(balance.names), -1
+    if len(made):
+        balance.take(made[names].to_numpy(dtype=np.float64))
+        event, site = made["record_id"].iloc[-1].removeprefix("e").split("_s")
+        last = int(event) * simulation.sites_per_event + int(site)
+    first = (last + 1) // _CHUNK * _CHUNK
+    while balance.wanted:
+        if first > MOST * simulation.records:
+            raise InputError(
+                f"balance: {simulation.records - balance.wanted} of {simulation.records} records "
+                f"after {first} candidates; hardly any has {balance.missing()}: take bins that "
+                "the conditions reach, or other conditions"
+            )
+        rows = np.arange(first, first + _CHUNK)
+        acceleration, table = _candidates(simulation, model, rows)
+        table[names] = balance.features(acceleration, model.dt_s)
+        new = np.flatnonzero(rows > last)
+        kept = new[balance.take(table[names].to_numpy()[new])]
+        if len(kept):
+            yield acceleration[kept], table.iloc[kept]
+        first += _CHUNK
+
+
+def _candidates(simulation: Simulation, model: WaveformModel, row: NDArray[np.int64]) -> Chunk:
+    """Records by their numbers."""
+    event, site = np.divmod(row, simulation.sites_per_event)
+    table = simulation.conditions(event, site)
+    scenarios = Scenarios(**{str(k): v.to_numpy() for k, v in table.items()})
+    model.card.check(scenarios)
+    noise = Noise(simulation.seed, event, site, 0)
+    acceleration = np.zeros((len(row), 3, simulation.npts), dtype=np.float32)
+    for rows, drawn in model.batches(scenarios, noise):
+        kept = min(simulation.npts, drawn.shape[2])
+        acceleration[rows, :, :kept] = drawn[:, :, :kept]
+    names = [f"e{e:08d}" for e in event]
+    table["event_id"] = names
+    table["record_id"] = [f"{e}_s{s:03d}" for e, s in zip(names, site, strict=True)]
+    table["station"] = [f"s{s:03d}" for s in site]
+    table["split"] = split_by_event(names, simulation.shares, simulation.seed)
+    table["p_sample"] = round(5.0 / model.dt_s)
+    return _as_recorded(simulation, acceleration, noise, model.dt_s), table
 
 
 def _as_recorded(
