@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ from gwm_hazard.distribution.find import find_surface
 from gwm_hazard.distribution.moments import Moments
 from gwm_hazard.distribution.surface import Surface, fingerprint
 from gwm_hazard.errors import SurfaceError
+from gwm_hazard.files import parts
 from gwm_hazard.files.atomic import replacing
 from gwm_hazard.models.measuring import ln_of, measured
 
@@ -178,13 +180,11 @@ def _draw(
     for number, start in enumerate(range(0, len(order), CHUNK)):
         part = order[start : start + CHUNK]
         path = folder / f"chunk-{number:05d}.npz"
-        if path.is_file():
-            with np.load(path) as held:
-                if np.array_equal(held["rows"], rows[part]) and np.array_equal(
-                    held["kept"], rows[part[keep[part]]]
-                ):
-                    out[part] = held["ln"]
-                    continue
+        chosen = rows[part[keep[part]]]
+        made_of = parts.digest(number, rows[part], chosen)
+        if (found := parts.kept(path, made_of)) is not None:
+            out[part] = found["ln"]
+            continue
         ln = np.empty((len(part), len(imts)))
         waves: list[tuple[int, NDArray[np.float32]]] = []
         for place, acc, values in measured(model, draws.take(part), imts):
@@ -201,8 +201,7 @@ def _draw(
             stack[i, :, : a.shape[1]] = a
         with replacing(path.with_suffix(".npy")) as temporary, temporary.open("wb") as file:
             np.save(file, stack)
-        with replacing(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, rows=rows[part], ln=ln, kept=rows[part[keep[part]]], npts=npts)
+        parts.keep(path, made_of, ln=ln, kept=chosen, npts=npts)
         out[part] = ln
         progress(min(1.0, (start + CHUNK) / len(order)))
     return out
@@ -252,15 +251,10 @@ def _from_draws(
     for number, start in enumerate(range(0, n, MOMENT_CHUNK)):
         part = order[start : start + MOMENT_CHUNK]
         path = folder / f"moments-{draws}-{number:05d}.npz"
-        if path.is_file():
-            with np.load(path) as held:
-                found[:, part] = held["found"]
-            continue
-        found[:, part] = independent_moments(
-            model, scenarios.take(part), noise.take(part), draws, imts, given
+        make = partial(
+            independent_moments, model, scenarios.take(part), noise.take(part), draws, imts, given
         )
-        with replacing(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, found=found[:, part])
+        found[:, part] = parts.once(path, str(draws), make)
         progress(min(1.0, (start + MOMENT_CHUNK) / n))
     bins = np.floor(scenarios["mag"] / POOL_WIDTH).astype(np.int64)
     note = (
