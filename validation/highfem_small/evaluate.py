@@ -45,6 +45,7 @@ def observed(
         if not len(rows):
             continue
         near = table["rhypo"].between(low_km, high_km).to_numpy()
+        near = near & table[["mag", "vs30", "hypo_depth"]].notna().all(axis=1).to_numpy()
         tables.append(table[near])
         values.append(ln_measures(found.waveforms(rows[near])[:, :, :SAMPLES], found.dt_s))
     return pd.concat(tables, ignore_index=True), np.concatenate(values)
