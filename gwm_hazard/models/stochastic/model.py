@@ -88,20 +88,20 @@ class StochasticModel(WaveformModel):
 
     def _timing(
         self, scenarios: Scenarios
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """Duration, P onset and S onset, s, each (n,)."""
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """D5-75 and D5-95 of the energy, P onset and S onset, s, each (n,)."""
         p = self.parameters
-        mag, rrup, depth = (torch.as_tensor(scenarios[k]) for k in ("mag", "rrup", "hypo_depth"))
-        fa, fb, _ = spectrum.corners_hz(p, mag, spectrum.stress_bar(p, mag, depth))
-        source = (0.5 / fa + 0.5 / fb).numpy()  # Boore and Thompson (2014), eq. 3
-        path = window.path_duration_s(spectrum.effective_distance_km(p, mag, rrup).numpy())
-        onset_p, onset_s = window.arrivals_s(p, scenarios["rhypo"])
-        return p.duration_factor * (source + path), onset_p, onset_s
+        d575, d595 = (
+            p.duration_factor
+            * window.significant_duration_s(k, *(scenarios[c] for c in ("mag", "rrup", "vs30")))
+            for k in ("RSD575", "RSD595")
+        )
+        return d575, d595, *window.arrivals_s(p, scenarios["rhypo"])
 
     def npts(self, scenarios: Scenarios) -> NDArray[np.int64]:
         """See :meth:`WaveformModel.npts`."""
-        duration, _, onset_s = self._timing(scenarios)
-        return window.record_samples(self.parameters, duration, onset_s, self.dt_s)
+        _, d595, _, onset_s = self._timing(scenarios)
+        return window.record_samples(self.parameters, d595, onset_s, self.dt_s)
 
     def draw(self, scenarios: Scenarios, noise: Noise) -> torch.Tensor:
         """See :meth:`WaveformModel.draw`."""
@@ -112,29 +112,42 @@ class StochasticModel(WaveformModel):
         event = self._tensor(noise.normal("event", size + 2, per_event=True))
         record = self._tensor(noise.normal("record", size + 1))
 
-        duration, onset_p, onset_s = (
-            self._tensor(v, torch.float32) for v in self._timing(scenarios)
+        d575, d595, onset_p, onset_s = self._timing(scenarios)
+        shape, scale, onset_p, onset_s = (
+            self._tensor(v, torch.float32)
+            for v in (*window.shape_and_scale(d575, d595), onset_p, onset_s)
         )
         shift = p.duration_tau * event[:, 1] + p.duration_phi * record[:, 0]
         limit = 2.0 * math.hypot(p.duration_tau, p.duration_phi)
-        duration = duration * torch.exp(torch.clamp(shift, -limit, limit))
-        horizontal, vertical = window.envelopes(p, duration, onset_p, onset_s, npts, self.dt_s)
+        scale = scale * torch.exp(torch.clamp(shift, -limit, limit))
+        horizontal, s_packet, p_packet = window.envelopes(
+            p, shape, scale, onset_p, onset_s, npts, self.dt_s
+        )
 
-        white = self._tensor(noise.normal("waveform", 3 * npts)).view(-1, 3, npts)
-        white[:, :2] *= horizontal[:, None]
-        white[:, 2] *= vertical
+        noise_of = self._tensor(noise.normal("waveform", 3 * npts)).view(-1, 3, npts)
+        white = torch.empty((len(noise_of), 4, npts), dtype=noise_of.dtype, device=self.device)
+        torch.mul(noise_of[:, :2], horizontal[:, None], out=white[:, :2])
+        torch.mul(noise_of[:, 2], s_packet, out=white[:, 2])
+        # The P packet takes the vertical's noise from its end, where the S packet has none.
+        torch.mul(noise_of[:, 2].flip(-1), p_packet, out=white[:, 3])
         spectra = torch.fft.rfft(white)
-        ln_amplitude = self._ln_amplitude(
-            scenarios, event[:, 0], event[:, 2:], record[:, 1:]
-        ).float()
+        ln_amplitude = self._ln_amplitude(scenarios, event[:, 0], event[:, 2:], record[:, 1:])
+        ln_vertical = self._ln_vertical_ratio(scenarios)
+        factors = torch.stack([ln_amplitude, ln_vertical], dim=1).float()
         low, weight = spectrum.fft_interpolation(npts, self.dt_s, str(self.device))
-        amplitude = torch.lerp(
-            ln_amplitude[:, low], ln_amplitude[:, low + 1], weight.to(torch.float32)
-        ).exp_()
+        amplitude, ratio = (
+            torch.lerp(factors[..., low], factors[..., low + 1], weight.to(torch.float32))
+            .exp_()
+            .unbind(1)
+        )
+        of_s, of_p = spectrum.packet_factors(p, npts, self.dt_s, str(self.device))
         spectra[:, :, 0] = 0.0
-        spectra[:, :, 1:] *= amplitude[:, None]
-        spectra[:, 2] *= p.vertical_ratio
-        return window.returned(torch.fft.irfft(spectra, n=npts) / self.dt_s)
+        spectra[:, 2] = spectra[:, 2] * of_s + spectra[:, 3] * of_p
+        spectra[:, :3, 1:] *= amplitude[:, None]
+        spectra[:, 2, 1:] *= ratio
+        return window.brought_to_rest(
+            torch.fft.irfft(spectra[:, :3], n=npts) / self.dt_s, self.dt_s
+        )
 
     def _ln_amplitude(
         self,
@@ -164,7 +177,15 @@ class StochasticModel(WaveformModel):
         residual = rest * (z_event.double() @ factor.T) + phi * (z_record.double() @ factor.T)
 
         rock = spectrum.ln_rock(p, columns, stress) + spectrum.to_coarse(residual)
-        return rock + spectrum.ln_site(columns["vs30"], spectrum.ln_reference_eas_5hz(rock))
+        site = spectrum.ln_site(columns["vs30"], spectrum.ln_reference_eas_5hz(rock))
+        return rock + site + p.adjustment * spectrum.node_table("horizontal")(columns)
+
+    def _ln_vertical_ratio(self, scenarios: Scenarios) -> torch.Tensor:
+        """ln vertical over horizontal Fourier amplitude, (n, n_coarse)."""
+        p = self.parameters
+        columns = {k: self._tensor(scenarios[k]) for k in self.card.condition_names}
+        table = spectrum.node_table("vertical")(columns)
+        return math.log(p.vertical_ratio) + p.adjustment * table
 
     def _tensor(self, values: NDArray[Any], dtype: torch.dtype | None = None) -> torch.Tensor:
         return torch.as_tensor(values, dtype=dtype, device=self.device)

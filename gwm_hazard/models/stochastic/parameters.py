@@ -68,18 +68,24 @@ class StochasticParameters:
     #: vertical over horizontal Fourier amplitude of the S waves
     vertical_ratio: float = 0.55
 
+    #: 1 applies the empirical factors of tables/horizontal.csv and vertical.csv, 0 leaves the bare
+    #: point source
+    adjustment: float = 1.0
+
     # Timing and shape
     #: P velocity, km/s (Poisson solid)
     alpha_km_s: float = 3.5 * math.sqrt(3.0)
     #: seconds before the P arrival at the start of each record (Palgunadi et al. 2025)
     pre_p_s: float = 5.0
-    #: factor on the duration of Boore and Thompson (2014) (calibrated)
-    duration_factor: float = 1.495
+    #: factor on the significant durations of Afshari and Stewart (2016) (calibrated)
+    duration_factor: float = 1.0
     #: share of the horizontal and of the vertical energy that arrives as P and its coda
     p_energy_horizontal: float = 0.02
     p_energy_vertical: float = 0.20
+    #: slope of ln odds of the P share of the vertical's energy with ln frequency, about 5 Hz
+    p_share_slope: float = 0.7
     #: share of the S energy in the slow coda and its energy decay time, s (Qc / 2 pi f)
-    coda_energy: float = 0.05
+    coda_energy: float = 0.01
     coda_decay_s: float = 15.0
 
     # Variability, natural log units
