@@ -107,7 +107,7 @@ class StochasticModel(WaveformModel):
         """See :meth:`WaveformModel.draw`."""
         p = self.parameters
         npts = int(self.npts(scenarios.take(slice(0, 1)))[0])
-        size = len(spectrum.correlation_factor())
+        size = len(spectrum.correlation_factor(p))
         # event: stress parameter, duration, spectral residual; record: duration, residual
         event = self._tensor(noise.normal("event", size + 2, per_event=True))
         record = self._tensor(noise.normal("record", size + 1))
@@ -163,7 +163,7 @@ class StochasticModel(WaveformModel):
         """
         p = self.parameters
         columns = {k: self._tensor(scenarios[k]) for k in self.card.condition_names}
-        factor = self._tensor(spectrum.correlation_factor())
+        factor = self._tensor(spectrum.correlation_factor(p))
         tau, phi = spectrum.standard_deviations(p, columns["mag"])
         median = spectrum.stress_bar(p, columns["mag"], columns["hypo_depth"])
         stress = median * torch.exp(p.stress_sigma_ln * z_stress.double())

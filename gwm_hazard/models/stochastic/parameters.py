@@ -29,42 +29,42 @@ class StochasticParameters:
     free_surface: float = 2.0
     partition: float = 1.0 / math.sqrt(2.0)
     #: median stress parameter at the hinge magnitude and 10 km depth, bar (calibrated)
-    stress_bar: float = 275.0
+    stress_bar: float = 85.5
     #: slope of ln(stress) with magnitude below and above the hinge (calibrated; the form below
     #: the hinge is that of Yenier and Atkinson 2015)
     stress_mag_hinge: float = 6.0
-    stress_slope_below: float = 0.47
-    stress_slope_above: float = -0.839
+    stress_slope_below: float = 0.219
+    stress_slope_above: float = -0.328
     #: slope of ln(stress) with hypocentral depth, 1/km (calibrated), held below the cap: few
     #: records of the calibration are deeper
-    stress_depth_slope: float = 0.0966
+    stress_depth_slope: float = 0.0389
     stress_depth_cap_km: float = 20.0
 
     #: lower corner log10 fa and weight log10 epsilon of the upper corner, intercept and slope
     #: with magnitude (calibrated; Atkinson and Silva 2000: 2.181, -0.496, 0.605, -0.255)
-    fa_intercept: float = 2.364
-    fa_slope: float = -0.5036
-    epsilon_intercept: float = 0.927
-    epsilon_slope: float = -0.3075
+    fa_intercept: float = 2.808
+    fa_slope: float = -0.5787
+    epsilon_intercept: float = 0.632
+    epsilon_slope: float = -0.3053
 
     # Path: equivalent point source R = sqrt(rrup^2 + h^2),
     # log10 h = h_intercept + h_slope * M (Yenier and Atkinson 2014: -0.405, 0.235; slope
     # calibrated).
     h_intercept: float = -0.405
-    h_slope: float = 0.2256
+    h_slope: float = 0.1988
     #: geometrical spreading R^b1 to r1_km, then R^b2 (calibrated; -1.0 to 40 km and -0.5 in
     #: Raoof et al. 1999, the hinge of Yenier and Atkinson 2015)
-    b1: float = -1.07
-    b2: float = -0.566
+    b1: float = -0.872
+    b2: float = -0.648
     r1_km: float = 50.0
     #: anelastic attenuation Q = q0 * f^eta (calibrated; 180 and 0.45 in Raoof et al. 1999)
-    q0: float = 208.2
-    eta: float = 0.565
+    q0: float = 210.0
+    eta: float = 0.486
 
     # Site: Boore (2016) crustal amplification for Vs30 760 m/s; Bayless and Abrahamson (2019a)
     # Vs30 scaling, linear and nonlinear.
     #: site diminution exp(-pi kappa f), s (calibrated; 0.035 in Boore 2003 for the West)
-    kappa_s: float = 0.0325
+    kappa_s: float = 0.0383
     #: vertical over horizontal Fourier amplitude of the S waves
     vertical_ratio: float = 0.55
 

@@ -42,7 +42,7 @@ def bayless_abrahamson() -> dict[str, NDArray[np.float64]]:
     return {name: np.array([float(row[name]) for row in rows]) for name in rows[0]}
 
 
-def interfrequency_correlation() -> NDArray[np.float64]:
+def published_correlation() -> NDArray[np.float64]:
     """Correlation of ln(EAS) residuals between the frequencies of the table, shape (31, 31).
 
     Bayless and Abrahamson (2019b), eq. 6: tanh(A exp(B fr) + C exp(D fr)) with
@@ -59,9 +59,27 @@ def interfrequency_correlation() -> NDArray[np.float64]:
 
 
 @lru_cache(maxsize=1)
-def correlation_factor() -> NDArray[np.float64]:
+def variability() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """ln factors on published standard deviations (4, 31), and the correlation (31, 31).
+
+    The factors are those of tau at M 4 and M 6, of phi at M 4 and M 6.
+    """
+    text = files(__package__).joinpath("tables/variability.csv").read_text("utf-8")
+    rows = list(csv.reader(line for line in text.splitlines() if line[0] != "#"))[1:]
+    table = np.array(rows, dtype=np.float64)
+    rho = table[:, 5:]
+    return table[:, 1:5].T, 0.5 * (rho + rho.T)
+
+
+def interfrequency_correlation(p: StochasticParameters) -> NDArray[np.float64]:
+    """Correlation of event and of record terms between frequencies, (31, 31)."""
+    return variability()[1] if p.adjustment else published_correlation()
+
+
+@lru_cache(maxsize=2)
+def correlation_factor(p: StochasticParameters) -> NDArray[np.float64]:
     """L with L @ L.T = the interfrequency correlation: symmetric root, eigenvalues >= 0."""
-    values, vectors = np.linalg.eigh(interfrequency_correlation())
+    values, vectors = np.linalg.eigh(interfrequency_correlation(p))
     root = vectors * np.sqrt(np.clip(values, 0.0, None))
     # Clipping of rounding-size negative eigenvalues must not change the variances.
     return root / np.sqrt((root**2).sum(axis=1, keepdims=True))
@@ -271,11 +289,16 @@ def standard_deviations(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """tau and phi of ln(EAS) at the table's frequencies, (n, 31) each.
 
-    Bayless and Abrahamson (2019a) eq. 16-18: linear in magnitude between M 4 and 6.
+    Bayless and Abrahamson (2019a) eq. 16-18, linear in magnitude between M 4 and 6, times the
+    factors of tables/variability.csv.
     """
     w = torch.clamp((mag - 4.0) / 2.0, 0.0, 1.0)[:, None]
-    s = [torch.lerp(_tabulated(f"s{i}", mag), _tabulated(f"s{i + 1}", mag), w) for i in (1, 3, 5)]
-    return p.tau_factor * s[0], p.phi_factor * torch.sqrt(s[1] ** 2 + s[2] ** 2)
+    s1, s2, s3, s4, s5, s6 = (_tabulated(f"s{i}", mag) for i in range(1, 7))
+    by = torch.as_tensor(np.exp(p.adjustment * variability()[0]), dtype=mag.dtype).to(mag.device)
+    phi_small, phi_large = torch.hypot(s3, s5), torch.hypot(s4, s6)
+    tau = torch.lerp(by[0] * s1, by[1] * s2, w)
+    phi = torch.lerp(by[2] * phi_small, by[3] * phi_large, w)
+    return p.tau_factor * tau, p.phi_factor * phi
 
 
 @lru_cache(maxsize=64)
