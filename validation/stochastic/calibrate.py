@@ -1,6 +1,6 @@
 """Fits the stochastic model: one command, from flatfiles and published models to its tables.
 
-    python validation/stochastic/calibrate.py --data ../shared/data
+    python -m validation.stochastic.calibrate --data ../shared/data
 
 1. The physical parameters are fitted to the mean of four ground-motion models (``published.py``)
    by random vibration theory, with the priors of ``gwm-hazard data calibrate``, and printed:
@@ -179,7 +179,7 @@ def write_variability(p: StochasticParameters, by: Corrected, rows: Rows) -> Non
         for name in ("tau", "phi"):
             values = " ".join(f"{v:5.2f}" for v in getattr(o, name))
             print(f"M {low:g} to {high:g} {name} {values}", flush=True)
-    rho = spectrum.interfrequency_correlation(p)
+    rho = spectrum.term_correlation(p)
     phase = phase_covariance(p, IMTS)
     factors = spreads.factors(p, IMTS, seen, np.diag(phase), rho)
     _write_variability(factors, rho)
@@ -191,8 +191,8 @@ def write_variability(p: StochasticParameters, by: Corrected, rows: Rows) -> Non
 def _write_variability(factors: Array, rho: Array) -> None:
     freq_hz = spectrum.bayless_abrahamson()["freq_hz"]
     lines = [
-        "# ln factors on the standard deviations of Bayless and Abrahamson (2019a), and correlation",
-        "# of event and record terms between frequencies: written by",
+        "# ln factors on the standard deviations of Bayless and Abrahamson (2019a), and",
+        "# correlation of event and record terms between frequencies: written by",
         "# validation/stochastic/calibrate.py",
         ",".join(["freq_hz,tau_m4,tau_m6,phi_m4,phi_m6", *(f"{f:.4g}" for f in freq_hz)]),
     ]

@@ -9,8 +9,9 @@ OpenQuake's. Faults are vertical; basin depths are each model's own for the Vs30
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from openquake.hazardlib.contexts import simple_cmaker
 from openquake.hazardlib.cross_correlation import BakerJayaram2008
 from openquake.hazardlib.gsim.abrahamson_2014 import AbrahamsonEtAl2014
 from openquake.hazardlib.gsim.afshari_stewart_2016 import AfshariStewart2016
+from openquake.hazardlib.gsim.base import GMPE
 from openquake.hazardlib.gsim.boore_2014 import BooreEtAl2014
 from openquake.hazardlib.gsim.bozorgnia_campbell_2016_vh import BozorgniaCampbell2016VH
 from openquake.hazardlib.gsim.campbell_bozorgnia_2014 import CampbellBozorgnia2014
@@ -30,7 +32,7 @@ from gwm_hazard.core.scenario import Scenarios
 Array = NDArray[np.float64]
 
 FOUR = (BooreEtAl2014, CampbellBozorgnia2014, ChiouYoungs2014, AbrahamsonEtAl2014)
-VH = (GulerceAbrahamson2011, BozorgniaCampbell2016VH)
+VH = (partial(GulerceAbrahamson2011, gmpe_name="BooreEtAl2014"), BozorgniaCampbell2016VH)
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class Cells:
 
     @property
     def rrup(self) -> Array:
+        """Of a vertical fault; at least 1 km, where the model begins."""
         return np.maximum(np.hypot(self.rjb, self.ztor), 1.0)
 
     def scenarios(self) -> Scenarios:
@@ -72,7 +75,9 @@ def cells(
     return Cells(*every.T)
 
 
-def moments(model: type, at: Cells, imts: Sequence[str]) -> tuple[Array, Array, Array, Array]:
+def moments(
+    model: Callable[[], GMPE], at: Cells, imts: Sequence[str]
+) -> tuple[Array, Array, Array, Array]:
     """Mean of ln IM and its total, between- and within-event standard deviation, (n, m) each."""
     maker = simple_cmaker([model()], list(imts))
     ctx = maker.new_ctx(len(at))

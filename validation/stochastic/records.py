@@ -1,9 +1,9 @@
 """Observed rows for the stochastic model, and which of their events nothing is fitted to.
 
-    python validation/stochastic/records.py --data ../shared/data
+    python -m validation.stochastic.records --data ../shared/data
 
 writes ``events.csv``: every earthquake of the flatfiles within the model's ranges, and its split.
-It was written before the parameters of version 0.2 were fitted. The rule: the split of
+It was written before anything was fitted. The rule: the split of
 ``validation/highfem_small/observed.py`` (hash of the event's name, seed 5; 15 % test), so that the
 test events of the waveform files stay test events here; an earthquake that several files have is a
 test event where one of its names is. The rest is development: everything fitted may use it.
@@ -26,7 +26,7 @@ from gwm_hazard.records.flatfile import ComponentRule
 from gwm_hazard.records.observations import Observations
 from gwm_hazard.records.training_set import split_by_event
 
-#: Flatfiles of shallow crustal earthquakes; stations of ShakeMap where two horizontals are averaged.
+#: Flatfiles of shallow crustal earthquakes; ShakeMap's stations with two horizontals.
 FILES = ("ridgecrest_2019_rotd50", "newzealand_rotd50", "ngaw2_1000_rotd50", "esm2018_small")
 MORE = ("kb2011_california", "geid_shakemap_stations")
 RULES = tuple(

@@ -118,7 +118,7 @@ def correlation(p: StochasticParameters, phase: Array) -> Array:
     """
     imts = [f"SA({t:g})" for t in PERIODS]
     goal = torch.as_tensor(published.correlation(PERIODS))
-    start = torch.as_tensor(spectrum.published_correlation())
+    start = torch.as_tensor(spectrum.interfrequency_correlation())
     at = []
     for mag, rrup, vs30 in SCENARIOS:
         c = {"mag": mag, "rrup": rrup, "vs30": vs30, "hypo_depth": 8.0}

@@ -42,7 +42,7 @@ def bayless_abrahamson() -> dict[str, NDArray[np.float64]]:
     return {name: np.array([float(row[name]) for row in rows]) for name in rows[0]}
 
 
-def published_correlation() -> NDArray[np.float64]:
+def interfrequency_correlation() -> NDArray[np.float64]:
     """Correlation of ln(EAS) residuals between the frequencies of the table, shape (31, 31).
 
     Bayless and Abrahamson (2019b), eq. 6: tanh(A exp(B fr) + C exp(D fr)) with
@@ -71,15 +71,15 @@ def variability() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return table[:, 1:5].T, 0.5 * (rho + rho.T)
 
 
-def interfrequency_correlation(p: StochasticParameters) -> NDArray[np.float64]:
+def term_correlation(p: StochasticParameters) -> NDArray[np.float64]:
     """Correlation of event and of record terms between frequencies, (31, 31)."""
-    return variability()[1] if p.adjustment else published_correlation()
+    return variability()[1] if p.adjustment else interfrequency_correlation()
 
 
 @lru_cache(maxsize=2)
 def correlation_factor(p: StochasticParameters) -> NDArray[np.float64]:
     """L with L @ L.T = the interfrequency correlation: symmetric root, eigenvalues >= 0."""
-    values, vectors = np.linalg.eigh(interfrequency_correlation(p))
+    values, vectors = np.linalg.eigh(term_correlation(p))
     root = vectors * np.sqrt(np.clip(values, 0.0, None))
     # Clipping of rounding-size negative eigenvalues must not change the variances.
     return root / np.sqrt((root**2).sum(axis=1, keepdims=True))
