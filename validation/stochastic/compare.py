@@ -6,9 +6,9 @@ Cells: M 5 to 8, Joyner-Boore distance 1 to 200 km, Vs30 300 to 760 m/s, hypocen
 strike-slip. Prints medians against four ground-motion models, significant durations against
 Afshari and Stewart (2016), V/H against two models, the correlation of SA against Baker and
 Jayaram (2008), RotD100 over RotD50 against Boore and Kishida (2017); with ``--data`` also
-residuals on test events (``records.py``) and the mean log-likelihood (LLH, Scherbaum et al. 2009) beside that
-of Boore et al. (2014), and draws residuals by magnitude and distance. CSV tables of all cells go
-into the folder.
+residuals on test events (``records.py``) and the mean log-likelihood (LLH, Scherbaum et al. 2009)
+beside that of Boore et al. (2014), and draws residuals by magnitude and distance. A table of all
+cells goes into the folder.
 """
 
 from __future__ import annotations
@@ -93,8 +93,8 @@ def cells(model: WaveformModel, pairs: int, output: Path | None) -> None:
     print(
         "V/H: mean " + ", ".join(f"{i} {np.exp(vh[:, j].mean()):.2f}" for j, i in enumerate(imts))
     )
-    print("share of cells within 15 % of a model: "
-          + ", ".join(f"{i} {(left[:, j] < np.log(1.15)).mean():.2f}" for j, i in enumerate(imts)))  # fmt: skip
+    shares = (f"{i} {v:.2f}" for i, v in zip(imts, (left < np.log(1.15)).mean(axis=0), strict=True))
+    print("share of cells within 15 % of a model: " + ", ".join(shares))
     verdict("V/H, largest factor from the nearer model", np.exp(left.max()), 1.15)
     if output:
         table = pd.DataFrame({"mag": at.mag, "rjb": at.rjb, "rrup": at.rrup, "vs30": at.vs30})
@@ -119,9 +119,12 @@ def correlation(model: WaveformModel, draws: int) -> None:
         ln = drawn(model, at, imts, pairs=draws // 2, seed=7, paired=False)[0, 0]
         left = np.corrcoef(ln.T) - goal
         i, j = np.unravel_index(np.argmax(np.abs(left)), left.shape)
-        print(f"\ncorrelation of SA at M 6.5, 30 km, Vs30 {vs30:g}: rms difference "
-              f"{np.sqrt((left**2).mean()):.3f}; rho(1, 10) "
-              f"{(left + goal)[CORRELATED.index(1.0), -1]:.2f}; largest at {imts[i]}, {imts[j]}")  # fmt: skip
+        one_ten = (left + goal)[CORRELATED.index(1.0), -1]
+        print(
+            f"\ncorrelation of SA at M 6.5, 30 km, Vs30 {vs30:g}: rms difference "
+            f"{np.sqrt((left**2).mean()):.3f}; rho(1, 10) {one_ten:.2f}; largest at {imts[i]}, "
+            f"{imts[j]}"
+        )
         verdict("largest difference from Baker and Jayaram", np.abs(left).max(), 0.1)
         frame = pd.DataFrame(left, index=imts, columns=imts)
         print(frame.round(2).to_string())
@@ -180,8 +183,10 @@ def observed(model: WaveformModel, data: Path, most: int, output: Path | None) -
         bias = float((by_event * weight).sum() / weight.sum())
         said = np.sqrt((sd[has, j] ** 2).mean()) / np.log(10.0)
         spread = np.sqrt(((r - bias) ** 2).mean())
-        print(f"  {imt:8s} {has.sum():5d} rows: bias {bias:+.3f}, sd {spread:.3f}, stated {said:.3f}, "
-              f"stated / sd {said / spread:.2f}")  # fmt: skip
+        print(
+            f"  {imt:8s} {has.sum():5d} rows: bias {bias:+.3f}, sd {spread:.3f}, stated "
+            f"{said:.3f}, stated / sd {said / spread:.2f}"
+        )
     print("LLH by flatfile, model and Boore et al. (2014); rows of test events, and with others")
     k = len(JUDGED)
     llh = [

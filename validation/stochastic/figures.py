@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,7 @@ def residuals(
             axis.plot(x, first, ".", color="0.8", ms=2, zorder=0)
             for k, (name, values) in enumerate(by_model.items()):
                 centre, mean, error = [], [], []
-                for low, high in zip(bins[:-1], bins[1:], strict=True):
+                for low, high in pairwise(bins):
                     r = values[(x >= low) & (x < high), j]
                     r = r[np.isfinite(r)]
                     if len(r) >= 5:

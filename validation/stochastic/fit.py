@@ -52,9 +52,8 @@ class Corrected:
         none = cls(tuple(imts), np.zeros((9, len(imts))), np.zeros((9, len(imts))))
         by_rv = [none(p, c, vertical=k)[0] for k in (False, True)]
         terms = smooth(c)
-        fits = [
-            np.linalg.lstsq(terms, d - r, rcond=None)[0] for d, r in zip((h, v), by_rv, strict=True)
-        ]
+        left = [d - r for d, r in zip((h, v), by_rv, strict=True)]
+        fits = [np.linalg.lstsq(terms, a, rcond=None)[0] for a in left]
         return cls(tuple(imts), *fits)
 
     def __call__(

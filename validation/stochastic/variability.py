@@ -83,12 +83,13 @@ def factors(
 
     def spreads(x: Array) -> tuple[Array, Array]:
         ln = x.reshape(4, len(NODES_HZ))
-        by = np.exp([np.interp(ln_f, np.log(NODES_HZ), row) for row in ln])
-        small = (by[0] * table["s1"], by[2] * np.hypot(table["s3"], table["s5"]))
-        large = (by[1] * table["s2"], by[3] * np.hypot(table["s4"], table["s6"]))
+        by = np.array([np.interp(ln_f, np.log(NODES_HZ), row) for row in ln])
+        w = share[:, None]
+        parts = [table[f"s{i}"] + w * (table[f"s{i + 1}"] - table[f"s{i}"]) for i in (1, 3, 5)]
+        published_s = (parts[0], np.hypot(parts[1], parts[2]))
         out = []
         for k, added in ((0, 0.0), (1, phase)):
-            s = small[k] + share[:, None] * (large[k] - small[k])
+            s = published_s[k] * np.exp(by[2 * k] + w * (by[2 * k + 1] - by[2 * k]))
             field = np.einsum("cmf,cf,fg,cg,cmg->cm", at, s, rho, s, at, optimize=True)
             out.append(np.sqrt(field + added))
         return out[0], out[1]

@@ -293,11 +293,10 @@ def standard_deviations(
     factors of tables/variability.csv.
     """
     w = torch.clamp((mag - 4.0) / 2.0, 0.0, 1.0)[:, None]
-    s1, s2, s3, s4, s5, s6 = (_tabulated(f"s{i}", mag) for i in range(1, 7))
-    by = torch.as_tensor(np.exp(p.adjustment * variability()[0]), dtype=mag.dtype).to(mag.device)
-    phi_small, phi_large = torch.hypot(s3, s5), torch.hypot(s4, s6)
-    tau = torch.lerp(by[0] * s1, by[1] * s2, w)
-    phi = torch.lerp(by[2] * phi_small, by[3] * phi_large, w)
+    s = [torch.lerp(_tabulated(f"s{i}", mag), _tabulated(f"s{i + 1}", mag), w) for i in (1, 3, 5)]
+    by = torch.as_tensor(p.adjustment * variability()[0], dtype=mag.dtype).to(mag.device)
+    tau = s[0] * torch.exp(torch.lerp(by[0], by[1], w))
+    phi = torch.hypot(s[1], s[2]) * torch.exp(torch.lerp(by[2], by[3], w))
     return p.tau_factor * tau, p.phi_factor * phi
 
 

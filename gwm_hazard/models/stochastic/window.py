@@ -20,7 +20,7 @@ AFSHARI_STEWART = {
 }
 
 #: Shapes of the envelope, a gamma density of the energy (Saragoni and Hart 1974).
-SHAPES = np.geomspace(1.1, 12.0, 60)
+SHAPES = np.geomspace(1.0, 12.0, 60)
 
 #: Envelopes are smooth: they are evaluated at every fifth sample.
 ENVELOPE_STEP = 5
