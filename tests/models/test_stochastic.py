@@ -675,3 +675,9 @@ def test_the_card_holds_the_parameters():
     assert card.components[-1] == "V"
     assert card.citation
     assert card.limitations
+
+
+def test_parameters_of_other_tables_are_refused():
+    with pytest.raises(ValueError, match="tables_crc32 = 1: the tables of factors of this version"):
+        StochasticParameters(tables_crc32=1)
+    assert StochasticParameters(tables_crc32=1, adjustment=0.0).adjustment == 0.0

@@ -3,9 +3,24 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+import zlib
+from dataclasses import dataclass, field, fields
+from functools import lru_cache
+from importlib.resources import files
 
 from gwm_hazard.errors import InputError
+
+TABLES = ("horizontal", "vertical", "variability")
+
+
+@lru_cache(maxsize=1)
+def tables_checksum() -> int:
+    """CRC-32 of the tables of factors: it tells cards and surfaces of other tables from these."""
+    found = 0
+    for name in TABLES:
+        text = files(__package__).joinpath(f"tables/{name}.csv").read_text("utf-8")
+        found = zlib.crc32(text.encode(), found)
+    return found
 
 
 @dataclass(frozen=True)
@@ -73,6 +88,8 @@ class StochasticParameters:
     #: 1 applies the empirical factors of tables/horizontal.csv and vertical.csv, 0 leaves the bare
     #: point source
     adjustment: float = 1.0
+    #: which tables these are
+    tables_crc32: int = field(default_factory=tables_checksum)
 
     # Timing and shape
     #: P velocity, km/s (Poisson solid)
@@ -113,3 +130,8 @@ class StochasticParameters:
                 raise InputError(
                     f"stochastic parameter {name} = {getattr(self, name)}: must be > 0"
                 )
+        if self.adjustment and self.tables_crc32 != tables_checksum():
+            raise InputError(
+                f"stochastic parameter tables_crc32 = {self.tables_crc32}: the tables of factors of "
+                f"this version have {tables_checksum()}; calibrate the model again with it"
+            )
