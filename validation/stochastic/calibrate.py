@@ -9,7 +9,7 @@
    magnitude, distance, Vs30 and frequency, fitted to all rows of development events
    (``events.csv``), by generalised least squares with event terms, and to the mean of the four as
    pseudo-observations: weakly where rows are many, strongly at M 7 and above and within 20 km.
-3. tables/vertical.csv: V/H after the mean of two published models.
+3. tables/vertical.csv: V/H after Bozorgnia and Campbell (2016).
 4. tables/variability.csv: event and record terms (``variability.py``); the median and the standard
    deviations of durations are printed, ``parameters.py`` has them.
 
@@ -21,6 +21,7 @@ from __future__ import annotations
 import argparse
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -54,15 +55,17 @@ DEPTHS = (5.0, 8.0, 12.0)
 #: Standard deviation of a pseudo-observation: where rows are few, and where they are many.
 FEW, MANY = 0.06, 0.25
 #: Between- and within-event standard deviation by which rows are weighted, and the power of each
-#: measure's likelihood: 11 measures of a record are worth about three.
-TAU, PHI, POWER = 0.45, 0.65, 0.27
+#: measure's likelihood: 11 measures of a record are worth about three. An event with fewer than
+#: FEW_ROWS rows has a magnitude and a depth that are not as well known.
+TAU, TAU_FEW, PHI, POWER = 0.45, 0.9, 0.65, 0.27
+FEW_ROWS = 5
 
 NODES = {
     "mag": (4.0, 5.0, 6.0, 6.5, 7.0, 7.5, 8.0),
     "rrup": (1.0, 4.0, 10.0, 25.0, 60.0, 140.0, 300.0),
     "vs30": (180.0, 350.0, 760.0, 1500.0),
 }
-FREQ_HZ = (0.08, 0.16, 0.32, 0.6, 1.2, 2.5, 5.0, 10.0, 20.0, 40.0)
+FREQ_HZ = (0.03, 0.08, 0.16, 0.32, 0.6, 1.2, 2.5, 5.0, 10.0, 20.0, 40.0)
 HEADER = {
     "horizontal": "ln factor on horizontal Fourier amplitudes by frequency, Hz",
     "vertical": "ln (vertical over horizontal Fourier amplitude), less ln vertical_ratio",
@@ -102,7 +105,8 @@ def empty() -> spectrum.NodeTable:
 def observed(data: Path) -> Rows:
     """Conditions, events (numbers), and ln IM (n, m) of rows of development events."""
     every = records.read(data)
-    rows = every.take(np.flatnonzero(records.split_of(every) == "development"))
+    good = records.split_of(every) == "development"
+    rows = every.take(np.flatnonzero(good))
     c = {k: rows.table[k].to_numpy(np.float64) for k in ("mag", "rrup", "vs30", "hypo_depth")}
     event = np.unique(rows.table["event_id"], return_inverse=True)[1]
     ln = np.full((len(event), len(IMTS)), np.nan)
@@ -143,7 +147,8 @@ def horizontal(
                 design = fit.design({k: v[has] for k, v in here.items()}, share[j][has])
                 number = np.unique(event[block][has], return_inverse=True)[1]
                 residual = ln[block, j][has] - mean[has, j]
-                fit.add_events(design, residual, number, TAU, PHI, POWER)
+                tau = np.where(np.bincount(number) < FEW_ROWS, TAU_FEW, TAU)
+                fit.add_events(design, residual, number, tau, PHI, POWER)
     return fit.solve()
 
 
@@ -155,7 +160,7 @@ def vertical(
     target: Array,
 ) -> spectrum.NodeTable:
     """One step towards ln V/H (n, m)."""
-    fit = TableFit(table)
+    fit = TableFit(table, roughness=(0.3, 0.3, 0.3, 0.6))
     mean_h, _ = by(p, c)
     mean, share = by(p, c, vertical=True)
     for j in range(len(IMTS)):
@@ -171,9 +176,16 @@ def phase_covariance(p: StochasticParameters, imts: Sequence[str]) -> Array:
     return np.cov(ln.T)
 
 
+def well_known(rows: Rows) -> Rows:
+    """Rows of events with FEW_ROWS or more: others cannot tell event and record terms apart."""
+    c, event, ln = rows
+    good = np.bincount(event)[event] >= FEW_ROWS
+    return {k: v[good] for k, v in c.items()}, event[good], ln[good]
+
+
 def write_variability(p: StochasticParameters, by: Corrected, rows: Rows) -> None:
     """tables/variability.csv from residuals of development rows."""
-    c, event, ln = rows
+    c, event, ln = well_known(rows)
     seen = spreads.observed(c, event, ln - by(p, c)[0])
     for (low, high), o in zip(spreads.CLASSES, seen, strict=True):
         for name in ("tau", "phi"):
@@ -230,14 +242,14 @@ def main() -> None:
     parser.add_argument("--keep-physical", action="store_true")
     parser.add_argument("--start-empty", action="store_true", help="forget the tables on disk")
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--pairs", type=int, default=6, help="antithetic pairs of draws a cell")
+    parser.add_argument("--pairs", type=int, default=8, help="antithetic pairs of draws a cell")
     args = parser.parse_args()
 
     grid = published.cells(MAG, RJB, VS30, (8.0,))
     c = conditions(grid)
     target = published.four(grid, IMTS).mean(axis=0)
-    ratio = published.vertical_ratios(grid, IMTS).mean(axis=0)
-    coarse = published.cells(MAG[::2], RJB[::2], VS30[1::2], (8.0,))
+    ratio = published.bozorgnia_campbell(grid, IMTS)
+    coarse = published.cells((4.0, 5.0, 6.0, 7.0, 8.0), RJB[::2], VS30[1::2], (8.0,))
     p = StochasticParameters()
     tables = {k: empty() for k in HEADER}
     if (
@@ -251,6 +263,7 @@ def main() -> None:
     if not args.keep_physical:
         deep = published.cells(MAG, RJB, VS30[1::2], DEPTHS)
         p = physical(p, conditions(deep), IMTS, published.four(deep, IMTS).mean(axis=0), by)
+        p = replace(p, **{name: float(f"{getattr(p, name):.4g}") for name in PHYSICAL})
         for name in PHYSICAL:
             print(f"{name} = {getattr(p, name):.4g}")
         by = correction(p, coarse, args.pairs)

@@ -172,21 +172,17 @@ def observed(model: WaveformModel, data: Path, most: int, output: Path | None) -
     )
     theirs = published.four(at, JUDGED)
     boore_sd = published.moments(BooreEtAl2014, at, JUDGED)[1]
-    print(f"\ntest events: {test.sum()} rows of {t['event_id'][test].nunique()} events, log10")
-    for j, imt in enumerate(names):
-        has = test & np.isfinite(left[:, j])
-        r = left[has, j] / np.log(10.0)
-        event = t["event_id"].to_numpy(str)[has]
-        by_event = pd.Series(r).groupby(event).mean()
-        weight = pd.Series(r).groupby(event).size()
-        weight = 1.0 / (0.2**2 + 0.28**2 / weight)
-        bias = float((by_event * weight).sum() / weight.sum())
-        said = np.sqrt((sd[has, j] ** 2).mean()) / np.log(10.0)
-        spread = np.sqrt(((r - bias) ** 2).mean())
-        print(
-            f"  {imt:8s} {has.sum():5d} rows: bias {bias:+.3f}, sd {spread:.3f}, stated "
-            f"{said:.3f}, stated / sd {said / spread:.2f}"
-        )
+    count = t["event_id"][test].map(t["event_id"][test].value_counts())
+    few = np.zeros(len(t), dtype=bool)
+    few[np.flatnonzero(test)[count.to_numpy() < 3]] = True
+    for title, mask in (("all", test), ("events of 3 rows or more", test & ~few)):
+        print(f"\ntest events, {title}: {mask.sum()} rows, log10")
+        _residual_table(names, left, sd, mask, t["event_id"].to_numpy(str))
+    print("by file: bias and sd of PGA, SA(1.0), log10")
+    for name in np.unique(dataset):
+        r = left[test & (dataset == name)][:, [0, names.index("SA(1.0)")]] / np.log(10.0)
+        means, sds = np.nanmean(r, axis=0), np.nanstd(r, axis=0)
+        print(f"  {name:26s} {means[0]:+.3f} {sds[0]:.3f}   {means[1]:+.3f} {sds[1]:.3f}")
     print("LLH by flatfile, model and Boore et al. (2014); rows of test events, and with others")
     k = len(JUDGED)
     llh = [
@@ -205,6 +201,24 @@ def observed(model: WaveformModel, data: Path, most: int, output: Path | None) -
         for model_class, mean in zip(published.FOUR, theirs, strict=True):
             residuals[model_class.__name__] = seen[:, :k] - mean
         figures.residuals(output / "residuals.png", c["mag"], c["rrup"], residuals, JUDGED)
+
+
+def _residual_table(
+    names: list[str], left: Array, sd: Array, mask: NDArray[np.bool_], event: NDArray[np.str_]
+) -> None:
+    """Bias (events weighted by what is known of them), sd and stated sd."""
+    for j, imt in enumerate(names):
+        has = mask & np.isfinite(left[:, j])
+        r = left[has, j] / np.log(10.0)
+        by_event = pd.Series(r).groupby(event[has]).agg(["mean", "size"])
+        weight = 1.0 / (0.2**2 + 0.28**2 / by_event["size"])
+        bias = float((by_event["mean"] * weight).sum() / weight.sum())
+        said = np.sqrt((sd[has, j] ** 2).mean()) / np.log(10.0)
+        spread = np.sqrt(((r - bias) ** 2).mean())
+        print(
+            f"  {imt:8s} {has.sum():5d} rows: bias {bias:+.3f} (mean {r.mean():+.3f}), sd "
+            f"{spread:.3f}, stated {said:.3f}, stated / sd {said / spread:.2f}"
+        )
 
 
 def main() -> None:

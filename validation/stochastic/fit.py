@@ -85,8 +85,9 @@ def physical(
 class TableFit:
     """Normal equations for a table of factors: data enter by residuals and their derivatives."""
 
-    def __init__(self, table: spectrum.NodeTable) -> None:
+    def __init__(self, table: spectrum.NodeTable, roughness: tuple[float, ...] = ROUGHNESS) -> None:
         self.table = table
+        self.roughness = roughness
         self.size = table.values.size
         self.information = np.zeros((self.size, self.size))
         self.score = np.zeros(self.size)
@@ -122,11 +123,11 @@ class TableFit:
         design: csr_array,
         residual: Array,
         event: NDArray[np.int64],
-        tau: float,
+        tau: Array,
         phi: float,
         power: float,
     ) -> None:
-        """Records of events: between-event tau, within-event phi, to the given power."""
+        """Records of events: between-event tau (n_events,), within-event phi, to a power."""
         count = np.bincount(event)
         shrink = tau**2 / (phi**2 + count * tau**2)
         one = np.ones(len(event))
@@ -141,7 +142,7 @@ class TableFit:
         """The table plus the step, smooth in every direction."""
         shape = self.table.values.shape
         penalty = np.eye(self.size) / SIZE**2
-        for axis, sd in enumerate(ROUGHNESS):
+        for axis, sd in enumerate(self.roughness):
             second = np.zeros((max(shape[axis] - 2, 0), shape[axis]))
             for k in range(len(second)):
                 second[k, k : k + 3] = (1.0, -2.0, 1.0)

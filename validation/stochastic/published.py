@@ -87,9 +87,7 @@ def moments(
         "z2pt5": np.exp(7.089 - 1.144 * np.log(v)),
     }
     if model is AbrahamsonEtAl2014:
-        basin["z1pt0"] = 1000 * np.exp(
-            -7.67 / 4 * np.log((v**4 + 610.0**4) / (1360.0**4 + 610.0**4))
-        )
+        basin["z1pt0"] = np.exp(-7.67 / 4 * np.log((v**4 + 610.0**4) / (1360.0**4 + 610.0**4)))
     values = {
         "mag": at.mag, "rake": 0.0, "dip": 90.0, "ztor": at.ztor, "width": at.width,
         "hypo_depth": at.depth, "rjb": at.rjb, "rrup": at.rrup, "rx": at.rjb, "ry0": 0.0,
@@ -111,6 +109,11 @@ def four(at: Cells, imts: Sequence[str]) -> Array:
 def durations(at: Cells, imts: Sequence[str] = ("RSD575", "RSD595")) -> Array:
     """Mean of ln duration after Afshari and Stewart (2016), (n, m)."""
     return moments(AfshariStewart2016, at, imts)[0]
+
+
+def bozorgnia_campbell(at: Cells, imts: Sequence[str]) -> Array:
+    """ln V/H after Bozorgnia and Campbell (2016), (n, m)."""
+    return moments(BozorgniaCampbell2016VH, at, imts)[0]
 
 
 def vertical_ratios(at: Cells, imts: Sequence[str]) -> Array:

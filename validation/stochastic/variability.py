@@ -31,6 +31,8 @@ CLASSES = ((4.0, 4.6), (4.6, 5.4), (5.4, 8.1))
 NODES_HZ = np.array([0.1, 0.3, 1.0, 3.0, 8.0, 24.0])
 #: Scenarios of the correlation: magnitude, rrup, Vs30.
 SCENARIOS = ((5.5, 20.0, 400.0), (6.5, 30.0, 400.0), (6.5, 30.0, 760.0))
+#: Part of the standard deviation of a normal that is left when it is cut at 2 sigma.
+CUT = 0.88
 #: Rank of the smooth part of the correlation.
 RANK = 6
 PERIODS = (0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 7.5, 10.0)
@@ -123,9 +125,23 @@ def correlation(p: StochasticParameters, phase: Array) -> Array:
     at = []
     for mag, rrup, vs30 in SCENARIOS:
         c = {"mag": mag, "rrup": rrup, "vs30": vs30, "hypo_depth": 8.0}
-        w = weights(p, {k: np.array([v]) for k, v in c.items()}, imts)
-        s = spectrum.standard_deviations(p, torch.tensor([mag], dtype=torch.float64))
-        at.append(torch.as_tensor(w) * torch.hypot(s[0], s[1]))
+        c = {k: np.array([v]) for k, v in c.items()}
+        columns = {k: torch.as_tensor(v) for k, v in c.items()}
+        tau, phi = (s[0] for s in spectrum.standard_deviations(p, columns["mag"]))
+        median = spectrum.stress_bar(p, columns["mag"], columns["hypo_depth"])
+        more = median * np.exp(p.stress_sigma_ln)
+        stress = spectrum.at_table(
+            spectrum.ln_source(p, columns["mag"], more)
+            - spectrum.ln_source(p, columns["mag"], median)
+        )[0]
+        rest = torch.sqrt(torch.clamp(tau**2 - stress**2, min=0.0))
+        w = torch.as_tensor(weights(p, c, imts))
+        # longer motions have smaller peaks at all periods
+        ln, d = rv.ln_amplitude(p, c)[0], rv.durations(p, c)
+        by_duration = rv.peaks(ln, d * 1.05, imts)[0] - rv.peaks(ln, d / 1.05, imts)[0]
+        sd = CUT * np.hypot(p.duration_tau, p.duration_phi) / np.log(1.05**2)
+        shared = torch.stack([w @ stress, torch.as_tensor(by_duration[0] * sd)], dim=1)
+        at.append((w * rest, w * phi, shared @ shared.T + torch.as_tensor(phase)))
     ln_f = np.log(spectrum.bayless_abrahamson()["freq_hz"])
     nodes = np.linspace(ln_f[0], ln_f[-1], 9)
     hats = torch.as_tensor(np.array([np.interp(ln_f, nodes, row) for row in np.eye(9)]).T)
@@ -143,8 +159,8 @@ def correlation(p: StochasticParameters, phase: Array) -> Array:
     def loss() -> torch.Tensor:
         rho = matrix()
         total = 0.03 * ((rho - start) ** 2).sum()
-        for w in at:
-            field = w @ rho @ w.T + torch.as_tensor(phase)
+        for between, within, more in at:
+            field = between @ rho @ between.T + within @ rho @ within.T + more
             sd = torch.sqrt(torch.diagonal(field))
             total = total + (((field / sd[:, None] / sd - goal) / 0.1) ** 6).mean()
         return total + 0.002 * ((x[2:] - 2 * x[1:-1] + x[:-2]) ** 2).sum()

@@ -97,7 +97,7 @@ class StochasticParameters:
     #: seconds before the P arrival at the start of each record (Palgunadi et al. 2025)
     pre_p_s: float = 5.0
     #: factor on the significant durations of Afshari and Stewart (2016) (calibrated)
-    duration_factor: float = 1.03
+    duration_factor: float = 1.11
     #: share of the horizontal and of the vertical energy that arrives as P and its coda
     p_energy_horizontal: float = 0.02
     p_energy_vertical: float = 0.20
@@ -109,7 +109,7 @@ class StochasticParameters:
 
     # Variability, natural log units
     #: between-event standard deviation of ln(stress); the rest of tau comes on top
-    stress_sigma_ln: float = 0.5
+    stress_sigma_ln: float = 0.35
     #: factors on the between-event and within-event standard deviations, which are those of
     #: Bayless and Abrahamson (2019a), tau and sqrt(phi_S2S^2 + phi_SS^2) by frequency, times
     #: tables/variability.csv (development events)
@@ -132,6 +132,6 @@ class StochasticParameters:
                 )
         if self.adjustment and self.tables_crc32 != tables_checksum():
             raise InputError(
-                f"stochastic parameter tables_crc32 = {self.tables_crc32}: the tables of factors of "
-                f"this version have {tables_checksum()}; calibrate the model again with it"
+                f"stochastic parameter tables_crc32 = {self.tables_crc32}: the tables of factors "
+                f"of this version have {tables_checksum()}; calibrate the model again with it"
             )
