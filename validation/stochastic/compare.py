@@ -177,7 +177,7 @@ def observed(model: WaveformModel, data: Path, most: int, output: Path | None) -
     few[np.flatnonzero(test)[count.to_numpy() < 3]] = True
     for title, mask in (("all", test), ("events of 3 rows or more", test & ~few)):
         print(f"\ntest events, {title}: {mask.sum()} rows, log10")
-        _residual_table(names, left, sd, mask, t["event_id"].to_numpy(str))
+        _residual_table(names, left, seen[:, : len(JUDGED)] - theirs[0], sd, mask, t["event_id"])
     print("by file: bias and sd of PGA, SA(1.0), log10")
     for name in np.unique(dataset):
         r = left[test & (dataset == name)][:, [0, names.index("SA(1.0)")]] / np.log(10.0)
@@ -204,20 +204,33 @@ def observed(model: WaveformModel, data: Path, most: int, output: Path | None) -
 
 
 def _residual_table(
-    names: list[str], left: Array, sd: Array, mask: NDArray[np.bool_], event: NDArray[np.str_]
+    names: list[str],
+    left: Array,
+    of_boore: Array,
+    sd: Array,
+    mask: NDArray[np.bool_],
+    events: pd.Series,
 ) -> None:
     """Bias (events weighted by what is known of them), sd and stated sd."""
+
+    def bias_of(r: Array, event: Array) -> float:
+        by_event = pd.Series(r).groupby(event).agg(["mean", "size"])
+        weight = 1.0 / (0.2**2 + 0.28**2 / by_event["size"])
+        return float((by_event["mean"] * weight).sum() / weight.sum())
+
+    event = events.to_numpy(str)
     for j, imt in enumerate(names):
         has = mask & np.isfinite(left[:, j])
         r = left[has, j] / np.log(10.0)
-        by_event = pd.Series(r).groupby(event[has]).agg(["mean", "size"])
-        weight = 1.0 / (0.2**2 + 0.28**2 / by_event["size"])
-        bias = float((by_event["mean"] * weight).sum() / weight.sum())
+        bias = bias_of(r, event[has])
         said = np.sqrt((sd[has, j] ** 2).mean()) / np.log(10.0)
         spread = np.sqrt(((r - bias) ** 2).mean())
         print(
             f"  {imt:8s} {has.sum():5d} rows: bias {bias:+.3f} (mean {r.mean():+.3f}), sd "
-            f"{spread:.3f}, stated {said:.3f}, stated / sd {said / spread:.2f}"
+            f"{spread:.3f}, stated {said:.3f}, stated / sd {said / spread:.2f}",
+            f"Boore's bias {bias_of(of_boore[has, j] / np.log(10.0), event[has]):+.3f}"
+            if j < of_boore.shape[1]
+            else "",
         )
 
 

@@ -46,42 +46,42 @@ class StochasticParameters:
     free_surface: float = 2.0
     partition: float = 1.0 / math.sqrt(2.0)
     #: median stress parameter at the hinge magnitude and 10 km depth, bar (calibrated)
-    stress_bar: float = 85.5
+    stress_bar: float = 186.3
     #: slope of ln(stress) with magnitude below and above the hinge (calibrated; the form below
     #: the hinge is that of Yenier and Atkinson 2015)
     stress_mag_hinge: float = 6.0
-    stress_slope_below: float = 0.219
-    stress_slope_above: float = -0.328
+    stress_slope_below: float = 0.2692
+    stress_slope_above: float = -0.3902
     #: slope of ln(stress) with hypocentral depth, 1/km (calibrated; the four models together have
     #: 0.03 to 0.04 a km in ln PGA at a fixed rupture distance), held below the cap
-    stress_depth_slope: float = 0.0389
+    stress_depth_slope: float = 0.04848
     stress_depth_cap_km: float = 20.0
 
     #: lower corner log10 fa and weight log10 epsilon of the upper corner, intercept and slope
     #: with magnitude (calibrated; Atkinson and Silva 2000: 2.181, -0.496, 0.605, -0.255)
-    fa_intercept: float = 2.808
-    fa_slope: float = -0.5787
-    epsilon_intercept: float = 0.632
-    epsilon_slope: float = -0.3053
+    fa_intercept: float = 2.835
+    fa_slope: float = -0.5614
+    epsilon_intercept: float = 0.7051
+    epsilon_slope: float = -0.3589
 
     # Path: equivalent point source R = sqrt(rrup^2 + h^2),
     # log10 h = h_intercept + h_slope * M (Yenier and Atkinson 2015: -0.405, 0.235; slope
     # calibrated).
     h_intercept: float = -0.405
-    h_slope: float = 0.1988
+    h_slope: float = 0.2126
     #: geometrical spreading R^b1 to r1_km, then R^b2 (calibrated; -1.0 to 40 km and -0.5 in
     #: Raoof et al. 1999, the hinge of Yenier and Atkinson 2015)
-    b1: float = -0.872
-    b2: float = -0.648
+    b1: float = -1.074
+    b2: float = -0.5417
     r1_km: float = 50.0
     #: anelastic attenuation Q = q0 * f^eta (calibrated; 180 and 0.45 in Raoof et al. 1999)
-    q0: float = 210.0
-    eta: float = 0.486
+    q0: float = 223.1
+    eta: float = 0.4906
 
     # Site: Boore (2016) crustal amplification for Vs30 760 m/s; Bayless and Abrahamson (2019a)
     # Vs30 scaling, linear and nonlinear.
     #: site diminution exp(-pi kappa f), s (calibrated; 0.035 in Boore 2003 for the West)
-    kappa_s: float = 0.0383
+    kappa_s: float = 0.04345
     #: vertical over horizontal Fourier amplitude of the S waves
     vertical_ratio: float = 0.55
 
