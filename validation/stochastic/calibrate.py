@@ -53,12 +53,14 @@ RJB = (0.0, 3.0, 7.0, 15.0, 30.0, 70.0, 140.0, 280.0)
 VS30 = (220.0, 300.0, 420.0, 760.0, 1100.0)
 DEPTHS = (5.0, 8.0, 12.0)
 #: Standard deviation of a pseudo-observation: where rows are few, and where they are many.
-FEW, MANY = 0.06, 0.25
+FEW, MANY = 0.05, 0.18
 #: Between- and within-event standard deviation by which rows are weighted, and the power of each
 #: measure's likelihood: 11 measures of a record are worth about three. An event with fewer than
 #: FEW_ROWS rows has a magnitude and a depth that are not as well known.
 TAU, TAU_FEW, PHI, POWER = 0.45, 0.9, 0.65, 0.27
 FEW_ROWS = 5
+#: Standard deviations are those within this distance.
+SPREAD_KM = 150.0
 
 NODES = {
     "mag": (4.0, 5.0, 6.0, 6.5, 7.0, 7.5, 8.0),
@@ -68,7 +70,7 @@ NODES = {
 FREQ_HZ = (0.03, 0.08, 0.16, 0.32, 0.6, 1.2, 2.5, 5.0, 10.0, 20.0, 40.0)
 HEADER = {
     "horizontal": "ln factor on horizontal Fourier amplitudes by frequency, Hz",
-    "vertical": "ln (vertical over horizontal Fourier amplitude), less ln vertical_ratio",
+    "vertical": "ln factor on vertical over horizontal (linear soil) Fourier amplitudes",
 }
 
 
@@ -108,6 +110,7 @@ def observed(data: Path) -> Rows:
     good = records.split_of(every) == "development"
     rows = every.take(np.flatnonzero(good))
     c = {k: rows.table[k].to_numpy(np.float64) for k in ("mag", "rrup", "vs30", "hypo_depth")}
+    c["map"] = (rows.table["dataset"] == records.MORE[1]).to_numpy(np.float64)
     event = np.unique(rows.table["event_id"], return_inverse=True)[1]
     ln = np.full((len(event), len(IMTS)), np.nan)
     for j, imt in enumerate(IMTS):
@@ -160,7 +163,7 @@ def vertical(
     target: Array,
 ) -> spectrum.NodeTable:
     """One step towards ln V/H (n, m)."""
-    fit = TableFit(table, roughness=(0.3, 0.3, 0.3, 0.6))
+    fit = TableFit(table, roughness=(0.2, 0.2, 0.2, 0.5), size=1.0)
     mean_h, _ = by(p, c)
     mean, share = by(p, c, vertical=True)
     for j in range(len(IMTS)):
@@ -177,9 +180,13 @@ def phase_covariance(p: StochasticParameters, imts: Sequence[str]) -> Array:
 
 
 def well_known(rows: Rows) -> Rows:
-    """Rows of events with FEW_ROWS or more: others cannot tell event and record terms apart."""
+    """Rows that standard deviations are estimated from.
+
+    Events of fewer than FEW_ROWS rows cannot tell event and record terms apart; sites of
+    ShakeMap's station lists have the Vs30 of a map.
+    """
     c, event, ln = rows
-    good = np.bincount(event)[event] >= FEW_ROWS
+    good = (np.bincount(event)[event] >= FEW_ROWS) & (c["rrup"] < SPREAD_KM) & (c["map"] == 0.0)
     return {k: v[good] for k, v in c.items()}, event[good], ln[good]
 
 
@@ -195,9 +202,26 @@ def write_variability(p: StochasticParameters, by: Corrected, rows: Rows) -> Non
     phase = phase_covariance(p, IMTS)
     factors = spreads.factors(p, IMTS, seen, np.diag(phase), rho)
     _write_variability(factors, rho)
-    rho = spreads.correlation(p, phase_covariance(p, [f"SA({t:g})" for t in spreads.PERIODS]))
+    periods = [f"SA({t:g})" for t in spreads.PERIODS]
+    phase_sa = phase_covariance(p, periods)
+    rho, linear = spreads.correlation(p, phase_sa)
+    _write_variability(factors, rho)
+    # what linear theory leaves out, by draws: the goal is moved by it
+    drawn_rho = np.stack([correlation_of_draws(p, at, periods) for at in spreads.SCENARIOS])
+    print(f"correlation: draws over linear theory by {(drawn_rho - linear).mean():.3f} on average")
+    rho, _ = spreads.correlation(p, phase_sa, drawn_rho - linear)
     factors = spreads.factors(p, IMTS, seen, np.diag(phase), rho)
     _write_variability(factors, rho)
+
+
+def correlation_of_draws(
+    p: StochasticParameters, at: tuple[float, float, float], imts: Sequence[str]
+) -> Array:
+    """Correlation of ln IM of the model, (m, m), at a magnitude, distance and Vs30."""
+    mag, rrup, vs30 = at
+    scenario = Scenarios(mag=mag, rrup=rrup, vs30=vs30, hypo_depth=8.0)
+    ln = drawn(rv.model_of(p), scenario, imts, pairs=300, seed=18, paired=False)[0, 0]
+    return np.corrcoef(ln.T)
 
 
 def _write_variability(factors: Array, rho: Array) -> None:

@@ -238,7 +238,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, help="folder of flatfiles")
     parser.add_argument("--output", type=Path, help="folder for tables and the figure")
-    parser.add_argument("--pairs", type=int, default=8, help="antithetic pairs of draws a cell")
+    parser.add_argument("--pairs", type=int, default=24, help="antithetic pairs of draws a cell")
     parser.add_argument("--draws", type=int, default=600, help="for the correlation")
     parser.add_argument("--rows", type=int, default=1500, help="of development events")
     args = parser.parse_args()

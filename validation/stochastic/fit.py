@@ -85,8 +85,14 @@ def physical(
 class TableFit:
     """Normal equations for a table of factors: data enter by residuals and their derivatives."""
 
-    def __init__(self, table: spectrum.NodeTable, roughness: tuple[float, ...] = ROUGHNESS) -> None:
+    def __init__(
+        self,
+        table: spectrum.NodeTable,
+        roughness: tuple[float, ...] = ROUGHNESS,
+        size: float = SIZE,
+    ) -> None:
         self.table = table
+        self.largest = size
         self.roughness = roughness
         self.size = table.values.size
         self.information = np.zeros((self.size, self.size))
@@ -141,7 +147,7 @@ class TableFit:
     def solve(self) -> spectrum.NodeTable:
         """The table plus the step, smooth in every direction."""
         shape = self.table.values.shape
-        penalty = np.eye(self.size) / SIZE**2
+        penalty = np.eye(self.size) / self.largest**2
         for axis, sd in enumerate(self.roughness):
             second = np.zeros((max(shape[axis] - 2, 0), shape[axis]))
             for k in range(len(second)):

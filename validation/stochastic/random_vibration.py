@@ -32,11 +32,9 @@ def ln_amplitude(
     stress = spectrum.stress_bar(p, columns["mag"], columns["hypo_depth"])
     rock = spectrum.ln_rock(p, columns, stress)
     ln = rock + spectrum.ln_site(columns["vs30"], spectrum.ln_reference_eas_5hz(rock))
-    vertical = ln + np.log(p.vertical_ratio)
     if tables:
         ln = ln + p.adjustment * spectrum.node_table("horizontal")(columns)
-        vertical = ln + np.log(p.vertical_ratio)
-        vertical = vertical + p.adjustment * spectrum.node_table("vertical")(columns)
+    vertical = ln + spectrum.ln_vertical_ratio(p, columns)
     return ln.numpy(), vertical.numpy()
 
 

@@ -111,13 +111,18 @@ def factors(
     return np.array([np.interp(ln_f, np.log(NODES_HZ), row) for row in ln])
 
 
-def correlation(p: StochasticParameters, phase: Array) -> Array:
+def correlation(
+    p: StochasticParameters, phase: Array, missing: Array | None = None
+) -> tuple[Array, Array]:
     """Correlation between the table's frequencies, (31, 31), near to the published one.
 
     A matrix of rank RANK, smooth over frequency, mixed with the published one, that brings the
     correlation of SA near to that of Baker and Jayaram: sixth powers of the differences count.
 
     phase : covariance of ln SA at PERIODS by random phases, (m, m)
+    missing : what linear theory leaves out of the correlation of SA, (n_scenarios, m, m)
+
+    Returns that and the correlation of SA by linear theory, (n_scenarios, m, m).
     """
     imts = [f"SA({t:g})" for t in PERIODS]
     goal = torch.as_tensor(published.correlation(PERIODS))
@@ -156,13 +161,23 @@ def correlation(p: StochasticParameters, phase: Array) -> Array:
         own = torch.sigmoid(share)
         return own * (u @ u.T) + (1.0 - own) * start
 
-    def loss() -> torch.Tensor:
-        rho = matrix()
-        total = 0.03 * ((rho - start) ** 2).sum()
+    left_out = torch.zeros((len(at), *goal.shape), dtype=torch.float64)
+    if missing is not None:
+        left_out += torch.as_tensor(missing)
+
+    def by_linear_theory(rho: torch.Tensor) -> list[torch.Tensor]:
+        out = []
         for between, within, more in at:
             field = between @ rho @ between.T + within @ rho @ within.T + more
             sd = torch.sqrt(torch.diagonal(field))
-            total = total + (((field / sd[:, None] / sd - goal) / 0.1) ** 6).mean()
+            out.append(field / sd[:, None] / sd)
+        return out
+
+    def loss() -> torch.Tensor:
+        rho = matrix()
+        total = 0.01 * ((rho - start) ** 2).sum()
+        for found, more in zip(by_linear_theory(rho), left_out, strict=True):
+            total = total + (((found + more - goal) / 0.1) ** 6).mean()
         return total + 0.002 * ((x[2:] - 2 * x[1:-1] + x[:-2]) ** 2).sum()
 
     optimizer = torch.optim.LBFGS(
@@ -176,4 +191,5 @@ def correlation(p: StochasticParameters, phase: Array) -> Array:
         return value
 
     optimizer.step(closure)
-    return np.asarray(matrix().detach().numpy(), dtype=np.float64)
+    rho = matrix().detach()
+    return rho.numpy(), torch.stack(by_linear_theory(rho)).numpy()

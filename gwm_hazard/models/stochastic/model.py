@@ -137,7 +137,9 @@ class StochasticModel(WaveformModel):
         torch.mul(noise_of[:, 2].flip(-1), p_packet, out=white[:, 3])
         spectra = torch.fft.rfft(white)
         ln_amplitude = self._ln_amplitude(scenarios, event[:, 0], event[:, 2:], record[:, 1:])
-        ln_vertical = self._ln_vertical_ratio(scenarios)
+        ln_vertical = spectrum.ln_vertical_ratio(
+            p, {k: self._tensor(scenarios[k]) for k in self.card.condition_names}
+        )
         factors = torch.stack([ln_amplitude, ln_vertical], dim=1).float()
         low, weight = spectrum.fft_interpolation(npts, self.dt_s, str(self.device))
         amplitude, ratio = (
@@ -184,13 +186,6 @@ class StochasticModel(WaveformModel):
         rock = spectrum.ln_rock(p, columns, stress) + spectrum.to_coarse(residual)
         site = spectrum.ln_site(columns["vs30"], spectrum.ln_reference_eas_5hz(rock))
         return rock + site + p.adjustment * spectrum.node_table("horizontal")(columns)
-
-    def _ln_vertical_ratio(self, scenarios: Scenarios) -> torch.Tensor:
-        """ln vertical over horizontal Fourier amplitude, (n, n_coarse)."""
-        p = self.parameters
-        columns = {k: self._tensor(scenarios[k]) for k in self.card.condition_names}
-        table = spectrum.node_table("vertical")(columns)
-        return math.log(p.vertical_ratio) + p.adjustment * table
 
     def _tensor(self, values: NDArray[Any], dtype: torch.dtype | None = None) -> torch.Tensor:
         return torch.as_tensor(values, dtype=dtype, device=self.device)

@@ -275,6 +275,18 @@ def ln_site(vs30: torch.Tensor, ln_eas_5hz_g_s: torch.Tensor) -> torch.Tensor:
     )
 
 
+def ln_vertical_ratio(p: StochasticParameters, c: Columns) -> torch.Tensor:
+    """ln vertical over horizontal Fourier amplitude, (n, n_coarse).
+
+    The table's factor, without the nonlinear response of the soil at median shaking: it takes
+    shear waves, which the horizontals are, and leaves the compressional ones.
+    """
+    rock = ln_rock(p, c, stress_bar(p, c["mag"], c["hypo_depth"]))
+    shaking = ln_reference_eas_5hz(rock)
+    nonlinear = ln_site(c["vs30"], shaking) - ln_site(c["vs30"], torch.full_like(shaking, -30.0))
+    return math.log(p.vertical_ratio) + p.adjustment * (node_table("vertical")(c) - nonlinear)
+
+
 def ln_reference_eas_5hz(rock: torch.Tensor) -> torch.Tensor:
     """ln EAS at 5 Hz, g s, on the reference rock (Vs30 1000 m/s) of the nonlinear site term."""
     i = int(np.argmin(np.abs(COARSE_HZ - 5.0)))
