@@ -306,7 +306,8 @@ def test_shipped_tables_are_moderate():
         assert table.values.shape == tuple(
             map(len, (table.mag, table.rrup, table.vs30, table.freq_hz))
         )
-        assert 0.0 < np.abs(table.values).max() < {"horizontal": 1.0, "vertical": 2.5}[name]
+        # the largest are of the vertical above 20 Hz on soft soil: its kappa is about half
+        assert 0.0 < np.abs(table.values).max() < {"horizontal": 1.0, "vertical": 5.0}[name]
 
 
 def test_switching_the_factors_off_leaves_the_point_source():

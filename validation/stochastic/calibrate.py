@@ -53,7 +53,7 @@ RJB = (0.0, 3.0, 7.0, 15.0, 30.0, 70.0, 140.0, 280.0)
 VS30 = (220.0, 300.0, 420.0, 760.0, 1100.0)
 DEPTHS = (5.0, 8.0, 12.0)
 #: Standard deviation of a pseudo-observation: where rows are few, and where they are many.
-FEW, MANY = 0.05, 0.18
+FEW, MANY = 0.035, 0.18
 #: Between- and within-event standard deviation by which rows are weighted, and the power of each
 #: measure's likelihood: 11 measures of a record are worth about three. An event with fewer than
 #: FEW_ROWS rows has a magnitude and a depth that are not as well known.
@@ -204,12 +204,14 @@ def write_variability(p: StochasticParameters, by: Corrected, rows: Rows) -> Non
     _write_variability(factors, rho)
     periods = [f"SA({t:g})" for t in spreads.PERIODS]
     phase_sa = phase_covariance(p, periods)
-    rho, linear = spreads.correlation(p, phase_sa)
-    _write_variability(factors, rho)
-    # what linear theory leaves out, by draws: the goal is moved by it
-    drawn_rho = np.stack([correlation_of_draws(p, at, periods) for at in spreads.SCENARIOS])
-    print(f"correlation: draws over linear theory by {(drawn_rho - linear).mean():.3f} on average")
-    rho, _ = spreads.correlation(p, phase_sa, drawn_rho - linear)
+    # what linear theory leaves out, by draws: the goal is moved by it, half way each time
+    missing = np.zeros((len(spreads.SCENARIOS), len(periods), len(periods)))
+    for _ in range(2):
+        rho, linear = spreads.correlation(p, phase_sa, missing)
+        _write_variability(factors, rho)
+        found = np.stack([correlation_of_draws(p, at, periods) for at in spreads.SCENARIOS])
+        missing += 0.5 * (found - linear - missing)
+    rho, _ = spreads.correlation(p, phase_sa, missing)
     factors = spreads.factors(p, IMTS, seen, np.diag(phase), rho)
     _write_variability(factors, rho)
 
