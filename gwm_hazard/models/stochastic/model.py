@@ -117,10 +117,9 @@ class StochasticModel(WaveformModel):
         event = self._tensor(noise.normal("event", size + 2, per_event=True))
         record = self._tensor(noise.normal("record", size + 1))
 
-        d575, d595, onset_p, onset_s = self._timing(scenarios)
+        d575, d595, *onsets = self._timing(scenarios)
         shape, scale, onset_p, onset_s = (
-            self._tensor(v, torch.float32)
-            for v in (*window.shape_and_scale(d575, d595), onset_p, onset_s)
+            self._tensor(v, torch.float32) for v in (*window.shape_and_scale(d575, d595), *onsets)
         )
         shift = p.duration_tau * event[:, 1] + p.duration_phi * record[:, 0]
         limit = 2.0 * math.hypot(p.duration_tau, p.duration_phi)

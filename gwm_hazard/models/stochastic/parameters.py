@@ -89,7 +89,7 @@ class StochasticParameters:
     #: point source
     adjustment: float = 1.0
     #: which tables these are
-    tables_crc32: int = field(default_factory=tables_checksum)
+    tables_crc32: float = field(default_factory=tables_checksum)
 
     # Timing and shape
     #: P velocity, km/s (Poisson solid)

@@ -139,10 +139,10 @@ def node_table(name: str) -> NodeTable:
     text = files(__package__).joinpath(f"tables/{name}.csv").read_text("utf-8")
     header, *rows = list(csv.reader(line for line in text.splitlines() if line[0] != "#"))
     table = np.array(rows, dtype=np.float64)
-    nodes = [np.unique(column) for column in table[:, :3].T]
-    shape = (*map(len, nodes), len(header) - 3)
+    mag, rrup, vs30 = (np.unique(column) for column in table[:, :3].T)
+    shape = (len(mag), len(rrup), len(vs30), len(header) - 3)
     freq_hz = np.array([float(h) for h in header[3:]])
-    return NodeTable(*nodes, freq_hz, table[:, 3:].reshape(shape))
+    return NodeTable(mag, rrup, vs30, freq_hz, table[:, 3:].reshape(shape))
 
 
 def _tabulated(name: str, like: torch.Tensor) -> torch.Tensor:
