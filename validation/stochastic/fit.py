@@ -31,14 +31,15 @@ SIZE = 0.7
 
 
 def smooth(c: Conditions) -> Array:
-    """Terms of a smooth function of the conditions, (n, 9)."""
+    """Terms of a smooth function of the conditions, (n, 13)."""
     m, r, v = c["mag"] - 6.5, np.log(np.hypot(c["rrup"], 8.0) / 30.0), np.log(c["vs30"] / 500.0)
-    return np.stack([np.ones_like(m), m, m**2, r, r**2, m * r, m**2 * r, v, m * v], axis=1)
+    terms = (np.ones_like(m), m, m**2, m**3, r, r**2, r**3, m * r, m**2 * r, m * r**2)
+    return np.stack([*terms, v, m * v, r * v], axis=1)
 
 
 @dataclass(frozen=True)
 class Corrected:
-    """Random vibration theory with what draws add to it, as a smooth function, (9, m)."""
+    """Random vibration theory with what draws add to it, as a smooth function, (13, m)."""
 
     imts: tuple[str, ...]
     horizontal: Array
@@ -49,7 +50,8 @@ class Corrected:
         cls, p: StochasticParameters, c: Conditions, imts: Sequence[str], h: Array, v: Array
     ) -> Corrected:
         """From means of ln IM of draws at scenarios, (n, m) each."""
-        none = cls(tuple(imts), np.zeros((9, len(imts))), np.zeros((9, len(imts))))
+        empty = np.zeros((smooth(c).shape[1], len(imts)))
+        none = cls(tuple(imts), empty, empty)
         by_rv = [none(p, c, vertical=k)[0] for k in (False, True)]
         terms = smooth(c)
         left = [d - r for d, r in zip((h, v), by_rv, strict=True)]
@@ -129,11 +131,11 @@ class TableFit:
         design: csr_array,
         residual: Array,
         event: NDArray[np.int64],
-        tau: Array,
+        tau: float,
         phi: float,
         power: float,
     ) -> None:
-        """Records of events: between-event tau (n_events,), within-event phi, to a power."""
+        """Records of events: between-event tau, within-event phi, to a power."""
         count = np.bincount(event)
         shrink = tau**2 / (phi**2 + count * tau**2)
         one = np.ones(len(event))

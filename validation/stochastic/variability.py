@@ -47,17 +47,25 @@ class Observed:
     conditions: dict[str, Array]
 
 
-def observed(c: dict[str, Array], event: Array, residual: Array) -> list[Observed]:
-    """By mixed effects, class after class; NaN where fewer than 50 rows are."""
+def observed(
+    c: dict[str, Array], event: Array, residual: Array, well_known: NDArray[np.bool_]
+) -> list[Observed]:
+    """Class after class; NaN where fewer than 50 rows are.
+
+    tau by mixed effects on well-known rows; phi is the rest of the variance of all rows, so that
+    sigma is theirs.
+    """
     out = []
     for low, high in CLASSES:
         here = (c["mag"] >= low) & (c["mag"] < high)
         spreads = np.full((2, residual.shape[1]), np.nan)
         for j in range(residual.shape[1]):
-            has = here & np.isfinite(residual[:, j])
+            every = here & np.isfinite(residual[:, j])
+            has = every & well_known
             if has.sum() >= 50:
                 found = fit(Groups(event[has]), residual[has, j], np.ones((int(has.sum()), 1)))
-                spreads[:, j] = found.spread.tau, found.spread.phi
+                rest = residual[every, j].var() - found.spread.tau**2
+                spreads[:, j] = found.spread.tau, np.sqrt(max(rest, found.spread.phi**2))
         mean = {k: np.array([np.exp(np.log(v[here]).mean())]) for k, v in c.items()}
         out.append(Observed(*spreads, mean))
     return out

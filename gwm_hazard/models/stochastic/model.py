@@ -139,21 +139,18 @@ class StochasticModel(WaveformModel):
         ln_vertical = spectrum.ln_vertical_ratio(
             p, {k: self._tensor(scenarios[k]) for k in self.card.condition_names}
         )
-        factors = torch.stack([ln_amplitude, ln_vertical], dim=1).float()
+        ln_amplitude -= math.log(self.dt_s)
+        factors = torch.stack([ln_amplitude, ln_amplitude + ln_vertical], dim=1).float()
         low, weight = spectrum.fft_interpolation(npts, self.dt_s, str(self.device))
-        amplitude, ratio = (
-            torch.lerp(factors[..., low], factors[..., low + 1], weight.to(torch.float32))
-            .exp_()
-            .unbind(1)
-        )
+        amplitude = torch.lerp(factors[..., low], factors[..., low + 1], weight.float()).exp_()
         of_s, of_p = spectrum.packet_factors(p, npts, self.dt_s, str(self.device))
-        spectra[:, :, 0] = 0.0
-        spectra[:, 2] = spectra[:, 2] * of_s + spectra[:, 3] * of_p
-        spectra[:, :3, 1:] *= amplitude[:, None]
-        spectra[:, 2, 1:] *= ratio
-        return window.brought_to_rest(
-            torch.fft.irfft(spectra[:, :3], n=npts) / self.dt_s, self.dt_s
-        )
+        spectra[:, 2] *= of_s
+        spectra[:, 2].addcmul_(spectra[:, 3], of_p)
+        spectra = spectra[:, :3]
+        spectra[..., 0] = 0.0
+        spectra[:, :2, 1:] *= amplitude[:, :1]
+        spectra[:, 2, 1:] *= amplitude[:, 1]
+        return window.brought_to_rest(torch.fft.irfft(spectra, n=npts), self.dt_s)
 
     def _ln_amplitude(
         self,

@@ -152,48 +152,61 @@ def record_samples(
     return LENGTHS[np.minimum(np.searchsorted(LENGTHS, wanted), len(LENGTHS) - 1)]
 
 
+#: Samples whose sum is taken in float32; sums of these are taken in float64.
+BLOCK = 32
+
+
 @lru_cache(maxsize=64)
 def _at_rest(
     npts: int, dt_s: float, device: str
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Fades (npts,), two slow functions that are 0 at both ends, and what a motion weighs them by.
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Fade in and out, two slow functions that are 0 at both ends, and their weights.
 
-    The functions (2, npts) are a bell over the whole record and the same with two lobes. With the
-    weights (2, npts), the integral and the double integral of a motion (trapezoidal rules) are
-    weights @ motion, and motion - (weights @ motion) @ functions has neither.
+    The functions (2, npts) are a bell over the whole record and the same with two lobes. The
+    weights (2, 3) make their factors from the sum of a motion that begins and ends at 0, the sum
+    over its blocks times their starts, and that over samples times their place in the block.
     """
     at = torch.arange(npts, dtype=torch.float64)
     length = npts - 1
-    rise = torch.clamp(at / (FADE_IN_S / dt_s), max=1.0)
-    fall = torch.clamp((length - at) / (END_TAPER * npts), max=1.0)
-    fades = torch.sin(0.5 * math.pi * rise) ** 2 * torch.sin(0.5 * math.pi * fall) ** 2
+    fades = (
+        torch.clamp(at[: round(FADE_IN_S / dt_s)] / (FADE_IN_S / dt_s), max=1.0),
+        torch.clamp((length - at[-math.ceil(END_TAPER * npts) :]) / (END_TAPER * npts), max=1.0),
+    )
+    fade_in, fade_out = (torch.sin(0.5 * math.pi * v) ** 2 for v in fades)
     bell = torch.sin(math.pi * at / length) ** 2
     functions = torch.stack([bell, bell * torch.cos(math.pi * at / length)])
     functions[:, [0, -1]] = 0.0
-    velocity = torch.ones(npts, dtype=torch.float64)
-    velocity[[0, -1]] = 0.5
-    displacement = length - at
-    displacement[0] = 0.5 * length - 0.25
-    displacement[-1] = 0.25
-    integrals = torch.stack([velocity, displacement])
-    weights = torch.linalg.solve(integrals @ functions.T, integrals) * fades
-    return tuple(v.to(device, torch.float32) for v in (fades, functions, weights))  # type: ignore[return-value]
+    # Trapezoidal rules: the final velocity is the sum, the final displacement that of what is left.
+    # They leave out ends, which are 0.
+    integrals = torch.stack([torch.ones(npts, dtype=torch.float64), length - at])
+    of_sums = torch.tensor([[1.0, 0.0, 0.0], [length, -1.0, -1.0]], dtype=torch.float64)
+    weights = torch.linalg.solve(integrals @ functions.T, of_sums)
+    single = (v.to(device, torch.float32) for v in (fade_in, fade_out, functions))
+    return *single, weights.to(device)  # type: ignore[return-value]
 
 
 def brought_to_rest(acceleration: torch.Tensor, dt_s: float) -> torch.Tensor:
-    """Motions that begin and end at 0, with velocity and displacement at rest at the end.
+    """Motions that begin and end at 0, with velocity and displacement at rest at the end: in place.
 
     Noise of finite length leaves offsets: after short fades at both ends, two bells over the whole
     record take the final velocity and displacement away. They touch the lowest frequencies of the
     record alone, 0.01 to 0.05 Hz.
 
-    acceleration : (..., npts)
+    acceleration : (..., npts), npts a multiple of BLOCK
     """
-    fades, functions, weights = _at_rest(acceleration.shape[-1], dt_s, str(acceleration.device))
-    left = acceleration[..., None, :] * weights
-    # summed in float64, so that the sum is the same in every batch
-    factors = left.sum(dim=-1, dtype=torch.float64).to(acceleration.dtype)
-    found = acceleration * fades
+    npts = acceleration.shape[-1]
+    fade_in, fade_out, functions, weights = _at_rest(npts, dt_s, str(acceleration.device))
+    acceleration[..., : len(fade_in)] *= fade_in
+    acceleration[..., -len(fade_out) :] *= fade_out
+    blocks = acceleration.unflatten(-1, (-1, BLOCK))
+    # Sums over a block or over blocks in float32, then in float64: the same in every batch.
+    by_block = blocks.sum(dim=-1).double()
+    by_place = blocks.sum(dim=-2).double()
+    starts = torch.arange(0, npts, BLOCK, device=by_block.device, dtype=torch.float64)
+    sums = torch.stack(
+        [by_block.sum(-1), (by_block * starts).sum(-1), (by_place * starts.new_tensor(range(BLOCK))).sum(-1)], dim=-1
+    )
+    factors = (sums[..., None, :] * weights).sum(-1).to(acceleration.dtype)
     for k in range(2):
-        found = found.addcmul(factors[..., k : k + 1], functions[k], value=-1.0)
-    return found
+        acceleration.addcmul_(factors[..., k : k + 1], functions[k], value=-1.0)
+    return acceleration
