@@ -200,7 +200,15 @@ def observed(model: WaveformModel, data: Path, most: int, output: Path | None) -
         residuals = {"stochastic": left[:, :k]}
         for model_class, mean in zip(published.FOUR, theirs, strict=True):
             residuals[model_class.__name__] = seen[:, :k] - mean
-        figures.residuals(output / "residuals.png", c["mag"], c["rrup"], residuals, JUDGED)
+        event = np.unique(t["event_id"], return_inverse=True)[1]
+        title = (
+            f"{len(t):,} rows of {event.max() + 1:,} events, {test.sum():,} of them of test events "
+            "that nothing was fitted to\n"
+            "means in bins with two standard errors (events as clusters)"
+        )
+        figures.residuals(
+            output / "residuals.png", c["mag"], c["rrup"], event, residuals, JUDGED, title
+        )
 
 
 def _residual_table(

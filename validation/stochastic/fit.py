@@ -31,15 +31,15 @@ SIZE = 0.7
 
 
 def smooth(c: Conditions) -> Array:
-    """Terms of a smooth function of the conditions, (n, 13)."""
+    """Terms of a smooth function of the conditions, (n, 15)."""
     m, r, v = c["mag"] - 6.5, np.log(np.hypot(c["rrup"], 8.0) / 30.0), np.log(c["vs30"] / 500.0)
     terms = (np.ones_like(m), m, m**2, m**3, r, r**2, r**3, m * r, m**2 * r, m * r**2)
-    return np.stack([*terms, v, m * v, r * v], axis=1)
+    return np.stack([*terms, v, m * v, r * v, r**2 * v, m * r * v], axis=1)
 
 
 @dataclass(frozen=True)
 class Corrected:
-    """Random vibration theory with what draws add to it, as a smooth function, (13, m)."""
+    """Random vibration theory with what draws add to it, as a smooth function, (15, m)."""
 
     imts: tuple[str, ...]
     horizontal: Array

@@ -34,7 +34,7 @@ SCENARIOS = ((5.5, 20.0, 400.0), (6.5, 30.0, 400.0), (6.5, 30.0, 760.0))
 #: Part of the standard deviation of a normal that is left when it is cut at 2 sigma.
 CUT = 0.88
 #: Rank of the smooth part of the correlation.
-RANK = 6
+RANK = 8
 PERIODS = (0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 7.5, 10.0)
 
 
@@ -183,7 +183,7 @@ def correlation(
 
     def loss() -> torch.Tensor:
         rho = matrix()
-        total = 0.01 * ((rho - start) ** 2).sum()
+        total = 0.005 * ((rho - start) ** 2).sum()
         for found, more in zip(by_linear_theory(rho), left_out, strict=True):
             total = total + (((found + more - goal) / 0.1) ** 6).mean()
         return total + 0.002 * ((x[2:] - 2 * x[1:-1] + x[:-2]) ** 2).sum()

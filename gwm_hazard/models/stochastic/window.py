@@ -198,13 +198,18 @@ def brought_to_rest(acceleration: torch.Tensor, dt_s: float) -> torch.Tensor:
     fade_in, fade_out, functions, weights = _at_rest(npts, dt_s, str(acceleration.device))
     acceleration[..., : len(fade_in)] *= fade_in
     acceleration[..., -len(fade_out) :] *= fade_out
-    blocks = acceleration.unflatten(-1, (-1, BLOCK))
+    blocks = acceleration.view(*acceleration.shape[:-1], -1, BLOCK)
     # Sums over a block or over blocks in float32, then in float64: the same in every batch.
     by_block = blocks.sum(dim=-1).double()
     by_place = blocks.sum(dim=-2).double()
     starts = torch.arange(0, npts, BLOCK, device=by_block.device, dtype=torch.float64)
     sums = torch.stack(
-        [by_block.sum(-1), (by_block * starts).sum(-1), (by_place * starts.new_tensor(range(BLOCK))).sum(-1)], dim=-1
+        [
+            by_block.sum(-1),
+            (by_block * starts).sum(-1),
+            (by_place * starts.new_tensor(range(BLOCK))).sum(-1),
+        ],
+        dim=-1,
     )
     factors = (sums[..., None, :] * weights).sum(-1).to(acceleration.dtype)
     for k in range(2):
