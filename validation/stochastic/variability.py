@@ -30,11 +30,11 @@ CLASSES = ((4.0, 4.6), (4.6, 5.4), (5.4, 8.1))
 #: Nodes of the factors on published standard deviations, Hz.
 NODES_HZ = np.array([0.1, 0.3, 1.0, 3.0, 8.0, 24.0])
 #: Scenarios of the correlation: magnitude, rrup, Vs30.
-SCENARIOS = ((5.5, 20.0, 400.0), (6.5, 30.0, 400.0), (6.5, 30.0, 760.0))
+SCENARIOS = ((6.5, 30.0, 400.0), (6.5, 30.0, 760.0), (7.0, 50.0, 400.0))
 #: Part of the standard deviation of a normal that is left when it is cut at 2 sigma.
 CUT = 0.88
 #: Rank of the smooth part of the correlation.
-RANK = 8
+RANK = 6
 PERIODS = (0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 7.5, 10.0)
 
 
@@ -119,22 +119,19 @@ def factors(
     return np.array([np.interp(ln_f, np.log(NODES_HZ), row) for row in ln])
 
 
-def correlation(
-    p: StochasticParameters, phase: Array, missing: Array | None = None
-) -> tuple[Array, Array]:
-    """Correlation between the table's frequencies, (31, 31), near to the published one.
+def correlation(p: StochasticParameters, phase: Array, near: Array, draws: Array) -> Array:
+    """Correlation between the table's frequencies, (31, 31), near to a given one.
 
-    A matrix of rank RANK, smooth over frequency, mixed with the published one, that brings the
+    A matrix of rank RANK, smooth over frequency, mixed with the given one, that brings the
     correlation of SA near to that of Baker and Jayaram: sixth powers of the differences count.
 
     phase : covariance of ln SA at PERIODS by random phases, (m, m)
-    missing : what linear theory leaves out of the correlation of SA, (n_scenarios, m, m)
-
-    Returns that and the correlation of SA by linear theory, (n_scenarios, m, m).
+    draws : correlation of SA of draws with the given one, (n_scenarios, m, m): what linear theory
+        leaves out is taken to stay
     """
     imts = [f"SA({t:g})" for t in PERIODS]
     goal = torch.as_tensor(published.correlation(PERIODS))
-    start = torch.as_tensor(spectrum.interfrequency_correlation())
+    start = torch.as_tensor(near)
     at = []
     for mag, rrup, vs30 in SCENARIOS:
         c = {"mag": mag, "rrup": rrup, "vs30": vs30, "hypo_depth": 8.0}
@@ -169,10 +166,6 @@ def correlation(
         own = torch.sigmoid(share)
         return own * (u @ u.T) + (1.0 - own) * start
 
-    left_out = torch.zeros((len(at), *goal.shape), dtype=torch.float64)
-    if missing is not None:
-        left_out += torch.as_tensor(missing)
-
     def by_linear_theory(rho: torch.Tensor) -> list[torch.Tensor]:
         out = []
         for between, within, more in at:
@@ -181,9 +174,11 @@ def correlation(
             out.append(field / sd[:, None] / sd)
         return out
 
+    left_out = torch.as_tensor(draws) - torch.stack(by_linear_theory(start))
+
     def loss() -> torch.Tensor:
         rho = matrix()
-        total = 0.005 * ((rho - start) ** 2).sum()
+        total = 0.01 * ((rho - start) ** 2).sum()
         for found, more in zip(by_linear_theory(rho), left_out, strict=True):
             total = total + (((found + more - goal) / 0.1) ** 6).mean()
         return total + 0.002 * ((x[2:] - 2 * x[1:-1] + x[:-2]) ** 2).sum()
@@ -199,5 +194,4 @@ def correlation(
         return value
 
     optimizer.step(closure)
-    rho = matrix().detach()
-    return rho.numpy(), torch.stack(by_linear_theory(rho)).numpy()
+    return matrix().detach().numpy()
