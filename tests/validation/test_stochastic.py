@@ -9,7 +9,7 @@ import pytest
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.models.stochastic import StochasticParameters, spectrum
 from gwm_hazard.records.training_set import split_by_event
-from validation.stochastic import fit, published, records
+from validation.stochastic import figures, fit, published, records, variability
 from validation.stochastic import random_vibration as rv
 from validation.stochastic.medians import drawn
 
@@ -120,6 +120,26 @@ def test_event_terms_enter_as_in_the_dense_likelihood():
     dense = design.toarray()
     np.testing.assert_allclose(found.information, 0.3 * dense.T @ inverse @ dense, rtol=1e-8)
     np.testing.assert_allclose(found.score, 0.3 * dense.T @ inverse @ residual, rtol=1e-8)
+
+
+def test_sigma_is_that_of_all_rows_and_tau_that_of_events_with_many():
+    """60 events of 12 rows and 300 of one, whose records scatter more."""
+    rng = np.random.default_rng(8)
+    event = np.concatenate([np.repeat(np.arange(60), 12), 60 + np.arange(300)])
+    more = np.where(event < 60, 0.5, 0.9)
+    residual = rng.normal(0, 0.4, 360)[event] + more * rng.normal(size=len(event))
+    c = {"mag": np.full(len(event), 5.0), "rrup": np.full(len(event), 30.0)}
+    _, found, _ = variability.observed(c, event, residual[:, None], event < 60)
+    assert found.tau[0] == pytest.approx(0.4, rel=0.2)
+    assert np.hypot(found.tau[0], found.phi[0]) == pytest.approx(residual.std(), rel=1e-6)
+
+
+def test_standard_errors_of_means_know_events():
+    """Equal rows of an event are one: as many independent rows as there are events."""
+    one = np.random.default_rng(9).normal(size=50)
+    mean, error = figures.mean_and_error(np.repeat(one, 7), np.repeat(np.arange(50), 7))
+    assert mean == pytest.approx(one.mean())
+    assert error == pytest.approx(one.std() / np.sqrt(50))
 
 
 def test_medians_are_those_of_the_four_models():

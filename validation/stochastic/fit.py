@@ -131,11 +131,11 @@ class TableFit:
         design: csr_array,
         residual: Array,
         event: NDArray[np.int64],
-        tau: float,
+        tau: Array | float,
         phi: float,
         power: float,
     ) -> None:
-        """Records of events: between-event tau, within-event phi, to a power."""
+        """Records of events: between-event tau (also one each), within-event phi, to a power."""
         count = np.bincount(event)
         shrink = tau**2 / (phi**2 + count * tau**2)
         one = np.ones(len(event))
