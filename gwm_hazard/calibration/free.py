@@ -43,7 +43,7 @@ FREE: tuple[Free, ...] = (
     Free("q0", 180.0, 0.5, True, "Raoof et al. (1999)"),
     Free("eta", 0.45, 0.15, False, "Raoof et al. (1999)"),
     Free("kappa_s", 0.035, 0.004, False, "Boore (2003)"),
-    Free("duration_factor", 1.0, 0.4, True, "Boore and Thompson (2014)"),
+    Free("duration_factor", 1.0, 0.4, True, "Afshari and Stewart (2016)"),
 )
 
 

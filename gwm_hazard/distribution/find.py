@@ -6,6 +6,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable
+from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 
@@ -24,8 +25,7 @@ log = logging.getLogger(__name__)
 def bundled_file(name: str) -> Path | None:
     """The surface that ships for a model with built-in parameters, by the model's name.
 
-    A test of the package holds it against the model (``tests/validation``); a model folder has
-    none.
+    A model folder has none.
     """
     path = Path(str(files("gwm_hazard.distribution"))) / "bundled" / f"{name}.h5"
     own = name in BUNDLED and not (Path(name) / CARD_FILE).is_file()
@@ -50,10 +50,12 @@ def surface_by_name(name: str) -> tuple[Surface, ModelCard]:
     """Surface and card of a model for which no surface was named; built where there is none."""
     path = bundled_file(name)
     if path is not None:
-        # The card of the file, so that the processes of a job need not import torch.
+        # The card alone, so that the processes of a job need not import torch.
+        card: ModelCard = import_module(BUNDLED[name].partition(":")[0] + ".card").card()
         surface = read_surface(path)
-        if surface.card is not None:
-            return surface, surface.card
+        if surface.model == fingerprint(card):
+            return surface, card
+        log.warning("the bundled surface %s is of another version of its model", path)
     model = load_model(name, "cpu")
     return load_for(model, find_or_build(model)), model.card
 

@@ -14,6 +14,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 from scipy.integrate import cumulative_trapezoid
 
 from gwm_hazard import Noise, Scenarios
@@ -24,6 +25,8 @@ F = spectrum.COARSE_HZ
 #: no random terms: nothing but the phases is random
 QUIET = {"stress_sigma_ln": 0.0, "tau_factor": 0.0, "phi_factor": 0.0}
 QUIET |= {"duration_tau": 0.0, "duration_phi": 0.0}
+#: and the point source without the empirical factors
+BARE = QUIET | {"adjustment": 0.0}
 
 
 def tensor(*values):
@@ -242,7 +245,7 @@ def test_standard_deviations_are_linear_between_m4_and_m6():
         )
         for a, b, c in (("s1", "s3", "s5"), ("s2", "s4", "s6"))
     )
-    p = replace(P, tau_factor=0.8, phi_factor=1.1)
+    p = replace(P, tau_factor=0.8, phi_factor=1.1, adjustment=0.0)
     for mag, w in ((3.0, 0.0), (4.0, 0.0), (5.0, 0.5), (6.0, 1.0), (8.0, 1.0)):
         tau, phi = (v.numpy()[0] for v in spectrum.standard_deviations(p, tensor(mag)))
         parts = small[1] + w * (large[1] - small[1])
@@ -263,8 +266,59 @@ def test_interfrequency_correlation():
     # It falls with the distance between frequencies.
     assert (np.diff(rho[0]) < 0).all()
     assert (np.diff(rho[-1]) > 0).all()
-    factor = spectrum.correlation_factor()
+    factor = spectrum.correlation_factor(replace(P, adjustment=0.0))
     np.testing.assert_allclose(factor @ factor.T, rho, atol=1e-10)
+
+
+def test_correlation_of_the_terms_is_one_and_near_the_published_one():
+    rho = spectrum.term_correlation(P)
+    assert np.array_equal(rho, rho.T)
+    np.testing.assert_allclose(np.diag(rho), 1.0, atol=1e-4)
+    assert np.linalg.eigvalsh(rho).min() > -1e-4
+    factor = spectrum.correlation_factor(P)
+    np.testing.assert_allclose(np.diag(factor @ factor.T), 1.0, atol=1e-12)
+    np.testing.assert_allclose(factor @ factor.T, rho, atol=1e-3)
+    assert np.abs(rho - spectrum.interfrequency_correlation()).mean() < 0.2
+
+
+# --- tables of factors ------------------------------------------------------------------------
+
+
+def made_table():
+    """ln factor mag + 2 ln rrup - ln vs30 + ln f at the nodes: linear, so exact between them."""
+    nodes = [np.array(v) for v in ([4.0, 6.0, 8.0], [1.0, 10.0, 300.0], [200.0, 1500.0])]
+    freq = np.array([0.1, 1.0, 40.0])
+    m, r, v, f = np.meshgrid(nodes[0], *map(np.log, (*nodes[1:], freq)), indexing="ij")
+    return spectrum.NodeTable(*nodes, freq, m + 2 * r - v + f)
+
+
+@given(st.floats(3.5, 8.5), st.floats(0.5, 400), st.floats(150, 1600))
+def test_table_is_linear_between_nodes_and_held_beyond(mag, rrup, vs30):
+    got = made_table()(column(mag=mag, rrup=rrup, vs30=vs30)).numpy()[0]
+    held = [np.clip(mag, 4, 8), np.clip(rrup, 1, 300), np.clip(vs30, 200, 1500)]
+    want = held[0] + 2 * math.log(held[1]) - math.log(held[2]) + np.log(np.clip(F, 0.1, 40.0))
+    np.testing.assert_allclose(got, want, atol=1e-9)
+
+
+def test_shipped_tables_are_moderate():
+    for name in ("horizontal", "vertical"):
+        table = spectrum.node_table(name)
+        assert table.values.shape == tuple(
+            map(len, (table.mag, table.rrup, table.vs30, table.freq_hz))
+        )
+        # the largest are of the vertical above 20 Hz on soft soil: its kappa is about half
+        assert 0.0 < np.abs(table.values).max() < {"horizontal": 1.0, "vertical": 5.0}[name]
+
+
+def test_switching_the_factors_off_leaves_the_point_source():
+    bare, shipped = StochasticModel(**BARE), StochasticModel(**QUIET)
+    sc = Scenarios(mag=7.2, rrup=12.0, vs30=300.0, hypo_depth=8.0)
+    zeros = torch.zeros(1, dtype=torch.float64), torch.zeros(1, 31), torch.zeros(1, 31)
+    without, with_ = (m._ln_amplitude(sc, *zeros) for m in (bare, shipped))
+    c = column(mag=7.2, rrup=12.0, vs30=300.0)
+    np.testing.assert_allclose(
+        (with_ - without).numpy(), spectrum.node_table("horizontal")(c).numpy(), atol=1e-12
+    )
 
 
 class Spectra(StochasticModel):
@@ -301,7 +355,7 @@ def test_sampled_variability_is_the_published_one():
     tau, phi = (
         v.numpy()[0] for v in spectrum.standard_deviations(replace(P, **chosen), tensor(5.0))
     )
-    rho = spectrum.interfrequency_correlation()
+    rho = spectrum.term_correlation(P)
     n = len(field)
     field = field - field.mean(axis=(0, 1))
     between = through_the_grid(rho * np.outer(tau, tau))
@@ -339,18 +393,47 @@ def test_no_random_terms_no_variability():
 # --- timing -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("r_km", "seconds"),
-    # Boore and Thompson (2014), table 1, active crustal regions; 0.156 s/km beyond
-    [(0, 0.0), (7, 2.4), (45, 8.4), (125, 10.9), (175, 17.4), (270, 34.2), (370, 49.8)],
-)
-def test_path_duration_is_the_published_table(r_km, seconds):
-    assert window.path_duration_s(np.array([float(r_km)]))[0] == pytest.approx(seconds)
+def test_durations_are_afshari_and_stewart_2016():
+    """As OpenQuake has them; there the style of faulting is known, here it is not."""
+    module = pytest.importorskip("openquake.hazardlib.gsim.afshari_stewart_2016")
+    contexts = pytest.importorskip("openquake.hazardlib.contexts")
+    rng = np.random.default_rng(2)
+    n = 200
+    mag, rrup, vs30 = rng.uniform(4, 8, n), rng.uniform(1, 300, n), rng.uniform(150, 1500, n)
+    maker = contexts.simple_cmaker([module.AfshariStewart2016()], ["RSD575", "RSD595"])
+    ctx = maker.new_ctx(n)
+    values = {"mag": mag, "rrup": rrup, "vs30": vs30, "rake": 0.0, "z1pt0": -999.0}
+    for name, v in values.items():
+        ctx[name] = v
+    theirs = np.exp(maker.get_mean_stds([ctx])[0, 0])
+    for kind, want in zip(("RSD575", "RSD595"), theirs, strict=True):
+        strike_slip = window.AFSHARI_STEWART
+        got = window.significant_duration_s(kind, mag, rrup, vs30)
+        # the two styles differ in the source alone, by 6 % there
+        assert (np.abs(np.log(got / want)) < 0.09).all()
+        b0, b1 = {"RSD575": (1.279, 5.578), "RSD595": (2.302, 3.467)}[kind]
+        changed = (*strike_slip[kind][:2], b0, b1, *strike_slip[kind][4:])
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setitem(window.AFSHARI_STEWART, kind, changed)
+            exact = window.significant_duration_s(kind, mag, rrup, vs30)
+        np.testing.assert_allclose(exact, want, rtol=2e-3)
 
 
-def test_path_duration_between_nodes_and_with_distance():
-    assert window.path_duration_s(np.array([26.0]))[0] == pytest.approx((2.4 + 8.4) / 2)
-    assert (np.diff(window.path_duration_s(np.linspace(0, 500, 300))) > 0).all()
+@pytest.mark.parametrize(("d575", "d595"), [(4.1, 9.0), (20.0, 33.0), (2.4, 5.1)])
+def test_envelope_has_the_significant_durations(d575, d595):
+    shape, scale = window.shape_and_scale(np.array([d575]), np.array([d595]))
+    t = np.linspace(0.0, 200.0, 400001)
+    power = window.gamma_density(tensor(*t) / float(scale[0]), tensor(float(shape[0]))).numpy()
+    at = np.interp([0.05, 0.75, 0.95], np.cumsum(power) / power.sum(), t)
+    assert at[1] - at[0] == pytest.approx(d575, rel=5e-3)
+    assert at[2] - at[0] == pytest.approx(d595, rel=2e-3)
+
+
+def test_envelope_shape_beyond_the_family_keeps_the_longer_duration():
+    shape, scale = window.shape_and_scale(np.array([1.0, 9.9]), np.array([10.0, 10.0]))
+    assert shape.tolist() == [window.SHAPES[0], window.SHAPES[-1]]
+    width = stats.gamma.ppf(0.95, shape, scale=scale) - stats.gamma.ppf(0.05, shape, scale=scale)
+    np.testing.assert_allclose(width, 10.0, rtol=1e-9)
 
 
 @given(st.floats(1, 300))
@@ -362,26 +445,34 @@ def test_s_minus_p_time(rhypo):
 
 
 def test_envelopes_hold_unit_power_in_their_shares():
-    p = replace(P, p_energy_horizontal=0.1, p_energy_vertical=0.4)
+    p = replace(P, p_energy_horizontal=0.1)
     onset_p, onset_s = 5.0, 45.0
-    envelopes = window.envelopes(p, tensor(10.0), tensor(onset_p), tensor(onset_s), 20480, 0.01)
+    horizontal, s_wave, p_packet = (
+        e.numpy()[0] ** 2
+        for e in window.envelopes(
+            p, tensor(3.0), tensor(2.0), tensor(onset_p), tensor(onset_s), 20480, 0.01
+        )
+    )
     t = np.arange(20480) * 0.01
-    for envelope, share in zip(envelopes, (0.1, 0.4), strict=True):
-        power = envelope.numpy()[0] ** 2
+    for power, share in ((horizontal, 0.1), (s_wave, 0.0), (p_packet, 1.0)):
         assert power.sum() == pytest.approx(1.0, rel=1e-3)
         assert power[t < onset_p].sum() < 1e-9
-        assert power[(t >= onset_p) & (t < onset_s)].sum() == pytest.approx(share, rel=0.01)
-        # The S packet peaks early: epsilon = 0.2 of its length, 2 durations.
-        peak = t[power.argmax()] if share < 0.2 else None
-        assert peak is None or peak == pytest.approx(onset_s + 0.2 * 20.0, abs=0.6)
+        early = power[(t >= onset_p) & (t < onset_s)].sum()
+        assert early == pytest.approx(share, rel=0.01, abs=1e-6)
+    # a gamma density of shape 3 and scale 2 s has its mode at 4 s
+    assert t[s_wave.argmax()] == pytest.approx(onset_s + 4.0, abs=0.2)
+    assert t[p_packet.argmax()] == pytest.approx(onset_p + 4.0, abs=0.2)
 
 
-def test_window_ends_at_five_percent():
-    """Saragoni and Hart: the window is at eta = 5 % of its peak at x = 1, the peak at 0.2."""
-    x = tensor(*np.linspace(0.001, 1.5, 3000))
-    w = torch.sqrt(window.saragoni_hart_squared(x)).numpy()
-    assert float(x[w.argmax()]) == pytest.approx(0.2, abs=1e-3)
-    assert np.interp(1.0, x.numpy(), w) / w.max() == pytest.approx(0.05, rel=1e-3)
+@pytest.mark.parametrize("slope", [0.0, 0.7])
+def test_packets_of_the_vertical_share_its_power(slope):
+    p = replace(P, p_energy_vertical=0.3, p_share_slope=slope)
+    of_s, of_p = (v.double().numpy() for v in spectrum.packet_factors(p, 4096, 0.01, "cpu"))
+    np.testing.assert_allclose(of_s**2 + of_p**2, 1.0, atol=1e-6)
+    f = np.fft.rfftfreq(4096, 0.01)
+    assert np.interp(5.0, f, of_p**2) == pytest.approx(0.3, abs=1e-4)
+    assert (np.diff(of_p) >= 0).all()
+    assert (of_p[-1] > of_p[1]) == (slope > 0)
 
 
 def test_record_holds_the_motion():
@@ -394,14 +485,13 @@ def test_record_holds_the_motion():
         hypo_depth=rng.uniform(0, 100, n),
     )
     model = StochasticModel()
-    duration, _, onset_s = model._timing(sc)
+    _, duration, _, onset_s = model._timing(sc)
     npts = model.npts(sc)
     assert (npts * model.dt_s >= onset_s + 2 * duration).all()
     assert set(npts) <= set(window.LENGTHS)
-    for k in ("mag", "rrup"):
-        more = {name: sc[name].copy() for name in sc}
-        more[k] += 0.1
-        assert (model._timing(Scenarios(**more))[0] > duration).all()
+    more = {name: sc[name].copy() for name in sc}
+    more["rrup"] += 0.1
+    assert (model._timing(Scenarios(**more))[1] > duration).all()
 
 
 # --- waveforms --------------------------------------------------------------------------------
@@ -421,7 +511,7 @@ def waveforms(model, n, **conditions):
 )
 def test_fourier_amplitude_is_the_models_spectrum(conditions):
     """Parseval: without random terms, mean power of many draws = exp(2 (rock + site))."""
-    model = StochasticModel(**QUIET)
+    model = StochasticModel(**BARE)
     acc = waveforms(model, 150, **conditions)
     c = column(**conditions)
     median = spectrum.stress_bar(model.parameters, c["mag"], c["hypo_depth"])
@@ -435,7 +525,7 @@ def test_fourier_amplitude_is_the_models_spectrum(conditions):
     for centre in (0.15, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 40.0):
         band = np.abs(np.log(f / centre)) < 0.2
         got = horizontal[band].sum() / want[band].sum()
-        assert got == pytest.approx(1.0, abs=0.1), f"{centre} Hz"
+        assert got == pytest.approx(1.0, abs=0.15 if centre < 0.3 else 0.1), f"{centre} Hz"
         ratio = vertical[band].sum() / want[band].sum()
         assert ratio == pytest.approx(model.parameters.vertical_ratio**2, rel=0.15)
     # In the time domain: the energy is the integral of the spectrum, over +f and -f.
@@ -450,6 +540,7 @@ def test_records_begin_and_end_at_rest(mag):
     velocity = np.cumsum(acc, axis=-1) * model.dt_s
     peak = np.abs(acc).max(axis=-1)
     assert np.isfinite(acc).all()
+    assert (acc[..., [0, -1]] == 0).all()
     assert (peak > 0).all()
     assert (np.abs(acc.mean(axis=-1)) < 1e-6 * peak).all()
     assert (np.abs(velocity[..., -1]) < 1e-4 * np.abs(velocity).max(axis=-1)).all()
@@ -458,13 +549,19 @@ def test_records_begin_and_end_at_rest(mag):
     assert (np.abs(displacement[..., -1]) < 1e-3 * np.abs(displacement).max(axis=-1)).all()
 
 
-def test_the_way_back_is_one_slow_sine():
+def test_rest_is_reached_by_fades_and_slow_bells_alone():
     gen = torch.Generator().manual_seed(3)
     before = torch.randn(4, 3, 2048, generator=gen)
-    before -= before.mean(dim=-1, keepdim=True)
-    taken = torch.fft.rfft((before - window.returned(before)).double()).abs()
-    assert (taken[..., 2:].amax(dim=-1) < 1e-4 * taken[..., 1]).all()
-    assert (taken[..., 0] < 1e-4 * taken[..., 1]).all()
+    after = window.brought_to_rest(before.clone(), 0.01)
+    assert (after[..., [0, -1]] == 0).all()
+    at = np.arange(2048)
+    fades = np.sin(0.5 * np.pi * np.minimum(at / 100, 1)) ** 2
+    fades *= np.sin(0.5 * np.pi * np.minimum((2047 - at) / 204.8, 1)) ** 2
+    taken = np.fft.rfft(before.double().numpy() * fades - after.double().numpy())
+    # the lowest frequencies of the record alone, below 0.35 Hz here
+    assert (np.abs(taken[..., 7:]).max(axis=-1) < 0.01 * np.abs(taken[..., :4]).max(axis=-1)).all()
+    again = window.brought_to_rest(before[1:2].clone(), 0.01)
+    assert torch.equal(again[0], after[1])
 
 
 def share_before(acc, seconds, dt_s):
@@ -472,30 +569,25 @@ def share_before(acc, seconds, dt_s):
     return power[:, : int(seconds / dt_s)].sum(axis=-1) / power.sum(axis=-1)
 
 
-def share_of_window(x):
-    """Share of the energy of Saragoni and Hart's window up to x (Boore 2003, eq. 22-25)."""
-    b = -0.2 * math.log(0.05) / (1 + 0.2 * (math.log(0.2) - 1))
-    grid = np.linspace(0.0, 5.0, 20001)
-    power = (grid**b * np.exp(-b / 0.2 * grid)) ** 2
-    return power[grid <= x].sum() / power.sum()
-
-
 def test_p_before_s_and_nothing_before_p():
     conditions = {"mag": 5.0, "rrup": 80.0, "vs30": 400.0, "hypo_depth": 10.0}
     sc = Scenarios(**conditions)
-    model = StochasticModel(**QUIET, p_energy_horizontal=0.05, p_energy_vertical=0.3)
+    model = StochasticModel(
+        **QUIET, p_energy_horizontal=0.05, p_energy_vertical=0.3, p_share_slope=0.0
+    )
     acc = waveforms(model, 80, **conditions)
-    duration, onset_p, onset_s = (float(v[0]) for v in model._timing(sc))
+    d575, d595, onset_p, onset_s = (float(v[0]) for v in model._timing(sc))
     s_minus_p = 80.0 * (1 / model.parameters.beta_km_s - 1 / model.parameters.alpha_km_s)
     assert onset_s - onset_p == pytest.approx(s_minus_p)
     # The spectrum's filter has no phase: it spreads a little energy to before the onset.
     assert (share_before(acc, onset_p - 0.2, model.dt_s) < 3e-4).all()
-    want = np.array([0.05, 0.05, 0.3]) * share_of_window(s_minus_p / (2 * duration))
+    shape, scale = window.shape_and_scale(np.array([d575]), np.array([d595]))
+    want = np.array([0.05, 0.05, 0.3]) * stats.gamma.cdf(s_minus_p, shape, scale=scale)
     np.testing.assert_allclose(share_before(acc, onset_s, model.dt_s), want, rtol=0.2, atol=1e-3)
     without_p = StochasticModel(**QUIET, p_energy_horizontal=0.0, p_energy_vertical=0.0)
     acc = waveforms(without_p, 40, **conditions)
     assert (share_before(acc, onset_s - 0.2, model.dt_s) < 1e-3).all()
-    assert (share_before(acc, onset_s + 0.4 * duration, model.dt_s) > 0.05).all()
+    assert (share_before(acc, onset_s + 0.4 * d595, model.dt_s) > 0.05).all()
 
 
 def test_duration_varies_by_event_and_record():
@@ -530,13 +622,13 @@ def test_hypocentral_distance_sets_the_s_onset_where_it_is_given():
     near = Scenarios(mag=7.0, rrup=20.0, vs30=400.0, hypo_depth=10.0)
     far = Scenarios(mag=7.0, rrup=20.0, rhypo=60.0, vs30=400.0, hypo_depth=10.0)
     model = StochasticModel()
-    (duration, p, s), (same, p_far, s_far) = model._timing(near), model._timing(far)
+    (_, duration, p, s), (_, same, p_far, s_far) = model._timing(near), model._timing(far)
     assert (same[0], p_far[0]) == (duration[0], p[0])
     assert (s_far - p_far)[0] == pytest.approx(3 * (s - p)[0])
 
 
 def test_components_are_independent_and_the_vertical_is_last():
-    acc = waveforms(StochasticModel(**QUIET), 40, mag=6.0, rrup=30.0, vs30=400.0, hypo_depth=10.0)
+    acc = waveforms(StochasticModel(**BARE), 40, mag=6.0, rrup=30.0, vs30=400.0, hypo_depth=10.0)
     r = np.mean([np.corrcoef(record) for record in acc], axis=0)
     assert np.abs(r - np.eye(3)).max() < 0.05
     energy = (acc**2).sum(axis=(0, 2))
@@ -582,3 +674,9 @@ def test_the_card_holds_the_parameters():
     assert card.components[-1] == "V"
     assert card.citation
     assert card.limitations
+
+
+def test_parameters_of_other_tables_are_refused():
+    with pytest.raises(ValueError, match="tables_crc32 = 1: the tables of factors of this version"):
+        StochasticParameters(tables_crc32=1)
+    assert StochasticParameters(tables_crc32=1, adjustment=0.0).adjustment == 0.0

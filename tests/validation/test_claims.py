@@ -4,12 +4,9 @@ import importlib.util
 from pathlib import Path
 from types import ModuleType
 
-import numpy as np
 import pytest
 
-from gwm_hazard.core.ensemble_noise import Ensemble
 from gwm_hazard.distribution.build import IMTS
-from gwm_hazard.distribution.estimate import estimate
 from gwm_hazard.distribution.file import read_surface
 from gwm_hazard.distribution.find import bundled_surface
 from gwm_hazard.distribution.surface import fingerprint
@@ -25,20 +22,6 @@ def command(path: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-def test_stochastic_beside_boore_2014() -> None:
-    """Medians within a factor of 1.5 everywhere and 1.25 on average, sigma from 0.5 to 0.85."""
-    tool = command("stochastic/compare_boore2014.py")
-    sc, rjb = tool.grid()
-    ours = estimate(load_model("stochastic", "cpu"), sc, tool.IMTS, Ensemble(280, 5))
-    theirs, _ = tool.boore_2014(sc, rjb, tool.IMTS)
-    factor = np.exp(np.abs(ours.mean - theirs))
-    assert factor.max() < 1.5
-    assert np.exp(np.log(factor).mean()) < 1.25
-    assert ours.sigma.min() > 0.5
-    assert ours.sigma.max() < 0.85
-    assert (ours.tau > 0.2).all()
 
 
 def test_the_bundled_surface_is_that_of_the_bundled_model() -> None:

@@ -3,44 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gwm_hazard._version import __version__
-from gwm_hazard.core.card import ModelCard, Range
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.models.base import WaveformModel
 from gwm_hazard.models.stochastic import spectrum, window
+from gwm_hazard.models.stochastic.card import card
 from gwm_hazard.models.stochastic.parameters import StochasticParameters
-
-CITATIONS = (
-    "Boore (2003) Pure Appl. Geophys. 160: 635-676; Boore (2009) BSSA 99(6): 3202-3216 "
-    "(the stochastic method)",
-    "Boore, Di Alessandro and Abrahamson (2014) BSSA 104(5): 2584-2597; Atkinson and Silva "
-    "(2000) BSSA 90(2): 255-274 (double-corner source)",
-    "Yenier and Atkinson (2014) BSSA 104(3): 1458-1478; (2015) BSSA 105(4): 1989-2009 "
-    "(equivalent point source)",
-    "Boore and Thompson (2014) BSSA 104(5): 2541-2552 (path duration)",
-    "Boore (2016) BSSA 106(1): 316-320 (crustal amplification)",
-    "Bayless and Abrahamson (2019) BSSA 109(5): 2088-2105 (site scaling, variability); "
-    "BSSA 109(1): 19-28 (interfrequency correlation)",
-)
-
-LIMITATIONS = (
-    "Finite ruptures are equivalent point sources: no directivity, pulses, hanging-wall or "
-    "style-of-faulting effects.",
-    "Phases are random: surface waves and basin resonances are not modelled beyond the average "
-    "amplification for Vs30.",
-    "P waves share the spectral shape of the S waves; the coda decays at one rate.",
-    "Depths beyond 20 km keep the crustal path model and the stress parameter of 20 km.",
-    "Variability within events is that of Fourier spectra as published, below what the data of the "
-    "calibration show (validation/stochastic/calibrate.py prints both).",
-)
 
 
 class StochasticModel(WaveformModel):
@@ -61,80 +35,68 @@ class StochasticModel(WaveformModel):
 
     def __init__(self, **parameters: Any) -> None:
         self.parameters = StochasticParameters(**parameters)
-        self.card = ModelCard(
-            name="stochastic",
-            family="stochastic",
-            version=__version__,
-            summary="Stochastic method, equivalent point source, active shallow crust.",
-            licence="AGPL-3.0-or-later",
-            citation=CITATIONS,
-            training_data=(
-                "none; source, attenuation and duration calibrated on observed intensity measures "
-                "and on the medians of Boore et al. (2014); variability as published"
-            ),
-            conditions=(
-                Range("mag", 4.0, 8.0),
-                Range("rrup", 1.0, 300.0),
-                Range("vs30", 150.0, 1500.0),
-                Range("hypo_depth", 0.0, 100.0),
-            ),
-            components=("H1", "H2", "V"),
-            sampling_rate_hz=100.0,
-            tectonic_region="Active Shallow Crust",
-            between_event=True,
-            limitations=LIMITATIONS,
-            parameters=asdict(self.parameters),
-        )
+        self.card = card(self.parameters)
 
     def _timing(
         self, scenarios: Scenarios
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """Duration, P onset and S onset, s, each (n,)."""
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """D5-75 and D5-95 of the energy, P onset and S onset, s, each (n,)."""
         p = self.parameters
-        mag, rrup, depth = (torch.as_tensor(scenarios[k]) for k in ("mag", "rrup", "hypo_depth"))
-        fa, fb, _ = spectrum.corners_hz(p, mag, spectrum.stress_bar(p, mag, depth))
-        source = (0.5 / fa + 0.5 / fb).numpy()  # Boore and Thompson (2014), eq. 3
-        path = window.path_duration_s(spectrum.effective_distance_km(p, mag, rrup).numpy())
-        onset_p, onset_s = window.arrivals_s(p, scenarios["rhypo"])
-        return p.duration_factor * (source + path), onset_p, onset_s
+        d575, d595 = (
+            p.duration_factor
+            * window.significant_duration_s(k, *(scenarios[c] for c in ("mag", "rrup", "vs30")))
+            for k in ("RSD575", "RSD595")
+        )
+        return d575, d595, *window.arrivals_s(p, scenarios["rhypo"])
 
     def npts(self, scenarios: Scenarios) -> NDArray[np.int64]:
         """See :meth:`WaveformModel.npts`."""
-        duration, _, onset_s = self._timing(scenarios)
-        return window.record_samples(self.parameters, duration, onset_s, self.dt_s)
+        _, d595, _, onset_s = self._timing(scenarios)
+        return window.record_samples(self.parameters, d595, onset_s, self.dt_s)
 
     def draw(self, scenarios: Scenarios, noise: Noise) -> torch.Tensor:
         """See :meth:`WaveformModel.draw`."""
         p = self.parameters
         npts = int(self.npts(scenarios.take(slice(0, 1)))[0])
-        size = len(spectrum.correlation_factor())
+        size = len(spectrum.correlation_factor(p))
         # event: stress parameter, duration, spectral residual; record: duration, residual
         event = self._tensor(noise.normal("event", size + 2, per_event=True))
         record = self._tensor(noise.normal("record", size + 1))
 
-        duration, onset_p, onset_s = (
-            self._tensor(v, torch.float32) for v in self._timing(scenarios)
+        d575, d595, *onsets = self._timing(scenarios)
+        shape, scale, onset_p, onset_s = (
+            self._tensor(v, torch.float32) for v in (*window.shape_and_scale(d575, d595), *onsets)
         )
         shift = p.duration_tau * event[:, 1] + p.duration_phi * record[:, 0]
         limit = 2.0 * math.hypot(p.duration_tau, p.duration_phi)
-        duration = duration * torch.exp(torch.clamp(shift, -limit, limit))
-        horizontal, vertical = window.envelopes(p, duration, onset_p, onset_s, npts, self.dt_s)
+        scale = scale * torch.exp(torch.clamp(shift, -limit, limit))
+        horizontal, s_packet, p_packet = window.envelopes(
+            p, shape, scale, onset_p, onset_s, npts, self.dt_s
+        )
 
-        white = self._tensor(noise.normal("waveform", 3 * npts)).view(-1, 3, npts)
-        white[:, :2] *= horizontal[:, None]
-        white[:, 2] *= vertical
+        noise_of = self._tensor(noise.normal("waveform", 3 * npts)).view(-1, 3, npts)
+        white = torch.empty((len(noise_of), 4, npts), dtype=noise_of.dtype, device=self.device)
+        torch.mul(noise_of[:, :2], horizontal[:, None], out=white[:, :2])
+        torch.mul(noise_of[:, 2], s_packet, out=white[:, 2])
+        # The P packet takes the vertical's noise from its end, where the S packet has none.
+        torch.mul(noise_of[:, 2].flip(-1), p_packet, out=white[:, 3])
         spectra = torch.fft.rfft(white)
-        ln_amplitude = self._ln_amplitude(
-            scenarios, event[:, 0], event[:, 2:], record[:, 1:]
-        ).float()
+        ln_amplitude = self._ln_amplitude(scenarios, event[:, 0], event[:, 2:], record[:, 1:])
+        ln_vertical = spectrum.ln_vertical_ratio(
+            p, {k: self._tensor(scenarios[k]) for k in self.card.condition_names}
+        )
+        ln_amplitude -= math.log(self.dt_s)
+        factors = torch.stack([ln_amplitude, ln_amplitude + ln_vertical], dim=1).float()
         low, weight = spectrum.fft_interpolation(npts, self.dt_s, str(self.device))
-        amplitude = torch.lerp(
-            ln_amplitude[:, low], ln_amplitude[:, low + 1], weight.to(torch.float32)
-        ).exp_()
-        spectra[:, :, 0] = 0.0
-        spectra[:, :, 1:] *= amplitude[:, None]
-        spectra[:, 2] *= p.vertical_ratio
-        return window.returned(torch.fft.irfft(spectra, n=npts) / self.dt_s)
+        amplitude = torch.lerp(factors[..., low], factors[..., low + 1], weight.float()).exp_()
+        of_s, of_p = spectrum.packet_factors(p, npts, self.dt_s, str(self.device))
+        spectra[:, 2] *= of_s
+        spectra[:, 2].addcmul_(spectra[:, 3], of_p)
+        spectra = spectra[:, :3]
+        spectra[..., 0] = 0.0
+        spectra[:, :2, 1:] *= amplitude[:, :1]
+        spectra[:, 2, 1:] *= amplitude[:, 1]
+        return window.brought_to_rest(torch.fft.irfft(spectra, n=npts), self.dt_s)
 
     def _ln_amplitude(
         self,
@@ -150,7 +112,7 @@ class StochasticModel(WaveformModel):
         """
         p = self.parameters
         columns = {k: self._tensor(scenarios[k]) for k in self.card.condition_names}
-        factor = self._tensor(spectrum.correlation_factor())
+        factor = self._tensor(spectrum.correlation_factor(p))
         tau, phi = spectrum.standard_deviations(p, columns["mag"])
         median = spectrum.stress_bar(p, columns["mag"], columns["hypo_depth"])
         stress = median * torch.exp(p.stress_sigma_ln * z_stress.double())
@@ -164,7 +126,8 @@ class StochasticModel(WaveformModel):
         residual = rest * (z_event.double() @ factor.T) + phi * (z_record.double() @ factor.T)
 
         rock = spectrum.ln_rock(p, columns, stress) + spectrum.to_coarse(residual)
-        return rock + spectrum.ln_site(columns["vs30"], spectrum.ln_reference_eas_5hz(rock))
+        site = spectrum.ln_site(columns["vs30"], spectrum.ln_reference_eas_5hz(rock))
+        return rock + site + p.adjustment * spectrum.node_table("horizontal")(columns)
 
     def _tensor(self, values: NDArray[Any], dtype: torch.dtype | None = None) -> torch.Tensor:
         return torch.as_tensor(values, dtype=dtype, device=self.device)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 
@@ -58,12 +59,90 @@ def interfrequency_correlation() -> NDArray[np.float64]:
 
 
 @lru_cache(maxsize=1)
-def correlation_factor() -> NDArray[np.float64]:
+def variability() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """ln factors on published standard deviations (4, 31), and the correlation (31, 31).
+
+    The factors are those of tau at M 4 and M 6, of phi at M 4 and M 6.
+    """
+    text = files(__package__).joinpath("tables/variability.csv").read_text("utf-8")
+    rows = list(csv.reader(line for line in text.splitlines() if line[0] != "#"))[1:]
+    table = np.array(rows, dtype=np.float64)
+    rho = table[:, 5:]
+    return table[:, 1:5].T, 0.5 * (rho + rho.T)
+
+
+def term_correlation(p: StochasticParameters) -> NDArray[np.float64]:
+    """Correlation of event and of record terms between frequencies, (31, 31)."""
+    return variability()[1] if p.adjustment else interfrequency_correlation()
+
+
+@lru_cache(maxsize=2)
+def correlation_factor(p: StochasticParameters) -> NDArray[np.float64]:
     """L with L @ L.T = the interfrequency correlation: symmetric root, eigenvalues >= 0."""
-    values, vectors = np.linalg.eigh(interfrequency_correlation())
+    values, vectors = np.linalg.eigh(term_correlation(p))
     root = vectors * np.sqrt(np.clip(values, 0.0, None))
     # Clipping of rounding-size negative eigenvalues must not change the variances.
     return root / np.sqrt((root**2).sum(axis=1, keepdims=True))
+
+
+@dataclass(frozen=True)
+class NodeTable:
+    """ln of a factor on Fourier amplitudes at nodes of magnitude, distance, Vs30 and frequency.
+
+    Linear in magnitude and in the logarithms of the others between nodes, held beyond them.
+
+    Attributes
+    ----------
+    mag, rrup, vs30, freq_hz : nodes: Mw, km, m/s, Hz
+    values : ln factor, (n_mag, n_rrup, n_vs30, n_freq)
+    """
+
+    mag: NDArray[np.float64]
+    rrup: NDArray[np.float64]
+    vs30: NDArray[np.float64]
+    freq_hz: NDArray[np.float64]
+    values: NDArray[np.float64]
+
+    def corners(self, c: Columns) -> tuple[torch.Tensor, torch.Tensor]:
+        """Rows of ``values`` as a table of (n_nodes, n_freq) and their weights, (n, 8) each."""
+        device = c["mag"].device
+        index = torch.zeros((len(c["mag"]), 1), dtype=torch.int64, device=device)
+        weight = torch.ones((len(c["mag"]), 1), dtype=torch.float64, device=device)
+        for nodes, x in (
+            (self.mag, c["mag"]),
+            (np.log(self.rrup), torch.log(c["rrup"])),
+            (np.log(self.vs30), torch.log(c["vs30"])),
+        ):
+            at = torch.as_tensor(nodes, dtype=torch.float64, device=device)
+            x = x.double()
+            low = torch.clamp(torch.searchsorted(at, x.contiguous()) - 1, 0, len(nodes) - 2)
+            upper = torch.clamp((x - at[low]) / (at[low + 1] - at[low]), 0.0, 1.0)
+            index = len(nodes) * index
+            index = torch.cat([index + low[:, None], index + low[:, None] + 1], dim=1)
+            weight = torch.cat([weight * (1 - upper[:, None]), weight * upper[:, None]], dim=1)
+        return index, weight
+
+    def __call__(self, c: Columns) -> torch.Tensor:
+        """ln factor at COARSE_HZ, (n, n_coarse)."""
+        index, weight = self.corners(c)
+        flat = torch.as_tensor(
+            self.values.reshape(-1, len(self.freq_hz)), dtype=torch.float64, device=index.device
+        )
+        at_nodes = (flat[index] * weight[..., None]).sum(dim=1)
+        low, share = _interpolation(np.log(COARSE_HZ), np.log(self.freq_hz), index.device)
+        return torch.lerp(at_nodes[:, low], at_nodes[:, low + 1], share.to(at_nodes.dtype))
+
+
+@lru_cache(maxsize=4)
+def node_table(name: str) -> NodeTable:
+    """A table of ``tables/``: "horizontal" or "vertical"; its header says where it is from."""
+    text = files(__package__).joinpath(f"tables/{name}.csv").read_text("utf-8")
+    header, *rows = list(csv.reader(line for line in text.splitlines() if line[0] != "#"))
+    table = np.array(rows, dtype=np.float64)
+    mag, rrup, vs30 = (np.unique(column) for column in table[:, :3].T)
+    shape = (len(mag), len(rrup), len(vs30), len(header) - 3)
+    freq_hz = np.array([float(h) for h in header[3:]])
+    return NodeTable(mag, rrup, vs30, freq_hz, table[:, 3:].reshape(shape))
 
 
 def _tabulated(name: str, like: torch.Tensor) -> torch.Tensor:
@@ -196,6 +275,18 @@ def ln_site(vs30: torch.Tensor, ln_eas_5hz_g_s: torch.Tensor) -> torch.Tensor:
     )
 
 
+def ln_vertical_ratio(p: StochasticParameters, c: Columns) -> torch.Tensor:
+    """ln vertical over horizontal Fourier amplitude, (n, n_coarse).
+
+    The table's factor, without the nonlinear response of the soil at median shaking: it takes
+    shear waves, which the horizontals are, and leaves the compressional ones.
+    """
+    rock = ln_rock(p, c, stress_bar(p, c["mag"], c["hypo_depth"]))
+    shaking = ln_reference_eas_5hz(rock)
+    nonlinear = ln_site(c["vs30"], shaking) - ln_site(c["vs30"], torch.full_like(shaking, -30.0))
+    return math.log(p.vertical_ratio) + p.adjustment * (node_table("vertical")(c) - nonlinear)
+
+
 def ln_reference_eas_5hz(rock: torch.Tensor) -> torch.Tensor:
     """ln EAS at 5 Hz, g s, on the reference rock (Vs30 1000 m/s) of the nonlinear site term."""
     i = int(np.argmin(np.abs(COARSE_HZ - 5.0)))
@@ -210,8 +301,29 @@ def standard_deviations(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """tau and phi of ln(EAS) at the table's frequencies, (n, 31) each.
 
-    Bayless and Abrahamson (2019a) eq. 16-18: linear in magnitude between M 4 and 6.
+    Bayless and Abrahamson (2019a) eq. 16-18, linear in magnitude between M 4 and 6, times the
+    factors of tables/variability.csv.
     """
     w = torch.clamp((mag - 4.0) / 2.0, 0.0, 1.0)[:, None]
     s = [torch.lerp(_tabulated(f"s{i}", mag), _tabulated(f"s{i + 1}", mag), w) for i in (1, 3, 5)]
-    return p.tau_factor * s[0], p.phi_factor * torch.sqrt(s[1] ** 2 + s[2] ** 2)
+    by = torch.as_tensor(p.adjustment * variability()[0], dtype=mag.dtype).to(mag.device)
+    tau = s[0] * torch.exp(torch.lerp(by[0], by[1], w))
+    phi = torch.hypot(s[1], s[2]) * torch.exp(torch.lerp(by[2], by[3], w))
+    return p.tau_factor * tau, p.phi_factor * phi
+
+
+@lru_cache(maxsize=64)
+def packet_factors(
+    p: StochasticParameters, npts: int, dt_s: float, device: str
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Amplitudes of the S and P packets of the vertical at FFT frequencies; squares sum to 1.
+
+    The P share of the energy, ``p_energy_vertical`` at 5 Hz, grows with frequency: P waves have
+    the higher corner and are damped and amplified by soft soil less.
+    """
+    f = np.fft.rfftfreq(npts, dt_s)
+    odds = p.p_energy_vertical / (1.0 - p.p_energy_vertical) * (f / 5.0) ** p.p_share_slope
+    share = odds / (1.0 + odds)
+    parts = (np.sqrt(1.0 - share), np.sqrt(share))
+    of_s, of_p = (torch.as_tensor(v, dtype=torch.float32, device=device) for v in parts)
+    return of_s, of_p
