@@ -116,9 +116,8 @@ class GenerativeWaveformGMM(GMPE):
     Raises
     ------
     ValueError
-        An unknown model, estimator, policy, distribution, distance, condition or kind of
-        fields; a surface that
-        is missing, unreadable, or made from another model.
+        An unknown model, estimator, policy, distribution, distance, condition or kind of fields; a
+        model without a level; a surface that is missing, unreadable, or made from another model.
     """
 
     DEFINED_FOR_TECTONIC_REGION_TYPE = const.TRT.ACTIVE_SHALLOW_CRUST
@@ -188,6 +187,7 @@ class GenerativeWaveformGMM(GMPE):
         else:
             held, self.card = _found_surface(model)
         if self._gmm is None:
+            self.card.require_level()
             within = None if held is None else held.ranges
             self.conditioning = conditioning_of(
                 self.card, within=within, distance=distance, fixed=fixed
