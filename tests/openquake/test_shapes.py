@@ -18,6 +18,7 @@ from gwm_hazard.intensity import intensity_measures_array
 from gwm_hazard.models.matched import MatchedModel, achieved
 from gwm_hazard.models.registry import load_model, save_model
 from gwm_hazard.openquake import event_catalogue
+from gwm_hazard.openquake.gsim import model_name
 from gwm_hazard.openquake.matched import source_of
 from tests.models.test_stylegan_eq import tiny
 from tests.models.test_wgan_gp import SMALL_PIPES, small
@@ -85,6 +86,16 @@ def test_spectra_are_those_of_the_gmm(folders: dict[str, Path], name: str) -> No
     raw = model.shape.draw(model.shape_scenarios(row.repeat(4)), noise).numpy()
     before, _ = achieved(raw, model.dt_s, model.spectra(row.repeat(4), noise))
     assert np.median(np.abs(before[:, held])) > 0.5
+
+
+def test_models_of_two_gmms_and_a_shape_in_a_folder_have_two_files(
+    folders: dict[str, Path],
+) -> None:
+    names = {
+        Path(model_name(gsim_of(model="matched", gmm=gmm, shape=str(folders["pipes"])))).name
+        for gmm in ("BooreEtAl2014", "[AbrahamsonEtAl2014]\nregion = 'JPN'", "Kanno2006Shallow")
+    }
+    assert len(names) == 3 and all(name.isprintable() for name in names)
 
 
 @pytest.fixture(scope="module")
