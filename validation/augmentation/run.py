@@ -151,7 +151,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--model", action="append", help="Whose records are added; repeat.")
     parser.add_argument("--sizes", type=int, nargs="+", default=[50, 200, 0], help="0: all")
-    parser.add_argument("--generated", type=int, default=500)
+    parser.add_argument("--generated", type=int, default=250)
     parser.add_argument("--seeds", type=int, default=5)
     args = parser.parse_args()
     keep_one_thread()
