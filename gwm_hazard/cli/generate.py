@@ -39,6 +39,7 @@ def generate(
     where it was.
     """
     from gwm_hazard.catalogue.generated import write_generated
+    from gwm_hazard.core.card import NO_LEVEL
     from gwm_hazard.core.scenario import Scenarios
     from gwm_hazard.models.registry import load_model
 
@@ -51,6 +52,9 @@ def generate(
             raise click.BadParameter(f"{pair!r}: write NAME=VALUE or NAME=VALUE,VALUE") from None
     plain = {k: v if len(v) > 1 else v[0] for k, v in conditions.items()}
     scenarios = Scenarios(**plain)
+    loaded = load_model(model, device)
+    if not loaded.card.level:
+        click.echo(f"note: model {loaded.card.name!r} {NO_LEVEL}", err=True)
     with progress_bar(f"{len(scenarios) * n} waveforms of {model}") as progress:
-        write_generated(output, load_model(model, device), scenarios, n, seed, progress=progress)
+        write_generated(output, loaded, scenarios, n, seed, progress=progress)
     click.echo(f"{output}: {len(scenarios)} scenarios x {n} realizations")

@@ -16,6 +16,12 @@ from gwm_hazard.errors import InputError
 #: What the ``rhypo`` of a model can mean, see :class:`ModelCard`.
 DISTANCES = ("effective", "rrup", "rhypo")
 
+#: What is said of a model without a level.
+NO_LEVEL = (
+    'draws shapes, which have no level; take it as shape = ... of model = "matched", which gives '
+    "it level and spectrum of a ground-motion model"
+)
+
 
 @dataclass(frozen=True)
 class Range:
@@ -44,7 +50,8 @@ class ModelCard:
     ``distance`` says what a model that takes ``rhypo`` means by it, read by
     :mod:`gwm_hazard.core.conditioning` alone: "effective", the distance to the point source that
     stands for a finite rupture; "rhypo", the hypocentral distance; "rrup", the closest distance.
-    A model that takes ``rrup`` means ``rrup``.
+    A model that takes ``rrup`` means ``rrup``. A model without a ``level`` draws shapes, in no
+    unit: it has no distribution of intensity measures by itself.
     """
 
     name: str
@@ -60,6 +67,7 @@ class ModelCard:
     tectonic_region: str
     between_event: bool
     distance: str = "effective"
+    level: bool = True
     limitations: tuple[str, ...] = ()
     parameters: dict[str, Any] = field(default_factory=dict)
 
@@ -80,7 +88,14 @@ class ModelCard:
         card["conditions"] = {r.name: [r.low, r.high] for r in self.conditions}
         if "rhypo" not in self.condition_names:
             del card["distance"]
+        if self.level:
+            del card["level"]
         return card
+
+    def require_level(self) -> None:
+        """Raise an InputError where there is no level, of which hazard could be told."""
+        if not self.level:
+            raise InputError(f"model {self.name!r} {NO_LEVEL}")
 
     def outside(self, scenarios: Scenarios) -> NDArray[np.bool_]:
         """Mask (n,) of the scenarios outside the ranges of validity."""

@@ -130,7 +130,10 @@ def build_surface(
     ------
     SurfaceError
         ``start_from`` was made from another model or ensemble.
+    InputError
+        A model without a level.
     """
+    model.card.require_level()
     path = Path(path)
     if tolerance is None:
         tolerance = Tolerance() if axes is None else Tolerance(np.inf, np.inf)

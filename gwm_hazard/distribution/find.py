@@ -81,6 +81,7 @@ def find_or_build(
     Processes that ask at the same time wait for the one that builds. ``progress`` is that of
     :func:`build_surface`; by default it is logged.
     """
+    model.card.require_level()
     if (path := bundled_surface(model)) is not None:
         return path
     from filelock import FileLock

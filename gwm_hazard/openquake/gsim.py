@@ -5,8 +5,10 @@
 
 import copy
 import multiprocessing
+import re
 from collections.abc import Mapping
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -116,9 +118,8 @@ class GenerativeWaveformGMM(GMPE):
     Raises
     ------
     ValueError
-        An unknown model, estimator, policy, distribution, distance, condition or kind of
-        fields; a surface that
-        is missing, unreadable, or made from another model.
+        An unknown model, estimator, policy, distribution, distance, condition or kind of fields; a
+        model without a level; a surface that is missing, unreadable, or made from another model.
     """
 
     DEFINED_FOR_TECTONIC_REGION_TYPE = const.TRT.ACTIVE_SHALLOW_CRUST
@@ -188,6 +189,7 @@ class GenerativeWaveformGMM(GMPE):
         else:
             held, self.card = _found_surface(model)
         if self._gmm is None:
+            self.card.require_level()
             within = None if held is None else held.ranges
             self.conditioning = conditioning_of(
                 self.card, within=within, distance=distance, fixed=fixed
@@ -296,8 +298,12 @@ def model_of(gsim: GenerativeWaveformGMM) -> WaveformModel:
 
 
 def model_name(gsim: GenerativeWaveformGMM) -> str:
-    """Tells models apart: where one is, or of a matched one what it is made of."""
-    return gsim.model if gsim._gmm is None else "-".join((gsim.card.name, *gsim._matched))
+    """Tells models apart: where one is, or the shape of a matched one; ends in its name."""
+    if gsim._gmm is None:
+        return gsim.model
+    shape = Path(gsim._matched.shape)
+    told = gsim._matched._replace(shape=shape.name)
+    return str(shape / re.sub(r"[^\w.+-]+", "_", "-".join(filter(None, ("matched", *told)))))
 
 
 def estimator_of(gsim: GenerativeWaveformGMM) -> Estimator:

@@ -21,12 +21,12 @@ from gwm_hazard.distribution.moments import Moments
 from gwm_hazard.errors import InputError
 from gwm_hazard.intensity import parse_imt
 from gwm_hazard.models.matched import MatchedModel
-from gwm_hazard.models.registry import model_from_card
+from gwm_hazard.models.registry import load_model
 from gwm_hazard.openquake.spectra import GmmSpectra, describe
 
 log = logging.getLogger(__name__)
 
-MODEL = "matched"
+MODEL, SHAPE = "matched", "stochastic"
 
 #: Measures that ensembles tell where the GMM does not.
 OF_ENSEMBLES = frozenset({"PGA", "PGV", "IA", "CAV", "RSD595", "RSD575", "RSD2080"})
@@ -65,9 +65,7 @@ def source_of(model: MatchedModel) -> GmmSpectra:
 def made(of: Made) -> MatchedModel:
     """One instance a process."""
     more = {"correlation": of.correlation} if of.correlation else {}
-    model = MatchedModel(
-        of.gmm, of.shape or "stochastic", distance=of.distance, fixed=of.fixed, **more
-    )
+    model = MatchedModel(of.gmm, of.shape or SHAPE, distance=of.distance, fixed=of.fixed, **more)
     told = describe(source_of(model)) + f"; shape {model.shape.card.name!r}"
     if told not in _said:
         _said.add(told)
@@ -159,8 +157,8 @@ def model_of(gsim: Any) -> MatchedModel:
 
 @lru_cache(maxsize=8)
 def _on_device(of: Made, device: str) -> MatchedModel:
-    model = model_from_card(made(of).card.to_dict(), device)
-    assert isinstance(model, MatchedModel)
+    model = copy.copy(made(of))
+    model.shape = load_model(of.shape or SHAPE, device)
     return model
 
 

@@ -23,7 +23,7 @@ from gwm_hazard.files.provenance import software_versions
 from gwm_hazard.intensity import canonical, parse_imt
 from gwm_hazard.models.base import WaveformModel
 from gwm_hazard.models.matched import MatchedModel
-from gwm_hazard.models.registry import model_from_card
+from gwm_hazard.models.registry import load_model
 from gwm_hazard.openquake import correlation as published_correlation
 from gwm_hazard.openquake.curves import has_mean_curve, mean_level
 from gwm_hazard.openquake.gsim import model_name, model_of
@@ -327,12 +327,13 @@ def _matched_branches(
     chosen = [found[name] for name in dict.fromkeys(request.branches or found)]
     gmms = list(dict.fromkeys(branch.gsim._matched.gmm for branch in chosen))
     fixed = next(filter(None, (branch.gsim._matched.fixed for branch in chosen)), "")
-    card = MatchedModel(gmms, located(request.shape), fixed=fixed).card
-    model = model_from_card(card.to_dict(), request.device)
+    shape = located(request.shape)
+    model = MatchedModel(gmms, shape, fixed=fixed)
+    model.shape = load_model(shape, request.device)
     rows = np.concatenate([branch.rows for branch in chosen])
     order = np.argsort(rows, kind="stable")
     conditions = {}
-    for name in card.condition_names:
+    for name in model.card.condition_names:
         # what a branch's own GMM does not ask for is not looked at: any possible value will do
         spare = float(np.clip(0.0, ALL_CONDITIONS[name].low, ALL_CONDITIONS[name].high))
         parts = [

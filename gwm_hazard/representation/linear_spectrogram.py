@@ -7,7 +7,10 @@ the 8 bits of the published images, and so is the level.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from scipy.signal import resample_poly
 
 from gwm_hazard.representation.phase import griffin_lim
 from gwm_hazard.representation.stft import STFT
@@ -18,6 +21,19 @@ ROW_HZ, COLUMN_S = 50.0 / 512, 64 / 50.0
 TRANSFORM = STFT(n_fft=512, hop=64, win_length=256, n_freq=257)
 #: Of the fast Griffin-Lim, and of what is added to every amplitude.
 MOMENTUM, FLOOR = 0.99, 1e-16
+
+
+def at_50_hz(acceleration: NDArray[np.floating], rate_hz: float) -> NDArray[np.float64]:
+    """Records (n, nt) at any rate -> (n, 8000) at 50 Hz, cut, or with zeros behind them."""
+    up, down = int(SAMPLING_RATE_HZ), round(rate_hz)
+    record = resample_poly(acceleration.astype(float), up, down, axis=1)[:, :SAMPLES]
+    return np.pad(record, ((0, 0), (0, SAMPLES - record.shape[1])))
+
+
+def images(record: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Records (n, 8000) that are not 0 -> (n, 128, 128) from 0 to 1: over the maximum of each."""
+    image = amplitudes(torch.from_numpy(record)).numpy()
+    return image / image.max(axis=(1, 2), keepdims=True)
 
 
 def amplitudes(record: torch.Tensor) -> torch.Tensor:

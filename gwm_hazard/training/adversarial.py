@@ -11,7 +11,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -48,7 +48,10 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Player:
-    """A network, its loss ``(*batch, noise) -> (loss, parts)``, and how often it moves a step."""
+    """A network, its loss ``(*batch, noise) -> (loss, parts)``, and how often it moves a step.
+
+    ``state`` names tensors that losses change beside the weights: a checkpoint holds them too.
+    """
 
     module: nn.Module
     loss: Loss
@@ -56,6 +59,7 @@ class Player:
     rate: float
     updates: int = 1
     clip: float = 0.0
+    state: Mapping[str, torch.Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -76,8 +80,9 @@ def adam_players(
     critic: tuple[nn.Module, Loss],
     generator: tuple[nn.Module, Loss],
     clip: float = 0.0,
+    state: Mapping[str, torch.Tensor] | None = None,
 ) -> dict[str, Player]:
-    """The critic, and the generator that moves after it; ``clip`` is of the generator."""
+    """The critic, and the generator that moves after it, whose ``clip`` and ``state`` are given."""
 
     def adam(module: nn.Module, rate: float) -> torch.optim.Optimizer:
         return torch.optim.Adam(trained(module).values(), lr=rate, betas=(fit.beta1, fit.beta2))
@@ -86,7 +91,9 @@ def adam_players(
         "critic": Player(
             *critic, adam(critic[0], fit.critic_rate), fit.critic_rate, fit.critic_updates
         ),
-        "generator": Player(*generator, adam(generator[0], fit.rate), fit.rate, clip=clip),
+        "generator": Player(
+            *generator, adam(generator[0], fit.rate), fit.rate, clip=clip, state=state or {}
+        ),
     }
 
 
@@ -215,6 +222,7 @@ class _Match:
             tensors |= {f"{name}.{k}": p for k, p in trained(player.module).items()}
             state = optimizer_tensors(player.optimizer)
             tensors |= {f"{name} optimizer.{k}": t for k, t in state.items()}
+            tensors |= {f"{name} state.{k}": t for k, t in player.state.items()}
         self.curves.write()
         notes = {"seed": self.schedule.seed, "batch": self.schedule.batch, "step": self.step}
         save_state(self.folder / CHECKPOINT, tensors, notes)
@@ -236,6 +244,7 @@ class _Match:
             if {k: t.shape for k, t in found.items()} != {k: p.shape for k, p in expected.items()}:
                 raise InputError(f"{path}: of a {name} of other sizes; train into another folder")
             assign(expected, found)
+            assign(player.state, _part(tensors, f"{name} state"))
             restore_optimizer(player.optimizer, _part(tensors, f"{name} optimizer"))
         self.average.weights = _part(tensors, "average")
         self.step = int(notes["step"])

@@ -10,6 +10,8 @@ from gwm_hazard.training.config import Progress, TrainingConfig, read_values
 from gwm_hazard.training.cvae_gan.config import CVAEGANTraining
 from gwm_hazard.training.cvae_gan.run import train_cvae_gan
 from gwm_hazard.training.run import train
+from gwm_hazard.training.stylegan_eq.config import StyleGANEQTraining
+from gwm_hazard.training.stylegan_eq.run import train_stylegan_eq
 from gwm_hazard.training.tuning import fine_tune
 from gwm_hazard.training.wgan_gp.config import WGANGPTraining
 from gwm_hazard.training.wgan_gp.run import train_wgan_gp
@@ -50,6 +52,14 @@ def _wgan_gp(
     return train_wgan_gp(settings, output, progress=progress)
 
 
+def _stylegan_eq(
+    config: Path, output: Path, *, base: str | None, snapshot: bool, progress: Progress | None
+) -> Path:
+    _from_nothing("stylegan-eq", base, snapshot)
+    settings = StyleGANEQTraining.of(read_values(config), config)
+    return train_stylegan_eq(settings, output, progress=progress)
+
+
 def _from_nothing(family: str, base: str | None, snapshot: bool) -> None:
     if base or snapshot:
         raise InputError(
@@ -62,6 +72,7 @@ FAMILIES: dict[str, Training] = {
     "highfem": _highfem,
     "cvae-gan": _cvae_gan,
     "wgan-gp": _wgan_gp,
+    "stylegan-eq": _stylegan_eq,
 }
 
 

@@ -306,7 +306,7 @@ def _noise(seed: int, step: int, rows: NDArray[np.int64], start: int) -> Noise:
 
 
 @torch.no_grad()
-def assign(parameters: Mapping[str, nn.Parameter], values: Mapping[str, torch.Tensor]) -> None:
+def assign(parameters: Mapping[str, torch.Tensor], values: Mapping[str, torch.Tensor]) -> None:
     """Copy values into parameters of the same names."""
     for name, p in parameters.items():
         p.copy_(values[name])

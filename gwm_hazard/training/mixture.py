@@ -82,3 +82,12 @@ class Mixture:
             waves = found.waveforms(rows[here] - self.first[number])
             out[here] = waves[:, : self.components, : self.samples]
         return out
+
+
+def magnitudes(
+    table: pd.DataFrame, rows: NDArray[np.int64]
+) -> dict[str, tuple[float, float]] | None:
+    """Range on the card of a model of shapes: of the magnitudes that it has seen."""
+    values = table["mag"].to_numpy(dtype=float)[rows] if "mag" in table else np.array([np.nan])
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    return {"mag": (low, high)} if low < high else None

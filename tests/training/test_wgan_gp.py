@@ -21,9 +21,9 @@ from gwm_hazard.errors import InputError
 from gwm_hazard.statistics.coverage import coverage, diversity
 from gwm_hazard.testing import check_model
 from gwm_hazard.training.checkpoint import load_state
+from gwm_hazard.training.collapse import features, moments, told
 from gwm_hazard.training.config import read_values
 from gwm_hazard.training.wgan_gp.config import Fit, WGANGPTraining
-from gwm_hazard.training.wgan_gp.diagnostics import features, moments, told
 from gwm_hazard.training.wgan_gp.losses import Game
 from gwm_hazard.training.wgan_gp.records import ScaledRecords
 from gwm_hazard.training.wgan_gp.run import train_wgan_gp

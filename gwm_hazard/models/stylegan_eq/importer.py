@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.signal import resample_poly
 
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
@@ -24,7 +23,7 @@ from gwm_hazard.models.stylegan_eq.model import StyleGANEQModel, steering_weight
 from gwm_hazard.models.stylegan_eq.network import weight_shapes
 from gwm_hazard.models.stylegan_eq.pickle_file import class_name, read_network, settings, tensors
 from gwm_hazard.models.weights import Weights
-from gwm_hazard.representation.linear_spectrogram import SAMPLES, SAMPLING_RATE_HZ, amplitudes
+from gwm_hazard.representation.linear_spectrogram import at_50_hz, images
 
 #: Scenarios whose features are measured, and keys of latents and of them.
 _SCENARIOS, _LATENT_EVENT, _SCENARIO_EVENT = 400, 1, 2
@@ -187,17 +186,9 @@ def shown_by(
     table = Scenarios(**columns, **rest)
     measured = np.empty((n, 5))
     for rows, acceleration in teacher.batches(table, noise):
-        measured[rows] = features(_images_of(acceleration[:, 0], teacher.card.sampling_rate_hz))
+        record = at_50_hz(acceleration[:, 0], teacher.card.sampling_rate_hz)
+        measured[rows] = features(images(record))
     return columns, measured
-
-
-def _images_of(acceleration: NDArray[np.float32], rate_hz: float) -> NDArray[np.float64]:
-    """Images of records (n, nt), each over its maximum."""
-    up, down = int(SAMPLING_RATE_HZ), round(rate_hz)
-    record = resample_poly(acceleration.astype(float), up, down, axis=1)[:, :SAMPLES]
-    padded = np.pad(record, ((0, 0), (0, SAMPLES - record.shape[1])))
-    image = amplitudes(torch.from_numpy(padded)).numpy()
-    return image / image.max(axis=(1, 2), keepdims=True)
 
 
 def _distance(teacher: WaveformModel) -> str:

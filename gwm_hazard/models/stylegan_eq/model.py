@@ -134,6 +134,7 @@ class StyleGANEQModel(WaveformModel):
             sampling_rate_hz=SAMPLING_RATE_HZ,
             tectonic_region="Active Shallow Crust",
             between_event=False,
+            level=False,
             limitations=_limitations(components, bool(steered)),
             parameters={
                 "weights_sha256": weights.sha256,

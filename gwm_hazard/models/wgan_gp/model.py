@@ -110,6 +110,7 @@ class WGANGPModel(WaveformModel):
             sampling_rate_hz=float(sampling_rate_hz),
             tectonic_region="Active Shallow Crust",
             between_event=False,
+            level=self.conditional,
             limitations=_limitations(self, float(sampling_rate_hz)),
             parameters={
                 "weights_sha256": weights.sha256,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -12,27 +11,25 @@ from torch import nn
 
 from gwm_hazard.core.card import described
 from gwm_hazard.core.noise import Noise
-from gwm_hazard.files.atomic import replacing
 from gwm_hazard.models.registry import save_model
 from gwm_hazard.models.weights import Weights
 from gwm_hazard.models.wgan_gp.model import WGANGPModel
 from gwm_hazard.models.wgan_gp.network import weights_of
 from gwm_hazard.training.adversarial import Schedule, adam_players, play
+from gwm_hazard.training.collapse import EVENT, spaced, tell, told
 from gwm_hazard.training.config import Progress
 from gwm_hazard.training.figures import plot_curves
 from gwm_hazard.training.loop import assign, trained
+from gwm_hazard.training.mixture import magnitudes
 from gwm_hazard.training.run import MODEL, claimed, started
 from gwm_hazard.training.wgan_gp.config import WGANGPTraining
-from gwm_hazard.training.wgan_gp.diagnostics import told
 from gwm_hazard.training.wgan_gp.losses import Game, normals
 from gwm_hazard.training.wgan_gp.records import ScaledRecords
 
-#: Coverage, diversity and moments of the model beside held-out records.
-COLLAPSE = "collapse.json"
 #: Draws of which the moments of the normalisation are taken.
 _MOMENTS = 1024
-#: Keys of these draws, and of those that are held against records.
-_MOMENT_EVENT, _TOLD_EVENT = 2**61, 2**61 + 2**60
+#: Key of these draws.
+_MOMENT_EVENT = 2**61
 
 
 def train_wgan_gp(
@@ -97,7 +94,7 @@ def _train(
     model.card = described(model.card, texts | config.model.card)
     save_model(model, folder / MODEL)
     plot_curves({"generator": folder / "fit" / "curves.csv"}, folder / "curves.png")
-    _tell(model, records, config, folder / COLLAPSE)
+    _tell(model, records, config, folder)
     return folder / MODEL
 
 
@@ -127,26 +124,18 @@ def _ranges(records: ScaledRecords) -> dict[str, tuple[float, float]] | None:
     """Of the card: those of the training records; for shapes that of their magnitudes."""
     if records.conditional:
         return {k: (s.low, s.high) for k, s in records.scaling.conditions.items()}
-    mag = records.set.table.get("mag")
-    if mag is None:
-        return None
-    values = mag.to_numpy(dtype=float)[records.train]
-    low, high = float(np.nanmin(values)), float(np.nanmax(values))
-    return {"mag": (low, high)} if low < high else None
+    return magnitudes(records.set.table, records.train)
 
 
-def _tell(model: WGANGPModel, records: ScaledRecords, config: WGANGPTraining, path: Path) -> None:
+def _tell(model: WGANGPModel, records: ScaledRecords, config: WGANGPTraining, folder: Path) -> None:
     """Hold draws against held-out records."""
     held = records.dev if len(records.dev) else records.test
     if len(held) < 3:
         return
-    most = min(config.model.examples, len(held))
-    rows = held[np.linspace(0, len(held) - 1, most).astype(int)]
+    rows = spaced(held, config.model.examples)
     wave, _, condition = (t.numpy() for t in records.batch(rows))
-    latent = Noise(config.seed, _TOLD_EVENT, np.arange(len(rows)), 0).normal(
+    latent = Noise(config.seed, EVENT, np.arange(len(rows)), 0).normal(
         "latent", records.sizes.normals
     )
     middle = np.repeat(np.median(condition, axis=0)[None], len(rows), axis=0)
-    made = told(wave, model.made(latent, condition)[0], model.made(latent, middle)[0])
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
+    tell(folder, told(wave, model.made(latent, condition)[0], model.made(latent, middle)[0]))

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import logging
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gwm_hazard.files.atomic import replacing
 from gwm_hazard.statistics.coverage import coverage, diversity
 from gwm_hazard.statistics.sample_moments import NAMES, sample_moments
 
 log = logging.getLogger(__name__)
+
+#: File of a run's folder, and the key of the draws that it is about.
+COLLAPSE, EVENT = "collapse.json", 2**61 + 2**60
 
 #: Bins of time and of log frequency in the features of a record.
 _TIMES, _BANDS = 16, 16
@@ -40,8 +46,21 @@ def features(acceleration: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.concatenate([np.log(f + 1e-6).reshape(len(acc), -1) for f in (by_time, by_band)], 1)
 
 
+def spaced(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """So many of some rows at most, evenly over them."""
+    return rows[np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(int)]
+
+
+def tell(folder: Path, found: dict[str, Any]) -> None:
+    """Write what :func:`told` found."""
+    with replacing(folder / COLLAPSE) as temporary:
+        temporary.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
 def told(
-    records: NDArray[np.floating], draws: NDArray[np.floating], repeated: NDArray[np.floating]
+    records: NDArray[np.floating],
+    draws: NDArray[np.floating],
+    repeated: NDArray[np.floating] | None = None,
 ) -> dict[str, Any]:
     """Coverage, diversity and moments of draws beside records.
 
@@ -49,8 +68,8 @@ def told(
     ----------
     records, draws : (n, components, samples)
         Held-out records, and a draw for the conditions of each.
-    repeated : (m, components, samples)
-        Draws of one condition.
+    repeated : (m, components, samples), optional
+        Draws of one condition, of a generator that takes any.
 
     Returns
     -------
@@ -64,10 +83,11 @@ def told(
     made: dict[str, Any] = {
         "coverage": coverage(ours, theirs, min(5, len(ours) - 1)),
         "diversity": diversity(ours, theirs),
-        "diversity_repeated": diversity(ours, features(repeated)),
         "moments": {"records": moments(records), "draws": moments(draws)},
         "records": len(records),
     }
+    if repeated is not None:
+        made["diversity_repeated"] = diversity(ours, features(repeated))
     if made["coverage"] < LEAST_COVERAGE:
         log.warning(
             "draws are near %.0f%% of the held-out records only: the generator may have collapsed "
@@ -78,7 +98,7 @@ def told(
         ("diversity", "draws"),
         ("diversity_repeated", "draws of one condition"),
     ):
-        if made[name] < LEAST_DIVERSITY:
+        if made.get(name, np.inf) < LEAST_DIVERSITY:
             log.warning("%s differ %.2f times as much as records do", words, made[name])
     return made
 
