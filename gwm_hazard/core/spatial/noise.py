@@ -1,0 +1,108 @@
+"""Noise whose level streams are correlated between the sites of an event."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gwm_hazard.core.noise import Noise
+from gwm_hazard.core.spatial.lattice import LENGTHS_KM, fill_correlated
+from gwm_hazard.errors import InputError
+
+
+@dataclass(frozen=True)
+class SpatialCorrelation:
+    """How the streams of a model that carry level are correlated in space.
+
+    Attributes
+    ----------
+    name : of the published model that they are tuned to
+    mixing : {stream: (n_lengths, size, size)}, of lattice fields to the numbers of a record
+    """
+
+    name: str
+    mixing: Mapping[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class SpatialNoise(Noise):
+    """Standard normal noise for a batch of draws at sites, correlated within an event.
+
+    Any single draw is distributed as with :class:`Noise`. All that it is made of follows from
+    (seed, event, realization) and the coordinates of its site; ``site`` is a label.
+
+    Parameters
+    ----------
+    lon, lat : (n,), degrees
+    correlation : of the model that draws
+    """
+
+    lon: Any
+    lat: Any
+    correlation: SpatialCorrelation
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name, bound in (("lon", 360.0), ("lat", 90.0)):
+            values = np.ascontiguousarray(np.broadcast_to(getattr(self, name), len(self)), float)
+            if not (np.abs(values) <= bound).all():
+                wrong = values[~(np.abs(values) <= bound)][0]
+                raise InputError(
+                    f"{name} = {wrong:g}: must be from {-bound:g} to {bound:g} degrees"
+                )
+            object.__setattr__(self, name, values)
+
+    @classmethod
+    def of(
+        cls, noise: Noise, lon: ArrayLike, lat: ArrayLike, correlation: SpatialCorrelation | None
+    ) -> Noise:
+        """Noise at sites; as it is where there is no correlation."""
+        if correlation is None:
+            return noise
+        keys = (noise.seed, noise.event, noise.site, noise.realization)
+        return cls(*keys, lon, lat, correlation)
+
+    def take(self, rows: Any) -> SpatialNoise:
+        """The draws of an index array or slice."""
+        names = ("event", "site", "realization", "lon", "lat")
+        return replace(self, **{name: getattr(self, name)[rows] for name in names})
+
+    def normal(self, stream: str, size: int, *, per_event: bool = False) -> NDArray[np.float32]:
+        """Standard normals of one stream, (n, size); see :meth:`Noise.normal`."""
+        mixing = self.correlation.mixing.get(stream)
+        if mixing is None or per_event:
+            return self._placed().normal(stream, size, per_event=per_event)
+        if size != mixing.shape[1]:
+            raise InputError(
+                f"stream {stream!r} has {size} numbers, its spatial correlation {mixing.shape[1]}: "
+                "they are of different models"
+            )
+        out = np.empty((len(self), size), dtype=np.float32)
+        if out.size:
+            code = np.uint32(zlib.crc32(stream.encode()))
+            fill_correlated(
+                np.uint64(self.seed), self.event, self.realization, code, self.lon, self.lat,
+                LENGTHS_KM, mixing, out,
+            )  # fmt: skip
+        return out
+
+    def _placed(self) -> Noise:
+        """Noise whose site is its place, of 1 m, whatever number the site has in a job."""
+        degrees = np.stack([self.lon % 360.0, self.lat + 90.0])
+        x, y = np.round(degrees * 1e5).astype(np.uint64)
+        # Finalizer of splitmix64 (Steele, Lea and Flood 2014): neighbours get unlike numbers.
+        z = (x << np.uint64(32)) ^ y
+        for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, 1)):
+            z = (z ^ (z >> np.uint64(shift))) * np.uint64(factor)
+        site = np.minimum(z & np.uint64(0xFFFFFFFF), np.uint64(2**32 - 2)).astype(np.uint32)
+        return Noise(self.seed, self.event, site, self.realization)
+
+    def text(self) -> list[str]:
+        """Each key as ``seed/event/site/realization@lon,lat,correlation``."""
+        places = zip(super().text(), self.lon.tolist(), self.lat.tolist(), strict=True)
+        return [f"{key}@{lon!r},{lat!r},{self.correlation.name}" for key, lon, lat in places]
