@@ -18,12 +18,15 @@ from gwm_hazard.catalogue.stream import Block, Plan, write_catalogue
 from gwm_hazard.core.card import ModelCard
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
+from gwm_hazard.core.spatial.noise import SpatialNoise
 from gwm_hazard.errors import CatalogueError, GwmHazardError, InputError
 from gwm_hazard.intensity import intensity_measures_array, parse_imt
 from gwm_hazard.openquake import releases
 from gwm_hazard.openquake.datastore import gsims_of, holder_of, logic_trees, status_of
 from gwm_hazard.openquake.event_draws import (
     component_of,
+    correlation_name,
+    correlation_of,
     has_waveforms,
     scenarios_of,
     ses_seed,
@@ -129,6 +132,12 @@ class Calculation:
                 f"({', '.join(sorted({g.card.name for g in used}))}); a catalogue holds one: "
                 "choose a model"
             )
+        if len(names := {correlation_name(g, self.oq) for g in used}) > 1:
+            raise InputError(
+                f"{self._name}: its branches have different spatial correlations "
+                f"({', '.join(sorted(names))}); a catalogue holds one: choose realizations"
+            )
+        self.correlation = correlation_of(used[0], self.oq)
         self.model = model_of(used[0])
         self.component = component_of(self.oq, len(self.model.card.components))
         self._values = {imt: releases.stored_fields(dstore, imt)[rows] for imt in self.imts}
@@ -205,7 +214,8 @@ class Calculation:
         """The records start .. stop - 1, by event and site, with the stored measures."""
         part = slice(start, stop)
         eid, sid, gsim = self.eid[part], self.sid[part], self._gsim[part]
-        noise = Noise(ses_seed(self.oq), eid, sid, 0)
+        lon, lat = self._sites.lons[sid], self._sites.lats[sid]
+        noise = SpatialNoise.of(Noise(ses_seed(self.oq), eid, sid, 0), lon, lat, self.correlation)
         rupture = self._rupture_of(eid)
         unique, first = np.unique(rupture, return_index=True)
         bounds = [*first, len(eid)]
@@ -229,8 +239,8 @@ class Calculation:
             {
                 "rlz": self.rlz[part].astype(np.int32),
                 "rup_id": self._ruptures["id"][rupture],
-                "lon": self._sites.lons[sid],
-                "lat": self._sites.lats[sid],
+                "lon": lon,
+                "lat": lat,
             },
             {imt: values[part] for imt, values in self._values.items()},
         )
@@ -252,6 +262,7 @@ class Calculation:
                 "calculation": self.oq.description,
                 "calculation_mode": self.oq.calculation_mode,
                 "checksum": str(self.dstore["/"].attrs.get("checksum32", "")),
+                "spatial_correlation": self.correlation.name if self.correlation else "none",
             },
             self.component,
         )

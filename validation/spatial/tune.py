@@ -1,0 +1,140 @@
+"""Tune the spatial correlation of a model's noise to published ones, once, and store it with it.
+
+    python validation/spatial/tune.py [--draws N]
+
+writes gwm_hazard/models/stochastic/tables/spatial.npz: the sensitivities of ln IM to the numbers
+of the stream "record" (regression on draws of one event at many sites, over the standard deviation
+within events, mean of three scenarios), and for each published model the matrices A_k with which
+the correlations of the measures come nearest to it. They start at the linear model of
+coregionalization of gwm_hazard.core.spatial.tuning and are held to it where measures do not tell.
+Prints, by measure, the share of the variance that is not of the level noise, and the difference
+from the published correlation at the distances of the acceptance.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gwm_hazard.core.draws import Draws
+from gwm_hazard.core.noise import Noise
+from gwm_hazard.core.scenario import Scenarios
+from gwm_hazard.core.spatial import published
+from gwm_hazard.core.spatial.lattice import LENGTHS_KM
+from gwm_hazard.core.spatial.tuning import FITTED_KM, achieved, fields_at, mixing, weights_of
+from gwm_hazard.models import stochastic
+from gwm_hazard.models.measuring import ln_measures
+from gwm_hazard.models.stochastic import spectrum
+from gwm_hazard.models.stochastic.model import StochasticModel
+
+Array = NDArray[np.float64]
+
+OUT = Path(stochastic.__file__).parent / "tables" / "spatial.npz"
+MEASURES = (
+    "PGA", "PGV", "SA(0.1)", "SA(0.2)", "SA(0.3)", "SA(0.5)", "SA(1.0)", "SA(2.0)", "SA(3.0)",
+)  # fmt: skip
+SCENARIOS = ((5.5, 20.0, 500.0), (6.5, 30.0, 400.0), (7.2, 60.0, 350.0))
+SHOWN_KM = np.array([1.0, 5.0, 10.0, 20.0, 40.0, 80.0])
+#: How firmly the matrices are held to where they start, and steps.
+HELD, STEPS = 0.005, 400
+
+
+def residuals(model: StochasticModel) -> tuple[Array, Array]:
+    """Frequencies, Hz (p,), of the residuals that the stream "record" makes, and L (p, size).
+
+    The first number is that of the duration; it stands at 1 Hz.
+    """
+    root = spectrum.correlation_factor(model.parameters)
+    factor = np.eye(1 + len(root))
+    factor[1:, 1:] = root
+    return np.array([1.0, *spectrum.bayless_abrahamson()["freq_hz"]]), factor
+
+
+def sensitivities(model: StochasticModel, size: int, draws: int) -> Array:
+    """Of ln IM to the level noise, over the standard deviation within events, (M, size)."""
+    found, shares = [], []
+    for mag, rrup, vs30 in SCENARIOS:
+        noise = Noise(21, 1, np.arange(draws), 0)
+        at = Scenarios(mag=np.full(draws, mag), rrup=rrup, vs30=vs30, hypo_depth=10.0)
+        ln = ln_measures(model, Draws(at, noise), MEASURES)
+        z = noise.normal("record", size).astype(np.float64)
+        design = np.column_stack([np.ones(draws), z])
+        slope = np.linalg.lstsq(design, ln, rcond=None)[0]
+        found.append((slope[1:] / ln.std(axis=0)).T)
+        rest = (ln - design @ slope).var(axis=0) / ln.var(axis=0) * draws / (draws - len(slope))
+        shares.append(1.0 - rest)
+        print(f"M {mag:g}, {rrup:g} km, Vs30 {vs30:g}: share that is not of the level noise")
+        print("  " + "  ".join(f"{m} {x:.3f}" for m, x in zip(MEASURES, rest, strict=True)))
+    mean = np.mean(found, axis=0)
+    # Errors of regression and differences between scenarios average out in the mean, not here.
+    return mean * np.sqrt(np.mean(shares, axis=0) / (mean**2).sum(axis=1))[:, None]
+
+
+def tuned(name: str, measures: dict[str, Array], start: Array) -> Array:
+    """Matrices A_k whose measures have the published correlation, (n_lengths, size, size)."""
+    told = [m for m in measures if published.tells(name, m)]
+    a = torch.tensor(np.stack([measures[m] for m in told]))
+    wanted = torch.tensor(np.stack([published.correlation(name, m, FITTED_KM) for m in told]))
+    fields = torch.tensor(fields_at(FITTED_KM))
+    eye = torch.eye(start.shape[1], dtype=torch.float64)
+    first = torch.tensor(start) @ torch.tensor(start).transpose(1, 2)
+    free = torch.linalg.cholesky(first + 1e-6 * eye).contiguous().requires_grad_()
+
+    def matrices() -> torch.Tensor:
+        root = torch.linalg.cholesky((free @ free.transpose(1, 2)).sum(dim=0))
+        return torch.linalg.solve_triangular(root, free, upper=False)
+
+    optimizer = torch.optim.LBFGS(
+        [free], max_iter=STEPS, history_size=20, line_search_fn="strong_wolfe"
+    )
+
+    def cost() -> torch.Tensor:
+        optimizer.zero_grad()
+        made = matrices()
+        by_field = ((a @ made) ** 2).sum(dim=2)
+        error = by_field.T @ fields - wanted
+        moved = (made @ made.transpose(1, 2) - first).square().sum() / len(eye)
+        total = error.square().mean() + HELD * moved
+        total.backward()
+        return total
+
+    optimizer.step(cost)
+    return matrices().detach().numpy()
+
+
+def main() -> None:
+    """Tune, print and write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--draws", type=int, default=2000)
+    model = StochasticModel()
+    f_hz, factor = residuals(model)
+    of_measures = sensitivities(model, factor.shape[1], parser.parse_args().draws)
+    measures = dict(zip(MEASURES, of_measures, strict=True))
+    for f in (0.2, 0.5, 1.0, 2.0, 5.0, 10.0):
+        measures[f"EAS({f:g})"] = factor[1 + int(np.argmin(np.abs(f_hz[1:] - f)))]
+    store = {
+        "lengths_km": LENGTHS_KM,
+        "measures": np.array(MEASURES),
+        "sensitivity": of_measures.astype(np.float32),
+    }
+    for name in published.NAMES:
+        like = "EAS({:g})" if name == published.OF_FOURIER else "SA({:g})"
+        periods = f_hz if name == published.OF_FOURIER else 1.0 / f_hz
+        weights = np.stack([weights_of(name, like.format(t)) for t in periods], axis=1)
+        found = tuned(name, measures, mixing(weights, factor))
+        store[name] = found.astype(np.float32)
+        print(name, "minus published at", *(f"{h:g}" for h in SHOWN_KM), "km")
+        for m in (m for m in measures if published.tells(name, m)):
+            difference = achieved(found, measures[m], measures[m], SHOWN_KM)
+            difference -= published.correlation(name, m, SHOWN_KM)
+            print(f"  {m:8}", *(f"{x:+.3f}" for x in difference))
+    np.savez_compressed(OUT, **store)
+    print(f"{OUT.name}: {OUT.stat().st_size / 1024:.0f} kB")
+
+
+if __name__ == "__main__":
+    main()
