@@ -33,8 +33,8 @@ What does not apply to such a branch, each said in the log: ``truncation_level``
 not truncated; 0 asks for the median, which comes from the GSIM's moments), ``cross_correlation``
 (between measures it is the waveforms'), ``extreme_gmv``. A branch with
 ``fields = "lognormal"`` has them all, and no waveforms. A GSIM within another
-(``ModifiableGMPE``) and fields conditioned on station data are OpenQuake's own, from the moments.
-Site amplification is refused.
+(``ModifiableGMPE``) has fields of OpenQuake's own, from the moments. Fields conditioned on station
+data: :mod:`gwm_hazard.openquake.conditioned`. Site amplification is refused.
 """
 
 import copy
@@ -52,6 +52,10 @@ from openquake.hazardlib.calc.gmf import GmfComputer
 
 from gwm_hazard.errors import InputError
 from gwm_hazard.openquake import releases
+from gwm_hazard.openquake.conditioned import (
+    ConditionedWaveformComputer,
+    correlation_between_stations,
+)
 from gwm_hazard.openquake.datastore import gsims_of, logic_trees
 from gwm_hazard.openquake.event_draws import (
     correlation_of,
@@ -187,12 +191,6 @@ def check_job(oq: Any, gsims: list[Any]) -> bool:
             "amplification_csv = ...: measures of waveforms cannot be amplified afterwards; take "
             "it out and give the vs30 of the sites, or take GenerativeWaveformGMM out"
         )
-    if "station_data" in oq.inputs:
-        log.warning(
-            "station data: conditioned fields are sampled from the lognormal moments of "
-            "GenerativeWaveformGMM, not measured on waveforms"
-        )
-        return False
     truncation = releases.truncation_of(oq)
     if max(truncation.values()) <= releases.NO_SIGMA:
         log.warning(
@@ -201,6 +199,8 @@ def check_job(oq: Any, gsims: list[Any]) -> bool:
             " = ".join(truncation),
         )
         return False
+    if "station_data" in oq.inputs:
+        return _say_conditioned(oq, drawing)
     ignored = {
         f"{name} = {level:g}": "waveforms are not truncated" for name, level in truncation.items()
     } | {
@@ -227,6 +227,27 @@ def check_job(oq: Any, gsims: list[Any]) -> bool:
             'of event and site, also those that minimum_intensity drops; "surface" leaves them out'
         )
     return True
+
+
+def _say_conditioned(oq: Any, drawing: list[Any]) -> bool:
+    for gsim in drawing:
+        correlation = correlation_between_stations(gsim, oq) if releases.CONDITIONS else None
+        if correlation is None:
+            log.warning(
+                "station data: conditioned fields are sampled from the lognormal moments of "
+                "GenerativeWaveformGMM (model %r), not measured on waveforms: %s",
+                gsim.card.name,
+                "OpenQuake 3.26 and 3.23 leave no room for it"
+                if not releases.CONDITIONS
+                else "its noise is not correlated in space",
+            )
+        else:
+            log.info(
+                "fields of model %r are waveforms conditioned on records; spatial correlation %s",
+                gsim.card.name,
+                correlation.name,
+            )
+    return False
 
 
 def _say_correlation(oq: Any, drawing: list[Any]) -> None:
@@ -261,6 +282,8 @@ def install(event_based: Any) -> bool:
         )
         return False
     event_based.GmfComputer = WaveformGmfComputer
+    if releases.CONDITIONS:
+        event_based.ConditionedGmfComputer = ConditionedWaveformComputer
     entry = releases.entry_of(event_based)
     setattr(event_based, entry, _checked(getattr(event_based, entry)))
     return True

@@ -99,3 +99,79 @@ def test_a_model_that_cannot_be_correlated(monkeypatch: Any) -> None:
     gsim.spatial_correlation = "JB2009"
     with pytest.raises(InputError, match="it is not known which noise of model"):
         event_draws.correlation_of(gsim, oq)
+
+
+# Conditioned on records
+
+STATIONS = """STATION_ID,LONGITUDE,LATITUDE,STATION_TYPE,PGA_VALUE,PGA_LN_SIGMA,SA(0.5)_VALUE,SA(0.5)_LN_SIGMA
+A,0.05,0.15,seismic,0.35,0,0.60,0
+B,0.30,0.30,seismic,0.08,0,0.25,0
+C,-0.2,0.25,seismic,0.15,0,0.20,0
+"""
+STATION_SITES = """custom_site_id,lon,lat,vs30
+near,0.06,0.18,400
+far,0.9,0.9,400
+A,0.05,0.15,400
+B,0.30,0.30,300
+C,-0.2,0.25,500
+"""
+
+
+@pytest.fixture(scope="module")
+def conditioned_run(oq: OpenQuake, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    folder = tmp_path_factory.mktemp("conditioned")
+    (folder / "stations.csv").write_text(STATIONS)
+    (folder / "sites.csv").write_text(STATION_SITES)
+    branches = BRANCH | {"moments": toml(**GWM, fields="lognormal")}
+    job = scenario(
+        oq,
+        folder,
+        branches,
+        sites=None,
+        site_model_file="sites.csv",
+        station_data_file="stations.csv",
+        intensity_measure_types="PGA, SA(0.5)",
+        number_of_ground_motion_fields=60,
+        reference_vs30_value=None,
+        reference_vs30_type=None,
+        **JB2009,
+    )
+    return oq.run(job)
+
+
+@pytest.mark.slow
+def test_fields_conditioned_on_records(oq: OpenQuake, conditioned_run: Any) -> None:
+    table = at_sites(oq, conditioned_run)
+    observed = {(0.05, 0.15): (0.35, 0.60), (0.3, 0.3): (0.08, 0.25), (-0.2, 0.25): (0.15, 0.20)}
+    gwm, moments = (table[table.rlz == r] for r in (0, 1))
+    for (lon, lat), values in observed.items():
+        at = gwm.xs((lon, lat), level=("lon", "lat"))
+        for imt, value in zip(("PGA", "SA(0.5)"), values, strict=True):
+            assert len(at) == 60
+            np.testing.assert_allclose(np.log(at[imt]), np.log(value), atol=1e-3)
+    # Beside OpenQuake's own conditioned fields of the same moments: 0.13 is 3 standard errors of a
+    # mean of 60 near a station; its model takes one measure at a time.
+    near, far = ((0.06, 0.18), (0.9, 0.9))
+    for place, bound in ((near, 0.25), (far, 0.35)):
+        for imt in ("PGA", "SA(0.5)"):
+            a, b = (np.log(t.xs(place, level=("lon", "lat"))[imt]) for t in (gwm, moments))
+            assert a.mean() == pytest.approx(b.mean(), abs=bound)
+    spread = [np.log(gwm.xs(place, level=("lon", "lat")).PGA).std() for place in (near, far)]
+    assert spread[0] < 0.75 * spread[1]
+
+
+@pytest.mark.slow
+def test_catalogue_of_conditioned_fields(
+    oq: OpenQuake, conditioned_run: Any, tmp_path: Path
+) -> None:
+    with oq.datastore(conditioned_run) as dstore:
+        event_catalogue.write(dstore, tmp_path / "c.h5", events=range(8))
+        with pytest.raises(InputError, match="cannot be drawn again from a key"):
+            event_catalogue.write(dstore, tmp_path / "k.h5", store="keys")
+    table = stored(oq, conditioned_run).set_index(["eid", "sid"])
+    with open_catalogue(tmp_path / "c.h5") as data:
+        again = intensity_measures(data, ["PGA", "SA(0.5)"])
+        pairs = list(zip(data["event"].values, data["site"].values, strict=True))
+        assert len(pairs) > 3
+        for imt in ("PGA", "SA(0.5)"):
+            np.testing.assert_allclose(again[imt], table.loc[pairs, imt], rtol=1e-5)

@@ -124,3 +124,13 @@ def fill_correlated(  # type: ignore[no-untyped-def]
                     total[s] += norm * part_of
             for s in range(size):
                 out[i, s] = total[s]
+
+
+def distance_km(lon, lat, other_lon, other_lat):  # type: ignore[no-untyped-def]
+    """Chords between sites (n,) and other sites (m,), degrees: (n, m), km."""
+    x, y, u, v = (
+        np.radians(np.asarray(a, dtype=np.float64)) for a in (lon, lat, other_lon, other_lat)
+    )
+    square = np.sin((y[:, None] - v) / 2) ** 2
+    square += np.cos(y)[:, None] * np.cos(v) * np.sin((x[:, None] - u) / 2) ** 2
+    return 2.0 * EARTH_RADIUS_KM * np.sqrt(square)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -106,3 +106,47 @@ class SpatialNoise(Noise):
         """Each key as ``seed/event/site/realization@lon,lat,correlation``."""
         places = zip(super().text(), self.lon.tolist(), self.lat.tolist(), strict=True)
         return [f"{key}@{lon!r},{lat!r},{self.correlation.name}" for key, lon, lat in places]
+
+
+@dataclass(frozen=True)
+class ShiftedNoise(Noise):
+    """Noise with something added to some of its streams: conditioned on what is known.
+
+    Parameters
+    ----------
+    base : n keys, whose numbers are shifted
+    shifts : {(stream, per_event): (n, size)}
+    """
+
+    base: Noise
+    shifts: Mapping[tuple[str, bool], NDArray[np.floating[Any]]]
+
+    @classmethod
+    def by(
+        cls, base: Noise, shifts: Mapping[tuple[str, bool], NDArray[np.floating[Any]]]
+    ) -> ShiftedNoise:
+        """A noise, shifted."""
+        return cls(base.seed, base.event, base.site, base.realization, base, shifts)
+
+    @classmethod
+    def of_rows(cls, base: Noise, parts: Sequence[tuple[NDArray[np.int64], ShiftedNoise]]) -> Noise:
+        """n keys, and the shifts of some of their rows at a time."""
+        shifts: dict[tuple[str, bool], NDArray[np.float64]] = {}
+        for rows, part in parts:
+            for key, values in part.shifts.items():
+                shifts.setdefault(key, np.zeros((len(base), values.shape[1])))[rows] = values
+        return cls.by(base, shifts)
+
+    def take(self, rows: Any) -> ShiftedNoise:
+        """The draws of an index array or slice."""
+        return self.by(self.base.take(rows), {k: v[rows] for k, v in self.shifts.items()})
+
+    def normal(self, stream: str, size: int, *, per_event: bool = False) -> NDArray[np.float32]:
+        """Numbers of one stream, (n, size), no longer standard normal where they are shifted."""
+        drawn = self.base.normal(stream, size, per_event=per_event)
+        shift = self.shifts.get((stream, per_event))
+        return drawn if shift is None else (drawn + shift).astype(np.float32)
+
+    def text(self) -> list[str]:
+        """Keys do not tell what noise was conditioned on."""
+        raise InputError("conditioned draws have no key that draws them again: keep the waveforms")
