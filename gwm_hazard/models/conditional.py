@@ -6,13 +6,13 @@ In first order ln IM at a site is
 
 with e the numbers of an event (size p_e), z those of a record, correlated in space with the
 matrices A_k (:mod:`gwm_hazard.core.spatial`), and w what the phases add. A_e, A_r and the
-covariance of w are found by regression on draws at the stations. Given records, noise is conditioned as by kriging of a
-difference (Journel and Huijbregts 1978, *Mining Geostatistics*, section VII.A): an unconditioned
-field is drawn, at the stations too; what is missing there to the records, r, times the matrices
-Cov(e, ln IM) Cov(ln IM)^-1 and Cov(z(x), ln IM) Cov(ln IM)^-1, is added to the noise at every site.
-In a linear model such draws have exactly the conditional distribution. At a station the phases keep
-a part of r: there z goes on by itself, a few steps of Newton's method with the waveform drawn anew
-at each, until the measures are the recorded ones.
+covariance of w are found by regression on draws at the stations. Given records, noise is
+conditioned as by kriging of a difference (Journel and Huijbregts 1978, *Mining Geostatistics*,
+section VII.A): an unconditioned field is drawn, at the stations too; what is missing there to the
+records, r, times the matrices Cov(e, ln IM) Cov(ln IM)^-1 and Cov(z(x), ln IM) Cov(ln IM)^-1, is
+added to the noise at every site. In a linear model such draws have exactly the conditional
+distribution. At a station the phases keep a part of r: there z goes on by itself, a few steps of
+Newton's method with the waveform drawn anew at each, until the measures are the recorded ones.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """Fields of waveforms that are conditioned on records: a scenario with ``station_data``.
 
 OpenQuake conditions the moments of a GSIM on what stations recorded (Engler et al. 2022) and
-samples fields from them. For a branch with waveforms the noise of the waveforms is conditioned instead
-(:mod:`gwm_hazard.models.conditional`): the measures of its waveforms are the recorded ones at the
-stations, and follow the conditional distribution between them. All measures that the stations
-give are taken at once, PGV too; MMI is not. The correlation in space is that of the branch or of
-the job, and, as in OpenQuake, "JB2009-clustered" where neither says one.
+samples fields from them. For a branch with waveforms the noise of the waveforms is conditioned
+instead (:mod:`gwm_hazard.models.conditional`): the measures of its waveforms are the recorded ones
+at the stations, and follow the conditional distribution between them. All measures that the
+stations give are taken at once, PGV too; MMI is not. The correlation in space is that of the branch
+or of the job, and, as in OpenQuake, "JB2009-clustered" where neither says one.
 """
 
 from typing import Any

@@ -2,13 +2,13 @@
 
     python validation/spatial/tune.py [--draws N]
 
-writes gwm_hazard/models/stochastic/tables/spatial.npz: the sensitivities of ln IM to the numbers
-of the stream "record" (regression on draws of one event at many sites, over the standard deviation
-within events, mean of three scenarios), and for each published model the matrices A_k with which
-the correlations of the measures come nearest to it. They start at the linear model of
-coregionalization of gwm_hazard.core.spatial.tuning and are held to it where measures do not tell.
-Prints, by measure, the share of the variance that is not of the level noise, and the difference
-from the published correlation at the distances of the acceptance.
+writes gwm_hazard/models/stochastic/tables/spatial.npz: the sensitivities of ln IM to the numbers of
+the stream "record" (regression on draws of one event at many sites, over the standard deviation
+within events, mean of three scenarios; pairs of draws with the same level tell what the phases add,
+and what is left is of the level, but not linear in it), and for each published model the matrices
+A_k with which the correlations of the measures come nearest to it. They start at the linear model
+of coregionalization of gwm_hazard.core.spatial.tuning and are held to it where measures do not
+tell. Prints these shares by measure, and the difference from the published correlation by distance.
 """
 
 from __future__ import annotations
@@ -54,30 +54,53 @@ def residuals(model: StochasticModel) -> tuple[Array, Array]:
     return np.array([1.0, *spectrum.bayless_abrahamson()["freq_hz"]]), factor
 
 
-def sensitivities(model: StochasticModel, size: int, draws: int) -> Array:
-    """Of ln IM to the level noise, over the standard deviation within events, (M, size)."""
-    found, shares = [], []
+class Twins(Noise):
+    """Noise of which two sites each share what carries the level of a record."""
+
+    def normal(self, stream: str, size: int, *, per_event: bool = False) -> NDArray[np.float32]:
+        """See :meth:`Noise.normal`."""
+        if stream == "record":
+            return Noise(self.seed, self.event, self.site // 2, 0).normal(stream, size)
+        return super().normal(stream, size, per_event=per_event)
+
+
+def sensitivities(model: StochasticModel, size: int, draws: int) -> tuple[Array, Array]:
+    """Of ln IM to the level noise, over the standard deviation within events, (M, size).
+
+    And the share of the variance that follows the level noise, but not linearly, (M,).
+    """
+    found, linear, level = [], [], []
     for mag, rrup, vs30 in SCENARIOS:
-        noise = Noise(21, 1, np.arange(draws), 0)
+        noise = Twins(21, 1, np.arange(draws), 0)
         at = Scenarios(mag=np.full(draws, mag), rrup=rrup, vs30=vs30, hypo_depth=10.0)
         ln = ln_measures(model, Draws(at, noise), MEASURES)
         z = noise.normal("record", size).astype(np.float64)
-        design = np.column_stack([np.ones(draws), z])
-        slope = np.linalg.lstsq(design, ln, rcond=None)[0]
-        found.append((slope[1:] / ln.std(axis=0)).T)
-        rest = (ln - design @ slope).var(axis=0) / ln.var(axis=0) * draws / (draws - len(slope))
-        shares.append(1.0 - rest)
-        print(f"M {mag:g}, {rrup:g} km, Vs30 {vs30:g}: share that is not of the level noise")
-        print("  " + "  ".join(f"{m} {x:.3f}" for m, x in zip(MEASURES, rest, strict=True)))
-    mean = np.mean(found, axis=0)
+        variance = ln.var(axis=0)
+        phases = 0.5 * (ln[::2] - ln[1::2]).var(axis=0) / variance
+        mean = 0.5 * (ln[::2] + ln[1::2])
+        design = np.column_stack([np.ones(draws // 2), z[::2]])
+        slope = np.linalg.lstsq(design, mean, rcond=None)[0]
+        rest = (mean - design @ slope).var(axis=0) * len(mean) / (len(mean) - len(slope))
+        found.append((slope[1:] / np.sqrt(variance)).T)
+        level.append(1.0 - phases)
+        # Half of the phases' variance is left in a mean of two.
+        linear.append(1.0 - phases - np.maximum(rest / variance - 0.5 * phases, 0.0))
+        print(f"M {mag:g}, {rrup:g} km, Vs30 {vs30:g}: share of the phases; of level, not linearly")
+        for m, x, y in zip(MEASURES, phases, level[-1] - linear[-1], strict=True):
+            print(f"  {m:8} {x:.3f} {y:.3f}")
+    a = np.mean(found, axis=0)
+    of_linear = np.mean(linear, axis=0)
     # Errors of regression and differences between scenarios average out in the mean, not here.
-    return mean * np.sqrt(np.mean(shares, axis=0) / (mean**2).sum(axis=1))[:, None]
+    a *= np.sqrt(of_linear / (a**2).sum(axis=1))[:, None]
+    return a, np.mean(level, axis=0) - of_linear
 
 
-def tuned(name: str, measures: dict[str, Array], start: Array) -> Array:
+def tuned(name: str, measures: dict[str, Array], bent: dict[str, float], start: Array) -> Array:
     """Matrices A_k whose measures have the published correlation, (n_lengths, size, size)."""
     told = [m for m in measures if published.tells(name, m)]
     a = torch.tensor(np.stack([measures[m] for m in told]))
+    share = (a**2).sum(dim=1, keepdim=True)
+    more = torch.tensor([[bent.get(m, 0.0)] for m in told], dtype=torch.float64)
     wanted = torch.tensor(np.stack([published.correlation(name, m, FITTED_KM) for m in told]))
     fields = torch.tensor(fields_at(FITTED_KM))
     eye = torch.eye(start.shape[1], dtype=torch.float64)
@@ -96,7 +119,9 @@ def tuned(name: str, measures: dict[str, Array], start: Array) -> Array:
         optimizer.zero_grad()
         made = matrices()
         by_field = ((a @ made) ** 2).sum(dim=2)
-        error = by_field.T @ fields - wanted
+        linear = by_field.T @ fields
+        # A square of correlated normals is correlated as the square of their correlation.
+        error = linear + more * (linear / share) ** 2 - wanted
         moved = (made @ made.transpose(1, 2) - first).square().sum() / len(eye)
         total = error.square().mean() + HELD * moved
         total.backward()
@@ -109,11 +134,12 @@ def tuned(name: str, measures: dict[str, Array], start: Array) -> Array:
 def main() -> None:
     """Tune, print and write."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--draws", type=int, default=2000)
+    parser.add_argument("--draws", type=int, default=3000)
     model = StochasticModel()
     f_hz, factor = residuals(model)
-    of_measures = sensitivities(model, factor.shape[1], parser.parse_args().draws)
+    of_measures, not_linear = sensitivities(model, factor.shape[1], parser.parse_args().draws)
     measures = dict(zip(MEASURES, of_measures, strict=True))
+    bent = dict(zip(MEASURES, not_linear.tolist(), strict=True))
     for f in (0.2, 0.5, 1.0, 2.0, 5.0, 10.0):
         measures[f"EAS({f:g})"] = factor[1 + int(np.argmin(np.abs(f_hz[1:] - f)))]
     store = {
@@ -125,11 +151,12 @@ def main() -> None:
         like = "EAS({:g})" if name == published.OF_FOURIER else "SA({:g})"
         periods = f_hz if name == published.OF_FOURIER else 1.0 / f_hz
         weights = np.stack([weights_of(name, like.format(t)) for t in periods], axis=1)
-        found = tuned(name, measures, mixing(weights, factor))
+        found = tuned(name, measures, bent, mixing(weights, factor))
         store[name] = found.astype(np.float32)
         print(name, "minus published at", *(f"{h:g}" for h in SHOWN_KM), "km")
         for m in (m for m in measures if published.tells(name, m)):
-            difference = achieved(found, measures[m], measures[m], SHOWN_KM)
+            linear = achieved(found, measures[m], measures[m], SHOWN_KM)
+            difference = linear + bent.get(m, 0.0) * (linear / (measures[m] ** 2).sum()) ** 2
             difference -= published.correlation(name, m, SHOWN_KM)
             print(f"  {m:8}", *(f"{x:+.3f}" for x in difference))
     np.savez_compressed(OUT, **store)
