@@ -101,7 +101,8 @@ class DrawnArray(BackendArray):
         lon, lat = (columns.pop(name, np.nan) for name in PLACE)
         correlation = str(self._attrs.get("spatial_correlation", "none"))
         if correlation != "none":
-            of_model = self._model.spatial_correlation(correlation)
+            coherency = str(self._attrs.get("coherency", "none"))
+            of_model = self._model.spatial_correlation(correlation, coherency)
             noise = SpatialNoise.of(noise, lon, lat, of_model)
         scenarios = Scenarios(**{k: v.astype(np.float64) for k, v in columns.items()})
         sample = np.zeros((1, *self.shape[1:]), dtype=np.float32)[:, component][..., time]

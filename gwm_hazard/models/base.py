@@ -74,12 +74,14 @@ class WaveformModel(ABC):
             Horizontal components first, the vertical last.
         """
 
-    def spatial_correlation(self, name: str) -> SpatialCorrelation:
+    def spatial_correlation(self, name: str, coherency: str = "none") -> SpatialCorrelation:
         """How the noise of sites of one event is correlated, for measures with a published one.
 
         Parameters
         ----------
         name : of :data:`gwm_hazard.core.spatial.published.NAMES`
+        coherency : of phases at short distances, of
+            :data:`gwm_hazard.core.spatial.coherency.NAMES`, or "none"
 
         Raises
         ------

@@ -40,7 +40,7 @@ def correlation_between_stations(gsim: GenerativeWaveformGMM, oq: Any) -> Spatia
     if name == "none":
         return None
     try:
-        return model_of(gsim).spatial_correlation(name)
+        return model_of(gsim).spatial_correlation(name, gsim.coherency)
     except InputError:
         if gsim.spatial_correlation == "auto":
             return None  # said by gwm_hazard.openquake.fields, once

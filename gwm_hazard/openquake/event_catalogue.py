@@ -138,11 +138,13 @@ class Calculation:
                 f"({', '.join(sorted({g.card.name for g in used}))}); a catalogue holds one: "
                 "choose a model"
             )
-        if len(names := {correlation_name(g, self.oq) for g in used}) > 1:
+        names = {f"{correlation_name(g, self.oq)}/{g.coherency}" for g in used}
+        if len(names) > 1:
             raise InputError(
                 f"{self._name}: its branches have different spatial correlations "
                 f"({', '.join(sorted(names))}); a catalogue holds one: choose realizations"
             )
+        self._coherency = used[0].coherency
         told = correlation_of if self._records is None else correlation_between_stations
         self.correlation = told(used[0], self.oq)
         self.model = model_of(used[0])
@@ -298,6 +300,7 @@ class Calculation:
                 "calculation_mode": self.oq.calculation_mode,
                 "checksum": str(self.dstore["/"].attrs.get("checksum32", "")),
                 "spatial_correlation": self.correlation.name if self.correlation else "none",
+                "coherency": self._coherency,
             },
             self.component,
         )

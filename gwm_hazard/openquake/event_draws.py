@@ -79,7 +79,7 @@ def correlation_of(gsim: GenerativeWaveformGMM, oq: Any) -> SpatialCorrelation |
     if name == "none":
         return None
     try:
-        return model_of(gsim).spatial_correlation(name)
+        return model_of(gsim).spatial_correlation(name, gsim.coherency)
     except InputError:
         if gsim.spatial_correlation == "auto":
             return None  # said by gwm_hazard.openquake.fields, once

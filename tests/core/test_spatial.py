@@ -14,6 +14,7 @@ from gwm_hazard.core.draws import Draws
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.core.spatial import published
+from gwm_hazard.core.spatial.coherency import Coherent, harichandran_vanmarcke
 from gwm_hazard.core.spatial.lattice import EARTH_RADIUS_KM, LENGTHS_KM
 from gwm_hazard.core.spatial.noise import SpatialCorrelation, SpatialNoise
 from gwm_hazard.core.spatial.tuning import achieved, fields_at, mixing, weights_of
@@ -183,3 +184,25 @@ def test_draws_keep_their_places(mixed: SpatialCorrelation) -> None:
     draws = Draws(Scenarios(mag=[6.0, 6.0, 6.0], rrup=[1.0, 2.0, 3.0]), noise).take([2, 0])
     assert np.array_equal(draws.noise.normal("level", 2), noise.normal("level", 2)[[2, 0]])
     assert draws.noise.text()[0] == "5/0/2/0@12.0,43.0,two"
+
+
+def test_coherent_white_noise_is_white_and_coherent() -> None:
+    coherent = Coherent("waveform", 3, 0.01)
+    correlation = SpatialCorrelation("x", {}, coherent)
+    km = np.array([0.0, 0.1, 1.0])
+    lat = 42.0 + np.degrees(km / EARTH_RADIUS_KM)
+    events, n = 120, 2003
+    x = noise_at(10.0, lat, correlation, events).normal("waveform", 3 * n)
+    spectra = np.fft.rfft(x.reshape(events, 3, 3, n).astype(float))
+    f = np.fft.rfftfreq(n, 0.01)
+    power = (np.abs(spectra) ** 2).mean(axis=(0, 1, 2)) / n
+    for low, high in ((0.1, 1.0), (1.0, 3.0), (3.0, 8.0), (8.0, 50.0)):
+        band = (f > low) & (f < high)
+        assert power[band].mean() == pytest.approx(1.0, abs=0.06)
+        across = (spectra[:, :1] * spectra.conj()).real[..., band].mean(axis=(0, 2, 3))
+        wanted = harichandran_vanmarcke(f[band][:, None], km).mean(axis=0)
+        if high < 8.0:
+            assert across / power[band].mean() == pytest.approx(wanted, abs=0.06)
+    # At the same place it is the same noise; elsewhere each site has its own.
+    again = noise_at(10.0, lat[[2]], correlation, events).normal("waveform", 3 * n)
+    assert np.array_equal(again, x[2::3])

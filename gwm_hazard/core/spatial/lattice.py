@@ -33,10 +33,10 @@ _LOW, _HIGH = np.uint64(0xFFFFFFFF), np.uint64(32)
 
 
 @nb.njit(parallel=True, cache=True)
-def fill_correlated(  # type: ignore[no-untyped-def]
-    seed, event, realization, stream, lon, lat, lengths_km, mixing, out
+def fill_fields(  # type: ignore[no-untyped-def]
+    seed, event, realization, stream, lon, lat, number, lengths_km, out
 ):
-    """Correlated standard normals into out (n, size), float32.
+    """Lattice fields into out (n, n_lengths, size), float32: standard normals.
 
     Parameters
     ----------
@@ -44,17 +44,17 @@ def fill_correlated(  # type: ignore[no-untyped-def]
     realization : (n,) uint32
     stream : uint32
     lon, lat : (n,), degrees
+    number : (n_lengths,) uint32, tells the white noise of one length from that of another
     lengths_km : (n_lengths,), km
-    mixing : (n_lengths, size, size), by which each number is made of each field's
     """
-    n, size = out.shape
+    n, _, size = out.shape
     blocks = (size + 3) // 4
     parts = min(n, 64)
     for part in nb.prange(parts):
         lanes = _NODES * blocks
         counter, key = np.empty((4, lanes), np.uint32), np.empty((4, 1), np.uint32)
         work, made = np.empty((3, lanes)), np.empty((4, lanes), np.float32)
-        total, field, weight = np.empty(size), np.empty(size), np.empty(_NODES)
+        field, weight = np.empty(size), np.empty(_NODES)
         for i in range(part * n // parts, (part + 1) * n // parts):
             key[0], key[1] = np.uint32(event[i] & _LOW), np.uint32(event[i] >> _HIGH)
             key[2], key[3] = _EVENT_LEVEL, realization[i]
@@ -63,10 +63,7 @@ def fill_correlated(  # type: ignore[no-untyped-def]
                 np.uint32(seed & _LOW), np.uint32(seed >> _HIGH), 1,
             )  # fmt: skip
             x, y = np.radians(lon[i]), np.radians(lat[i])
-            total[:] = 0.0
             for k in range(len(lengths_km)):
-                if not mixing[k].any():
-                    continue
                 c = lengths_km[k] / EARTH_RADIUS_KM
                 rows = int(np.ceil(np.pi / (_SPACING * c)))
                 step = np.pi / rows
@@ -101,7 +98,7 @@ def fill_correlated(  # type: ignore[no-untyped-def]
                             node = np.uint32(column % columns)
                             for b in range(blocks):
                                 lane = j * blocks + b
-                                counter[0, lane] = np.uint32(b + k * 1048576)
+                                counter[0, lane] = np.uint32(b + number[k] * 1048576)
                                 counter[1, lane] = np.uint32(row + 1)
                                 counter[2, lane] = np.uint32(key[2, 0] ^ stream)
                                 counter[3, lane] = np.uint32(key[3, 0] ^ node)
@@ -118,12 +115,7 @@ def fill_correlated(  # type: ignore[no-untyped-def]
                                     field[4 * b + q] += weight[j] * made[q, j * blocks + b]
                 norm = 1.0 / np.sqrt(squares)
                 for s in range(size):
-                    part_of = 0.0
-                    for q in range(size):
-                        part_of += mixing[k, s, q] * field[q]
-                    total[s] += norm * part_of
-            for s in range(size):
-                out[i, s] = total[s]
+                    out[i, k, s] = norm * field[s]
 
 
 def distance_km(lon, lat, other_lon, other_lat):  # type: ignore[no-untyped-def]

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gwm_hazard.core.noise import Noise
-from gwm_hazard.core.spatial.lattice import LENGTHS_KM, fill_correlated
+from gwm_hazard.core.spatial.coherency import COHERENT_KM, THINNED, Coherent
+from gwm_hazard.core.spatial.lattice import LENGTHS_KM, fill_fields
 from gwm_hazard.errors import InputError
 
 
@@ -23,10 +24,12 @@ class SpatialCorrelation:
     ----------
     name : of the published model that they are tuned to
     mixing : {stream: (n_lengths, size, size)}, of lattice fields to the numbers of a record
+    coherent : the white noise of waveforms that is alike at short distances; None where it is not
     """
 
     name: str
     mixing: Mapping[str, NDArray[np.float64]]
+    coherent: Coherent | None = None
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,9 @@ class SpatialNoise(Noise):
 
     def normal(self, stream: str, size: int, *, per_event: bool = False) -> NDArray[np.float32]:
         """Standard normals of one stream, (n, size); see :meth:`Noise.normal`."""
+        coherent = self.correlation.coherent
+        if coherent is not None and stream == coherent.stream:
+            return self._coherent(coherent, size)
         mixing = self.correlation.mixing.get(stream)
         if mixing is None or per_event:
             return self._placed().normal(stream, size, per_event=per_event)
@@ -84,12 +90,44 @@ class SpatialNoise(Noise):
             )
         out = np.empty((len(self), size), dtype=np.float32)
         if out.size:
-            code = np.uint32(zlib.crc32(stream.encode()))
-            fill_correlated(
-                np.uint64(self.seed), self.event, self.realization, code, self.lon, self.lat,
-                LENGTHS_KM, mixing, out,
-            )  # fmt: skip
+            used = np.flatnonzero(mixing.any(axis=(1, 2)))
+            fields = self.fields(stream, used, LENGTHS_KM[used], size)
+            # No product of matrices: what a site gets must not depend on the others.
+            out[:] = np.einsum("kij,nkj->ni", mixing[used], fields)
         return out
+
+    def fields(
+        self, stream: str, number: NDArray[np.integer[Any]], lengths_km: Any, size: int
+    ) -> NDArray[np.float32]:
+        """Independent lattice fields of a stream, (n, n_lengths, size)."""
+        out = np.empty((len(self), len(lengths_km), size), dtype=np.float32)
+        code = np.uint32(zlib.crc32(stream.encode()))
+        fill_fields(
+            np.uint64(self.seed), self.event, self.realization, code, self.lon, self.lat,
+            number.astype(np.uint32), np.asarray(lengths_km, dtype=np.float64), out,
+        )  # fmt: skip
+        return out
+
+    def _coherent(self, coherent: Coherent, size: int) -> NDArray[np.float32]:
+        """White noise (n, size) of the components of a record, alike at low frequencies."""
+        count = size // coherent.components
+        coarse = -(-count // THINNED)
+        shape = (len(self), coherent.components, -1)
+        own = self._placed().normal(coherent.stream, coherent.components * coarse * THINNED)
+        spectrum = np.fft.rfft(own.reshape(shape))
+        weights = coherent.weights(np.fft.rfftfreq(coarse * THINNED, coherent.dt_s))
+        spectrum *= np.sqrt(1.0 - weights.sum(axis=0))
+        bins = coarse // 2 + 1
+        fields = self.fields(
+            f"{coherent.stream} in space",
+            np.arange(len(COHERENT_KM)), COHERENT_KM, coherent.components * coarse,
+        )  # fmt: skip
+        for k, weight in enumerate(weights):
+            # White noise at every THINNED-th sample has the spectrum of all of it, to its band.
+            part = np.fft.rfft(fields[:, k].reshape(shape)) * np.sqrt(THINNED)
+            spectrum[..., :bins] += np.sqrt(weight[:bins]) * part
+        out = np.fft.irfft(spectrum, n=coarse * THINNED)[..., :count]
+        return np.ascontiguousarray(out.reshape(len(self), -1), dtype=np.float32)
 
     def _placed(self) -> Noise:
         """Noise whose site is its place, of 1 m, whatever number the site has in a job."""

@@ -152,9 +152,13 @@ class MatchedModel(WaveformModel):
         """See :meth:`WaveformModel.npts`."""
         return self.shape.npts(self.shape_scenarios(scenarios))
 
-    def spatial_correlation(self, name: str) -> SpatialCorrelation:
+    def spatial_correlation(self, name: str, coherency: str = "none") -> SpatialCorrelation:
         """See :meth:`WaveformModel.spatial_correlation`: that of the spectra which are matched."""
-        return SpatialCorrelation(name, {"target record": self.spectra.spatial(name)})
+        mixing = {"target record": self.spectra.spatial(name)}
+        coherent = None
+        if coherency != "none":
+            coherent = self.shape.spatial_correlation(name, coherency).coherent
+        return SpatialCorrelation(name, mixing, coherent)
 
     def draw(self, scenarios: Scenarios, noise: Noise) -> torch.Tensor:
         """See :meth:`WaveformModel.draw`."""
