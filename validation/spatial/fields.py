@@ -1,6 +1,7 @@
 """Correlation of the residuals of waveform fields in space, beside the published one.
 
-    python validation/spatial/fields.py draw OUT [--correlation NAME] [--events 200] [--seed S]
+    python validation/spatial/fields.py draw OUT [--correlation NAME] [--coherency NAME]
+                                             [--events 200] [--seed S]
     python validation/spatial/fields.py compare PLAIN CORRELATED
     python validation/spatial/fields.py marginals [--draws 10000] [--correlation NAME]
     python validation/spatial/fields.py cost
@@ -18,6 +19,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
 
@@ -28,7 +30,7 @@ from scipy.stats import ks_2samp, skew
 from gwm_hazard.core.draws import Draws
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
-from gwm_hazard.core.spatial import published
+from gwm_hazard.core.spatial import coherency, published
 from gwm_hazard.core.spatial.lattice import EARTH_RADIUS_KM
 from gwm_hazard.core.spatial.noise import SpatialNoise
 from gwm_hazard.models.measuring import ln_measures
@@ -62,10 +64,18 @@ def distances(lon: Array, lat: Array) -> Array:
     return found
 
 
-def drawn(name: str, lon: Array, lat: Array, events: Array, seed: int, imts=IMTS) -> Array:
+def drawn(
+    name: str,
+    lon: Array,
+    lat: Array,
+    events: Array,
+    seed: int,
+    imts: Sequence[str] = IMTS,
+    coherency: str = "none",
+) -> Array:
     """ln IM of fields, (events, sites, measures)."""
     model = load_model("stochastic", "cpu")
-    correlation = None if name == "none" else model.spatial_correlation(name)
+    correlation = None if name == "none" else model.spatial_correlation(name, coherency)
     out = np.empty((len(events), len(lon), len(imts)))
     for i, event in enumerate(events):
         noise = SpatialNoise.of(
@@ -163,13 +173,14 @@ def main() -> None:
     parser.add_argument("what", choices=("draw", "compare", "marginals", "cost"))
     parser.add_argument("paths", nargs="*", type=Path)
     parser.add_argument("--correlation", default="none", choices=("none", *published.NAMES))
+    parser.add_argument("--coherency", default="none", choices=("none", *coherency.NAMES))
     parser.add_argument("--events", type=int, default=200)
     parser.add_argument("--draws", type=int, default=10000)
     parser.add_argument("--seed", type=int, default=4)
     given = parser.parse_args()
     if given.what == "draw":
         events = np.arange(given.events)
-        ln = drawn(given.correlation, *sites(), events, given.seed)
+        ln = drawn(given.correlation, *sites(), events, given.seed, IMTS, given.coherency)
         np.savez_compressed(given.paths[0], ln=ln.astype(np.float32), name=given.correlation)
     elif given.what == "compare":
         compare(*given.paths)
