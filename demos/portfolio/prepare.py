@@ -2,7 +2,7 @@
 
     python demos/portfolio/prepare.py [BUILDINGS]
 
-150 buildings by default, in a city of 15 by 15 km whose centre is 15 km from the rupture, half of
+100 buildings by default, in a city of 15 by 15 km whose centre is 15 km from the rupture, half of
 low ones whose loss follows SA(0.3), half of tall ones whose loss follows SA(1.0). The mean loss
 ratio is a lognormal curve of the measure, with a median capacity of 1.2 g and of 0.6 g and a
 dispersion of 0.6.
@@ -74,4 +74,4 @@ def main(buildings: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 150)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 100)

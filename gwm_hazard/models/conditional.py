@@ -169,7 +169,8 @@ class Conditioned:
         at = self.stations
         fields = fields_of(distance_km(at.lon, at.lat, at.lon, at.lat))
         covariance = np.einsum("kst,kmn->smtn", fields, by_field)
-        covariance += sum(a @ a.T for a in shared.values())[:, None, :]
+        for a in shared.values():
+            covariance += (a @ a.T)[:, None, :]
         for s in range(n):
             covariance[s, :, s] += rest + np.diag(at.ln_spread[s] ** 2)
         inverse: Array = np.linalg.inv(covariance.reshape(n * m, n * m))

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import numba as nb
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from gwm_hazard.core.philox import box_muller, philox
 
@@ -118,11 +119,14 @@ def fill_fields(  # type: ignore[no-untyped-def]
                     out[i, k, s] = norm * field[s]
 
 
-def distance_km(lon, lat, other_lon, other_lat):  # type: ignore[no-untyped-def]
+def distance_km(
+    lon: ArrayLike, lat: ArrayLike, other_lon: ArrayLike, other_lat: ArrayLike
+) -> NDArray[np.float64]:
     """Chords between sites (n,) and other sites (m,), degrees: (n, m), km."""
     x, y, u, v = (
         np.radians(np.asarray(a, dtype=np.float64)) for a in (lon, lat, other_lon, other_lat)
     )
     square = np.sin((y[:, None] - v) / 2) ** 2
     square += np.cos(y)[:, None] * np.cos(v) * np.sin((x[:, None] - u) / 2) ** 2
-    return 2.0 * EARTH_RADIUS_KM * np.sqrt(square)
+    chord: NDArray[np.float64] = 2.0 * EARTH_RADIUS_KM * np.sqrt(square)
+    return chord

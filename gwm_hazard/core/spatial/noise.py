@@ -115,7 +115,8 @@ class SpatialNoise(Noise):
         shape = (len(self), coherent.components, -1)
         own = self._placed().normal(coherent.stream, coherent.components * coarse * THINNED)
         spectrum = np.fft.rfft(own.reshape(shape))
-        weights = coherent.weights(np.fft.rfftfreq(coarse * THINNED, coherent.dt_s))
+        f_hz = np.asarray(np.fft.rfftfreq(coarse * THINNED, coherent.dt_s), dtype=np.float64)
+        weights = coherent.weights(f_hz)
         spectrum *= np.sqrt(1.0 - weights.sum(axis=0))
         bins = coarse // 2 + 1
         fields = self.fields(

@@ -1,6 +1,7 @@
 """The level noise of the stochastic model between the sites of an event.
 
-``tables/spatial.npz`` is written by ``validation/spatial/tune.py``, which says what is in it.
+``tables/spatial.npz`` is written by ``validation/spatial/tune.py``, which says what is in it; it
+holds for the parameters that come with the package.
 """
 
 from __future__ import annotations
