@@ -1,6 +1,6 @@
 """Tune the spatial correlation of a model's noise to published ones, once, and store it with it.
 
-    python validation/spatial/tune.py [--draws N]
+    python validation/spatial/tune.py [--draws N] [--fields PLAIN CORRELATED ...]
 
 writes gwm_hazard/models/stochastic/tables/spatial.npz: the sensitivities of ln IM to the numbers of
 the stream "record" (regression on draws of one event at many sites, over the standard deviation
@@ -8,12 +8,16 @@ within events, mean of three scenarios; pairs of draws with the same level tell 
 and what is left is of the level, but not linear in it), and for each published model the matrices
 A_k with which the correlations of the measures come nearest to it. They start at the linear model
 of coregionalization of gwm_hazard.core.spatial.tuning and are held to it where measures do not
-tell. Prints these shares by measure, and the difference from the published correlation by distance.
+tell. With ``--fields``, written by fields.py with the matrices that are stored, what these fields
+show more than was expected of them is taken off what is aimed at.
+
+Prints these shares by measure, and the difference from the published correlation by distance.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -30,8 +34,13 @@ from gwm_hazard.models import stochastic
 from gwm_hazard.models.measuring import ln_measures
 from gwm_hazard.models.stochastic import spectrum
 from gwm_hazard.models.stochastic.model import StochasticModel
+from gwm_hazard.models.stochastic.spatial import matrices
+
+sys.path.insert(0, str(Path(__file__).parent))
+import fields
 
 Array = NDArray[np.float64]
+Excess = dict[str, dict[str, Array]]
 
 OUT = Path(stochastic.__file__).parent / "tables" / "spatial.npz"
 MEASURES = (
@@ -95,19 +104,53 @@ def sensitivities(model: StochasticModel, size: int, draws: int) -> tuple[Array,
     return a, np.mean(level, axis=0) - of_linear
 
 
-def tuned(name: str, measures: dict[str, Array], bent: dict[str, float], start: Array) -> Array:
+def excess(paths: list[Path], measures: dict[str, Array], bent: dict[str, float]) -> Excess:
+    """{published model: {measure: excess (FITTED_KM,)}} of fields over what was expected."""
+    if not paths:
+        return {}
+    apart = fields.distances(*fields.sites())
+    i, j = np.triu_indices(len(apart), 1)
+    near = [np.stack([i, j])[:, np.abs(apart[i, j] / h - 1.0) < 0.03] for h in fields.KM]
+    with np.load(paths[0]) as plain:
+        spread = [
+            fields.semivariogram(plain["ln"], k, k, np.stack([i, j])).mean()
+            for k in range(len(fields.IMTS))
+        ]
+    found: Excess = {}
+    for path in paths[1:]:
+        with np.load(path) as file:
+            name, ln = str(file["name"]), file["ln"]
+        found[name] = {}
+        for k, m in enumerate(fields.IMTS):
+            shown = [1.0 - fields.semivariogram(ln, k, k, p).mean() / spread[k] for p in near]
+            linear = achieved(matrices(name), measures[m], measures[m], fields.KM)
+            expected = linear + bent[m] * (linear / (measures[m] ** 2).sum()) ** 2
+            over = np.interp(np.log(FITTED_KM), np.log(fields.KM), shown - expected)
+            # Farther away what fields show is noise.
+            found[name][m] = over * np.clip(2.0 - FITTED_KM / 20.0, 0.0, 1.0)
+    return found
+
+
+def tuned(
+    name: str,
+    measures: dict[str, Array],
+    bent: dict[str, float],
+    more_than: dict[str, Array],
+    start: Array,
+) -> Array:
     """Matrices A_k whose measures have the published correlation, (n_lengths, size, size)."""
     told = [m for m in measures if published.tells(name, m)]
     a = torch.tensor(np.stack([measures[m] for m in told]))
     share = (a**2).sum(dim=1, keepdim=True)
     more = torch.tensor([[bent.get(m, 0.0)] for m in told], dtype=torch.float64)
-    wanted = torch.tensor(np.stack([published.correlation(name, m, FITTED_KM) for m in told]))
-    fields = torch.tensor(fields_at(FITTED_KM))
+    aims = [published.correlation(name, m, FITTED_KM) - more_than.get(m, 0.0) for m in told]
+    wanted = torch.tensor(np.stack(aims))
+    at_km = torch.tensor(fields_at(FITTED_KM))
     eye = torch.eye(start.shape[1], dtype=torch.float64)
     first = torch.tensor(start) @ torch.tensor(start).transpose(1, 2)
     free = torch.linalg.cholesky(first + 1e-6 * eye).contiguous().requires_grad_()
 
-    def matrices() -> torch.Tensor:
+    def made() -> torch.Tensor:
         root = torch.linalg.cholesky((free @ free.transpose(1, 2)).sum(dim=0))
         return torch.linalg.solve_triangular(root, free, upper=False)
 
@@ -117,18 +160,18 @@ def tuned(name: str, measures: dict[str, Array], bent: dict[str, float], start: 
 
     def cost() -> torch.Tensor:
         optimizer.zero_grad()
-        made = matrices()
-        by_field = ((a @ made) ** 2).sum(dim=2)
-        linear = by_field.T @ fields
+        now = made()
+        by_field = ((a @ now) ** 2).sum(dim=2)
+        linear = by_field.T @ at_km
         # A square of correlated normals is correlated as the square of their correlation.
         error = linear + more * (linear / share) ** 2 - wanted
-        moved = (made @ made.transpose(1, 2) - first).square().sum() / len(eye)
+        moved = (now @ now.transpose(1, 2) - first).square().sum() / len(eye)
         total = error.square().mean() + HELD * moved
         total.backward()
         return total
 
     optimizer.step(cost)
-    return matrices().detach().numpy()
+    return made().detach().numpy()
 
 
 def main() -> None:
@@ -136,12 +179,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--draws", type=int, default=3000)
     model = StochasticModel()
+    parser.add_argument("--fields", nargs="*", type=Path, default=[])
+    given = parser.parse_args()
     f_hz, factor = residuals(model)
-    of_measures, not_linear = sensitivities(model, factor.shape[1], parser.parse_args().draws)
+    of_measures, not_linear = sensitivities(model, factor.shape[1], given.draws)
     measures = dict(zip(MEASURES, of_measures, strict=True))
     bent = dict(zip(MEASURES, not_linear.tolist(), strict=True))
     for f in (0.2, 0.5, 1.0, 2.0, 5.0, 10.0):
         measures[f"EAS({f:g})"] = factor[1 + int(np.argmin(np.abs(f_hz[1:] - f)))]
+    excesses = excess(given.fields, measures, bent)
     store = {
         "lengths_km": LENGTHS_KM,
         "measures": np.array(MEASURES),
@@ -151,7 +197,7 @@ def main() -> None:
         like = "EAS({:g})" if name == published.OF_FOURIER else "SA({:g})"
         periods = f_hz if name == published.OF_FOURIER else 1.0 / f_hz
         weights = np.stack([weights_of(name, like.format(t)) for t in periods], axis=1)
-        found = tuned(name, measures, bent, mixing(weights, factor))
+        found = tuned(name, measures, bent, excesses.get(name, {}), mixing(weights, factor))
         store[name] = found.astype(np.float32)
         print(name, "minus published at", *(f"{h:g}" for h in SHOWN_KM), "km")
         for m in (m for m in measures if published.tells(name, m)):
