@@ -2,7 +2,8 @@
 
     python demos/portfolio/compare.py
 
-Reads the newest CSVs in output/; prints mean, standard deviation and quantiles of the loss, and
+Reads the newest CSVs in output/; prints mean, standard deviation (with its standard error) and
+quantiles of the loss, and what they were for a portfolio of one class, which follows one measure;
 draws output/losses.png and output/fields.png.
 """
 
@@ -11,6 +12,8 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from prepare import CLASSES
+from scipy.stats import norm
 
 HERE = Path(__file__).parent
 OUTPUT = HERE / "output"
@@ -54,6 +57,14 @@ def main() -> None:
     axis.legend(frameon=False)
     figure.savefig(OUTPUT / "losses.png", dpi=120)
     fields = pd.read_csv(newest("gmf-data"), comment="#").merge(events[["event_id", "rlz_id"]])
+    print("were all buildings of one class:")
+    for kind, (imt, capacity) in CLASSES.items():
+        fields[kind] = norm.cdf(np.log(fields[f"gmv_{imt}"] / capacity) / 0.6)
+        for number, name in enumerate(BRANCHES):
+            loss = fields[fields.rlz_id == number].groupby("event_id")[kind].sum().to_numpy()
+            rng = np.random.default_rng(0)
+            error = np.std([rng.choice(loss, len(loss)).std() for _ in range(500)])
+            print(f"{kind:6}{name:34}{loss.mean():8.1f}{loss.std():8.1f}{error:6.1f}")
     sites = pd.read_csv(newest("sitemesh"), comment="#").set_index("custom_site_id")
     figure, axes = plt.subplots(2, 3, figsize=(10, 6.5), layout="constrained", sharex=True,
                                 sharey=True)  # fmt: skip
