@@ -20,6 +20,7 @@ from xarray.core import indexing
 
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
+from gwm_hazard.core.spatial.noise import SpatialNoise
 from gwm_hazard.core.units import ALL_CONDITIONS
 from gwm_hazard.errors import CatalogueError, ModelError
 from gwm_hazard.intensity import intensity_measures_array
@@ -28,6 +29,8 @@ from gwm_hazard.models.devices import available
 from gwm_hazard.models.registry import model_from_card
 
 KEYS = ("event", "site", "realization")
+#: Where the site of a record is, of which its noise is a function where it is correlated in space.
+PLACE = ("lon", "lat")
 
 #: Largest relative difference between a stored measure and that of the waveform drawn again:
 #: wide enough for another device, far narrower than any change of a model.
@@ -53,7 +56,7 @@ class DrawnArray(BackendArray):
         self._attrs = dict(dataset.attrs)
         self._columns = {
             name: dataset[name].variable
-            for name in (*KEYS, *ALL_CONDITIONS)
+            for name in (*KEYS, *PLACE, *ALL_CONDITIONS)
             if name in dataset.coords
         }
         self._measures = {str(name): dataset[name].variable for name in dataset.data_vars}
@@ -95,6 +98,12 @@ class DrawnArray(BackendArray):
         index = slice(int(wanted[0]), int(wanted[0]) + 1) if one else wanted
         columns = {name: v[index].values for name, v in self._columns.items()}
         noise = Noise(int(self._attrs["seed"]), *(columns.pop(name) for name in KEYS))
+        lon, lat = (columns.pop(name, np.nan) for name in PLACE)
+        correlation = str(self._attrs.get("spatial_correlation", "none"))
+        if correlation != "none":
+            coherency = str(self._attrs.get("coherency", "none"))
+            of_model = self._model.spatial_correlation(correlation, coherency)
+            noise = SpatialNoise.of(noise, lon, lat, of_model)
         scenarios = Scenarios(**{k: v.astype(np.float64) for k, v in columns.items()})
         sample = np.zeros((1, *self.shape[1:]), dtype=np.float32)[:, component][..., time]
         out = np.zeros((len(wanted), *sample.shape[1:]), dtype=np.float32)

@@ -3,7 +3,8 @@
 Layout, version 1. Dimensions ``record`` and ``time`` (both grow), ``component``. Variables: one
 an intensity measure under OpenQuake's name. Coordinates: the conditions under OpenQuake's names,
 the key of each draw (``event``, ``site``, ``realization``; the seed is an attribute), ``npts``,
-and what the writer of the file adds (branch, weight ...).
+and what the writer of the file adds (branch, weight ...). Where the attribute
+``spatial_correlation`` is there and not "none", noise is a function of ``lon`` and ``lat`` too.
 
 The attribute ``store`` says how the waveforms are kept:
 

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from gwm_hazard.core.card import ModelCard
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
+from gwm_hazard.core.spatial import published
+from gwm_hazard.core.spatial.noise import SpatialCorrelation
 from gwm_hazard.errors import InputError
 from gwm_hazard.models.dataset import waveform_dataset
 
@@ -71,6 +73,27 @@ class WaveformModel(ABC):
         Tensor, shape (n, n_components, npts), float32, m/s2, on ``self.device``
             Horizontal components first, the vertical last.
         """
+
+    def spatial_correlation(self, name: str, coherency: str = "none") -> SpatialCorrelation:
+        """How the noise of sites of one event is correlated, for measures with a published one.
+
+        Parameters
+        ----------
+        name : of :data:`gwm_hazard.core.spatial.published.NAMES`
+        coherency : of phases at short distances, of
+            :data:`gwm_hazard.core.spatial.coherency.NAMES`, or "none"
+
+        Raises
+        ------
+        InputError
+            An unknown name, or a model of whose noise no part is known to carry the level.
+        """
+        published.check(name)
+        raise InputError(
+            f"spatial_correlation = {name!r}: it is not known which noise of model "
+            f'{self.card.name!r} carries the level of a record; take "none", model = "stochastic", '
+            'or model = "matched"'
+        )
 
     @property
     def dt_s(self) -> float:

@@ -18,12 +18,20 @@ from gwm_hazard.catalogue.stream import Block, Plan, write_catalogue
 from gwm_hazard.core.card import ModelCard
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
+from gwm_hazard.core.spatial.noise import ShiftedNoise, SpatialNoise
 from gwm_hazard.errors import CatalogueError, GwmHazardError, InputError
 from gwm_hazard.intensity import intensity_measures_array, parse_imt
 from gwm_hazard.openquake import releases
+from gwm_hazard.openquake.conditioned import (
+    conditioned,
+    correlation_between_stations,
+    has_conditioned_waveforms,
+)
 from gwm_hazard.openquake.datastore import gsims_of, holder_of, logic_trees, status_of
 from gwm_hazard.openquake.event_draws import (
     component_of,
+    correlation_name,
+    correlation_of,
     has_waveforms,
     scenarios_of,
     ses_seed,
@@ -97,6 +105,7 @@ class Calculation:
         self._refuse()
         self.imts = tuple(self.oq.imtls)
         self._ruptures = dstore["ruptures"][:]
+        self._records = self._station_data()
         gsims, gsim_of_row = self._branches(eid := dstore["gmf_data/eid"][:])
         sid = dstore["gmf_data/sid"][:]
         keep = gsim_of_row >= 0
@@ -129,6 +138,15 @@ class Calculation:
                 f"({', '.join(sorted({g.card.name for g in used}))}); a catalogue holds one: "
                 "choose a model"
             )
+        names = {f"{correlation_name(g, self.oq)}/{g.coherency}" for g in used}
+        if len(names) > 1:
+            raise InputError(
+                f"{self._name}: its branches have different spatial correlations "
+                f"({', '.join(sorted(names))}); a catalogue holds one: choose realizations"
+            )
+        self._coherency = used[0].coherency
+        told = correlation_of if self._records is None else correlation_between_stations
+        self.correlation = told(used[0], self.oq)
         self.model = model_of(used[0])
         self.component = component_of(self.oq, len(self.model.card.components))
         self._values = {imt: releases.stored_fields(dstore, imt)[rows] for imt in self.imts}
@@ -160,17 +178,27 @@ class Calculation:
                 f"{self._name} holds no ground-motion fields: it did not finish, or all are below "
                 "minimum_intensity"
             )
-        if releases.conditioned(self.dstore):
-            raise InputError(
-                f"{self._name}: its fields are conditioned on station data; no waveforms stand "
-                "behind them"
-            )
         truncation = releases.truncation_of(self.oq)
         if max(truncation.values()) <= releases.NO_SIGMA:
             raise InputError(
                 f"{self._name}: its fields are medians ({' = '.join(truncation)} = 0); no "
                 "waveforms stand behind them"
             )
+
+    def _station_data(self) -> Any:
+        """Records on which the fields are conditioned, by site id; None where they are not."""
+        if not releases.conditioned(self.dstore):
+            return None
+        data = self.dstore.read_df("station_data", "site_id")
+        if "stations_considered" in self.dstore:
+            data = data.loc[self.dstore["stations_considered"].sids]
+        return data
+
+    def _draws(self, gsim: Any) -> bool:
+        """Whether waveforms stand behind the fields of a branch."""
+        if self._records is None:
+            return has_waveforms(gsim)
+        return releases.CONDITIONS and has_conditioned_waveforms(gsim, self.oq)
 
     def _branches(self, eid: NDArray[Any]) -> tuple[list[Any], NDArray[np.int64]]:
         """The generative GSIMs, and of each stored row the index of its own, or -1."""
@@ -180,9 +208,14 @@ class Calculation:
         by_group: dict[tuple[int, int], int] = {}
         for trt_smr, branches in trees[0].init().get_rlzs_by_gsim_dic().items():
             for gsim, rlzs in branches.items():
-                if has_waveforms(gsim):
+                if self._draws(gsim):
                     by_group |= {(int(trt_smr), int(r)): len(gsims) for r in rlzs}
                     gsims.append(gsim)
+        if not gsims and self._records is not None:
+            raise InputError(
+                f"{self._name}: its fields are conditioned on station data; no waveforms stand "
+                "behind them"
+            )
         if not gsims:
             raise InputError(
                 f"{self._name}: no branch with GenerativeWaveformGMM whose fields are waveforms"
@@ -205,38 +238,52 @@ class Calculation:
         """The records start .. stop - 1, by event and site, with the stored measures."""
         part = slice(start, stop)
         eid, sid, gsim = self.eid[part], self.sid[part], self._gsim[part]
-        noise = Noise(ses_seed(self.oq), eid, sid, 0)
+        lon, lat = self._sites.lons[sid], self._sites.lats[sid]
+        noise = SpatialNoise.of(Noise(ses_seed(self.oq), eid, sid, 0), lon, lat, self.correlation)
         rupture = self._rupture_of(eid)
         unique, first = np.unique(rupture, return_index=True)
         bounds = [*first, len(eid)]
         columns = {name: np.empty(len(eid)) for name in self.model.card.condition_names}
+        stations = [] if self._records is None else self._records.index
+        drawn: list[tuple[NDArray[np.int64], ShiftedNoise]] = []
         for i, proxy in enumerate(releases.proxies_of(self.dstore, self._ruptures[unique])):
             maker = self._makers[int(proxy["trt_smr"])]
             rows = np.arange(bounds[i], bounds[i + 1])
-            sites = self._sites.filtered(np.unique(sid[rows]))
+            sites = self._sites.filtered(np.union1d(sid[rows], stations).astype(sid.dtype))
             ctx = releases.context_of(maker, proxy.to_ebr(maker.trt).rupture, sites)
             order = np.argsort(ctx.sids)
             at = order[np.searchsorted(ctx.sids, sid[rows], sorter=order)]
             for g in np.unique(gsim[rows]):
                 of_branch = gsim[rows] == g
                 mine = rows[of_branch]
-                found = scenarios_of(self._gsims[g], ctx, at[of_branch], noise.take(mine))
+                gsim_of_rows = self._gsims[g]
+                found = scenarios_of(gsim_of_rows, ctx, at[of_branch], noise.take(mine))
+                if self._records is not None:
+                    there = conditioned(gsim_of_rows, ctx, self._records, self.oq)
+                    drawn.append((mine, there.noise(eid[mine], sid[mine], lon[mine], lat[mine])))
                 for name in columns:
                     columns[name][mine] = found[name]
+        if drawn:
+            noise = ShiftedNoise.of_rows(noise, drawn)
         return Block(
             Scenarios(**columns),
             noise,
             {
                 "rlz": self.rlz[part].astype(np.int32),
                 "rup_id": self._ruptures["id"][rupture],
-                "lon": self._sites.lons[sid],
-                "lat": self._sites.lats[sid],
+                "lon": lon,
+                "lat": lat,
             },
             {imt: values[part] for imt, values in self._values.items()},
         )
 
     def plan(self, store: str = "waveforms", further: Iterable[str] = ()) -> Plan:
         """What a catalogue of all records holds; ``further`` measures beside those of the job."""
+        if store == "keys" and self._records is not None:
+            raise InputError(
+                f"{self._name}: waveforms that are conditioned on records cannot be drawn again "
+                'from a key; take store = "waveforms"'
+            )
         for imt in (imts := tuple(dict.fromkeys([*self.imts, *further]))):
             parse_imt(imt)
         return Plan(
@@ -252,6 +299,8 @@ class Calculation:
                 "calculation": self.oq.description,
                 "calculation_mode": self.oq.calculation_mode,
                 "checksum": str(self.dstore["/"].attrs.get("checksum32", "")),
+                "spatial_correlation": self.correlation.name if self.correlation else "none",
+                "coherency": self._coherency,
             },
             self.component,
         )

@@ -1,6 +1,8 @@
 """What is drawn behind the fields of a job: conditions, keys and measures of its events.
 
-The key of a draw is (``ses_seed``, event id, site id, 0), with the ids of OpenQuake.
+The key of a draw is (``ses_seed``, event id, site id, 0), with the ids of OpenQuake. Where the
+branch has a spatial correlation, the coordinates of the site take the place of its id, and the
+noise that carries the level of a record is correlated between the sites of an event.
 """
 
 import contextlib
@@ -12,6 +14,8 @@ from numpy.typing import NDArray
 from gwm_hazard.core.draws import Draws
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
+from gwm_hazard.core.spatial.noise import SpatialCorrelation, SpatialNoise
+from gwm_hazard.errors import InputError
 from gwm_hazard.intensity.one_component import component_sigma
 from gwm_hazard.models.devices import one_thread
 from gwm_hazard.models.measuring import measured
@@ -52,7 +56,43 @@ def scenarios_of(
     return Scenarios(**{name: np.float32(values) for name, values in columns.items()})
 
 
-def draws_of(gsim: GenerativeWaveformGMM, ctx: Any, eids: Any, seed: int) -> Draws:
+def correlation_name(gsim: GenerativeWaveformGMM, oq: Any) -> str:
+    """Name of the spatial correlation that a branch asks for in a job; "none" where it has none."""
+    if gsim.spatial_correlation != "auto":
+        return gsim.spatial_correlation
+    name = getattr(oq, "ground_motion_correlation_model", None)
+    parameters = getattr(oq, "ground_motion_correlation_params", None) or {}
+    if name == "JB2009" and parameters.get("vs30_clustering"):
+        return "JB2009-clustered"
+    return name or "none"
+
+
+def correlation_of(gsim: GenerativeWaveformGMM, oq: Any) -> SpatialCorrelation | None:
+    """How the noise of a branch is correlated between the sites of an event; None if it is not.
+
+    Raises
+    ------
+    InputError
+        A correlation that the branch names and its model cannot give.
+    """
+    name = correlation_name(gsim, oq)
+    if name == "none":
+        return None
+    try:
+        return model_of(gsim).spatial_correlation(name, gsim.coherency)
+    except InputError:
+        if gsim.spatial_correlation == "auto":
+            return None  # said by gwm_hazard.openquake.fields, once
+        raise
+
+
+def draws_of(
+    gsim: GenerativeWaveformGMM,
+    ctx: Any,
+    eids: Any,
+    seed: int,
+    correlation: SpatialCorrelation | None = None,
+) -> Draws:
     """Conditions and keys of the waveforms behind a rupture's fields.
 
     Parameters
@@ -61,6 +101,7 @@ def draws_of(gsim: GenerativeWaveformGMM, ctx: Any, eids: Any, seed: int) -> Dra
     eids : array_like of int, shape (E,)
         Event ids.
     seed : the job's ``ses_seed``
+    correlation : in space
 
     Returns
     -------
@@ -69,7 +110,10 @@ def draws_of(gsim: GenerativeWaveformGMM, ctx: Any, eids: Any, seed: int) -> Dra
     event = np.repeat(np.asarray(eids, dtype=np.uint64), len(ctx))
     site = np.tile(np.asarray(ctx["sids"], dtype=np.uint32), len(eids))
     noise = Noise(seed, event, site, 0)
-    return Draws(scenarios_of(gsim, ctx, np.tile(np.arange(len(ctx)), len(eids)), noise), noise)
+    rows = np.tile(np.arange(len(ctx)), len(eids))
+    if correlation is not None:
+        noise = SpatialNoise.of(noise, ctx["lon"][rows], ctx["lat"][rows], correlation)
+    return Draws(scenarios_of(gsim, ctx, rows, noise), noise)
 
 
 def has_waveforms(gsim: Any) -> bool:

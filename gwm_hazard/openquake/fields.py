@@ -25,13 +25,16 @@ GSIM's lognormal moments.
 to be dropped. With ``horiz_comp_to_geom_mean`` the measures are of the geometric mean of the two
 horizontals.
 
+Within-event terms are correlated between sites by the job's ``ground_motion_correlation_model`` or
+by the branch's ``spatial_correlation``: the noise that carries the level of a record is
+(:mod:`gwm_hazard.core.spatial`), where it is known which that is.
+
 What does not apply to such a branch, each said in the log: ``truncation_level`` (waveforms are
-not truncated; 0 asks for the median, which comes from the GSIM's moments),
-``ground_motion_correlation_model`` and ``cross_correlation`` (within-event terms are independent
-between sites; between measures they are the waveforms'), ``extreme_gmv``. A branch with
+not truncated; 0 asks for the median, which comes from the GSIM's moments), ``cross_correlation``
+(between measures it is the waveforms'), ``extreme_gmv``. A branch with
 ``fields = "lognormal"`` has them all, and no waveforms. A GSIM within another
-(``ModifiableGMPE``) and fields conditioned on station data are OpenQuake's own, from the moments.
-Site amplification is refused.
+(``ModifiableGMPE``) has fields of OpenQuake's own, from the moments. Fields conditioned on station
+data: :mod:`gwm_hazard.openquake.conditioned`. Site amplification is refused.
 """
 
 import copy
@@ -49,8 +52,13 @@ from openquake.hazardlib.calc.gmf import GmfComputer
 
 from gwm_hazard.errors import InputError
 from gwm_hazard.openquake import releases
+from gwm_hazard.openquake.conditioned import (
+    ConditionedWaveformComputer,
+    correlation_between_stations,
+)
 from gwm_hazard.openquake.datastore import gsims_of, logic_trees
 from gwm_hazard.openquake.event_draws import (
+    correlation_of,
     draws_of,
     has_waveforms,
     measures_of,
@@ -147,8 +155,9 @@ class WaveformGmfComputer(GmfComputer):
         fields = np.zeros(shape, np.float32)
         sites = np.arange(self.N) if self._reaching is None else np.flatnonzero(self._reaching)
         if len(sites):
-            draws = draws_of(gsim, self.ctx[sites], events, ses_seed(self.cmaker.oq))
-            measured = measures_of(self.cmaker.oq, gsim, draws)
+            oq = self.cmaker.oq
+            draws = draws_of(gsim, self.ctx[sites], events, ses_seed(oq), correlation_of(gsim, oq))
+            measured = measures_of(oq, gsim, draws)
             fields[:, sites] = measured.reshape(len(events), len(sites), -1).transpose(2, 1, 0)
         return fields
 
@@ -182,12 +191,6 @@ def check_job(oq: Any, gsims: list[Any]) -> bool:
             "amplification_csv = ...: measures of waveforms cannot be amplified afterwards; take "
             "it out and give the vs30 of the sites, or take GenerativeWaveformGMM out"
         )
-    if "station_data" in oq.inputs:
-        log.warning(
-            "station data: conditioned fields are sampled from the lognormal moments of "
-            "GenerativeWaveformGMM, not measured on waveforms"
-        )
-        return False
     truncation = releases.truncation_of(oq)
     if max(truncation.values()) <= releases.NO_SIGMA:
         log.warning(
@@ -196,6 +199,8 @@ def check_job(oq: Any, gsims: list[Any]) -> bool:
             " = ".join(truncation),
         )
         return False
+    if "station_data" in oq.inputs:
+        return _say_conditioned(oq, drawing)
     ignored = {
         f"{name} = {level:g}": "waveforms are not truncated" for name, level in truncation.items()
     } | {
@@ -204,15 +209,11 @@ def check_job(oq: Any, gsims: list[Any]) -> bool:
             if np.isfinite(list(oq.extreme_gmv.values())).any()
             else ""
         ),
-        "ground_motion_correlation_model": (
-            "within-event terms of the waveforms are independent between sites"
-            if oq.ground_motion_correlation_model
-            else ""
-        ),
     }
     for name, reason in ignored.items():
         if reason:
             log.warning("GenerativeWaveformGMM ignores %s in fields: %s", name, reason)
+    _say_correlation(oq, drawing)
     if getattr(oq, "horiz_comp_to_geom_mean", False):
         for name in {g.card.name for g in drawing if len(g.card.components) == 1}:
             log.warning(
@@ -228,6 +229,47 @@ def check_job(oq: Any, gsims: list[Any]) -> bool:
     return True
 
 
+def _say_conditioned(oq: Any, drawing: list[Any]) -> bool:
+    for gsim in drawing:
+        correlation = correlation_between_stations(gsim, oq) if releases.CONDITIONS else None
+        if correlation is None:
+            log.warning(
+                "station data: conditioned fields are sampled from the lognormal moments of "
+                "GenerativeWaveformGMM (model %r), not measured on waveforms: %s",
+                gsim.card.name,
+                "OpenQuake 3.26 and 3.23 leave no room for it"
+                if not releases.CONDITIONS
+                else "its noise is not correlated in space",
+            )
+        else:
+            log.info(
+                "fields of model %r are waveforms conditioned on records; spatial correlation %s",
+                gsim.card.name,
+                correlation.name,
+            )
+    return False
+
+
+def _say_correlation(oq: Any, drawing: list[Any]) -> None:
+    wanted = oq.ground_motion_correlation_model
+    for gsim in drawing:
+        told, name = correlation_of(gsim, oq), gsim.card.name
+        if told is not None:
+            log.info("spatial correlation of model %r: %s", name, told.name)
+        elif wanted:
+            log.warning(
+                "GenerativeWaveformGMM ignores ground_motion_correlation_model = %s in fields of "
+                "model %r: within-event terms of the waveforms are independent between sites, %s",
+                wanted,
+                name,
+                'as spatial_correlation = "none" says'
+                if gsim.spatial_correlation == "none"
+                else "since it is not known which of its noise carries the level of a record",
+            )
+    if (getattr(oq, "ground_motion_correlation_params", None) or {}).get("uncertainty_multiplier"):
+        log.warning("uncertainty_multiplier: GenerativeWaveformGMM takes the median correlation")
+
+
 def install(event_based: Any) -> bool:
     """Set our computer in OpenQuake's module ``event_based``; False, with a warning, where not."""
     reason = releases.unsupported(event_based)
@@ -240,6 +282,8 @@ def install(event_based: Any) -> bool:
         )
         return False
     event_based.GmfComputer = WaveformGmfComputer
+    if releases.CONDITIONS:
+        event_based.ConditionedGmfComputer = ConditionedWaveformComputer
     entry = releases.entry_of(event_based)
     setattr(event_based, entry, _checked(getattr(event_based, entry)))
     return True

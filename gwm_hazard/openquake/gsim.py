@@ -18,6 +18,8 @@ from openquake.hazardlib.gsim.base import GMPE
 from gwm_hazard.core.card import ModelCard
 from gwm_hazard.core.conditioning import Columns, conditioning_of
 from gwm_hazard.core.ensemble_noise import Ensemble
+from gwm_hazard.core.spatial import coherency as coherencies
+from gwm_hazard.core.spatial import published
 from gwm_hazard.distribution.estimator import (
     DirectEstimator,
     Estimator,
@@ -39,6 +41,7 @@ ESTIMATORS = ("surface", "direct")
 POLICIES = ("clip", "error")
 DISTRIBUTIONS = ("lognormal", "empirical")
 FIELDS = ("waveforms", "lognormal")
+CORRELATIONS = ("auto", "none", *published.NAMES)
 
 #: Parameters of a rupture that OpenQuake's contexts can hold (ContextMaker.add_rup_params).
 RUPTURE_PARAMETERS = frozenset(
@@ -105,6 +108,14 @@ class GenerativeWaveformGMM(GMPE):
         Ground-motion fields of event-based and scenario jobs: "waveforms", the measures of drawn
         waveforms (:mod:`gwm_hazard.openquake.fields`); "lognormal", sampled by OpenQuake from
         mean, tau and phi as for any GMM, with its correlation models and truncation.
+    spatial_correlation : str
+        Of the within-event terms of waveforms behind fields: "auto", the job's
+        ``ground_motion_correlation_model`` where it has one and the model's noise is known to
+        carry the level of a record; a name of :data:`gwm_hazard.core.spatial.published.NAMES`;
+        or "none", independent from site to site.
+    coherency : str
+        With a spatial correlation: of phases at short distances, "HarichandranVanmarcke1986", or
+        "none" (:mod:`gwm_hazard.core.spatial.coherency`); for arrays, bridges and dams.
     gmm : str
         With ``model = "matched"``: the ground-motion model that the branch has the moments of, and
         whose spectra its waveforms show (:mod:`gwm_hazard.openquake.matched`); any of OpenQuake,
@@ -148,6 +159,8 @@ class GenerativeWaveformGMM(GMPE):
         distance: str = "",
         fixed: str = "",
         fields: str = "waveforms",
+        spatial_correlation: str = "auto",
+        coherency: str = "none",
         gmm: str = "",
         shape: str = "",
         correlation: str = "",
@@ -156,6 +169,8 @@ class GenerativeWaveformGMM(GMPE):
         _check_choice("out_of_range", out_of_range, POLICIES)
         _check_choice("distribution", distribution, DISTRIBUTIONS)
         _check_choice("fields", fields, FIELDS)
+        _check_choice("spatial_correlation", spatial_correlation, CORRELATIONS)
+        _check_choice("coherency", coherency, ("none", *coherencies.NAMES))
         #: Where the model is, whatever the folder of the process that asks.
         self.model = model = located(model)
         self.estimator = estimator
@@ -165,6 +180,8 @@ class GenerativeWaveformGMM(GMPE):
         self.out_of_range = out_of_range
         self.distribution = distribution
         self.fields = fields
+        self.spatial_correlation = spatial_correlation
+        self.coherency = coherency
         #: An estimator of this GSIM's own, None for the one that all share in a process.
         self._estimator: SurfaceEstimator | None = None
         held = None

@@ -31,6 +31,10 @@ TRT_SMR = 2**24
 #: OpenQuake's own threshold for "no standard deviation".
 NO_SIGMA = 1e-9
 
+#: Whether fields that are conditioned on station data are drawn by a computer with a rupture's
+#: context, until 3.25.
+CONDITIONS = "mean_stds" in inspect.signature(GmfComputer.compute_all).parameters
+
 #: Parameters of what is overridden, called or wrapped, as in the supported releases.
 SIGNATURES = {
     "__init__": (

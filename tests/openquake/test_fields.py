@@ -37,7 +37,7 @@ from gwm_hazard.intensity import intensity_measures, intensity_measures_array
 from gwm_hazard.intensity.one_component import ln_rotd50_ratio
 from gwm_hazard.models.registry import load_model, save_model
 from gwm_hazard.models.stochastic import StochasticModel
-from gwm_hazard.openquake import datastore, event_draws, fields, progress, workload
+from gwm_hazard.openquake import datastore, event_draws, fields, progress, releases, workload
 from gwm_hazard.openquake import event_catalogue as calculation
 from gwm_hazard.openquake.gsim import GenerativeWaveformGMM, distribution
 from gwm_hazard.openquake.workload import estimate
@@ -444,10 +444,8 @@ def direct_gsim() -> GenerativeWaveformGMM:
     ("changes", "words"),
     [
         ({}, "truncation_level = 3 in fields: waveforms are not truncated"),
-        ({"ground_motion_correlation_model": "JB2009"}, "independent between sites"),
         ({"extreme_gmv": {"PGA": 5.0, "default": np.inf}}, "ignores extreme_gmv"),
         ({"truncation_level": 0.0}, "medians, and no waveforms"),
-        ({"inputs": {"station_data": "s.csv"}}, "conditioned fields are sampled from"),
         (
             {"truncation_level_between": 0.0, "truncation_level_within": 0.0},
             "truncation_level = 0: fields of GenerativeWaveformGMM are its medians",
@@ -464,6 +462,23 @@ def test_the_log_says_what_does_not_apply(gsim: Any, caplog: Any, changes: Any, 
     caplog.clear()
     fields.check_job(job(**changes), [valid.gsim("BooreEtAl2014")])
     assert caplog.text == ""
+
+
+def test_the_log_says_how_sites_are_correlated(gsim: Any, caplog: Any) -> None:
+    caplog.set_level("INFO", logger="gwm_hazard")
+    jb2009 = job(ground_motion_correlation_model="JB2009")
+    fields.check_job(jb2009, [gsim])
+    assert "spatial correlation of model 'stochastic': JB2009" in caplog.text
+    assert "ignores ground_motion" not in caplog.text
+    without = GenerativeWaveformGMM(estimator="direct", realizations=4, spatial_correlation="none")
+    fields.check_job(jb2009, [without])
+    assert "independent between sites, as spatial_correlation = " in caplog.text
+    caplog.clear()
+    stations = job(inputs={"station_data": "s.csv"})
+    fields.check_job(stations, [gsim, without])
+    if releases.CONDITIONS:
+        assert "conditioned on records; spatial correlation JB2009-clustered" in caplog.text
+    assert "conditioned fields are sampled from the lognormal moments" in caplog.text
 
 
 def test_the_log_says_what_is_drawn_in_vain(caplog: Any) -> None:

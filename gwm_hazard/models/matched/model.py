@@ -15,6 +15,7 @@ from gwm_hazard.core.card import ModelCard, Range
 from gwm_hazard.core.conditioning import conditioning_of
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
+from gwm_hazard.core.spatial.noise import SpatialCorrelation
 from gwm_hazard.core.spectra import Spectra
 from gwm_hazard.core.units import ALL_CONDITIONS
 from gwm_hazard.errors import InputError
@@ -150,6 +151,14 @@ class MatchedModel(WaveformModel):
     def npts(self, scenarios: Scenarios) -> NDArray[np.int64]:
         """See :meth:`WaveformModel.npts`."""
         return self.shape.npts(self.shape_scenarios(scenarios))
+
+    def spatial_correlation(self, name: str, coherency: str = "none") -> SpatialCorrelation:
+        """See :meth:`WaveformModel.spatial_correlation`: that of the spectra which are matched."""
+        mixing = {"target record": self.spectra.spatial(name)}
+        coherent = None
+        if coherency != "none":
+            coherent = self.shape.spatial_correlation(name, coherency).coherent
+        return SpatialCorrelation(name, mixing, coherent)
 
     def draw(self, scenarios: Scenarios, noise: Noise) -> torch.Tensor:
         """See :meth:`WaveformModel.draw`."""

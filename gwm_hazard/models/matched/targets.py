@@ -24,6 +24,8 @@ from numpy.typing import NDArray
 
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
+from gwm_hazard.core.spatial import published
+from gwm_hazard.core.spatial.tuning import mixing, weights_of
 from gwm_hazard.errors import InputError
 from gwm_hazard.models.matched.match import SHORTEST_S, Targets
 
@@ -151,6 +153,7 @@ class SpectrumDraws:
         normals = Noise(0, 0, 0, np.arange(ENSEMBLE // 2)).normal("target ensemble", size)
         rows = self._residuals(np.concatenate([normals, -normals]))
         self._ensemble = rows / rows.std(axis=0)
+        self._spatial: dict[str, Array] = {}
 
     def __call__(self, scenarios: Scenarios, noise: Noise) -> Targets:
         """One spectrum for each row; the sites of an event share its between-event term."""
@@ -164,6 +167,22 @@ class SpectrumDraws:
         sigma = np.hypot(moments.tau, moments.phi)
         ln_sa = self._attainable(ln[:, :k], moments.mean[:, :k], sigma[:, :k], periods)
         return Targets(periods, ln_sa, ln[:, k] if self.source.with_pgv else None)
+
+    def spatial(self, name: str) -> Array:
+        """What mixes lattice fields to the stream "target record", (n_lengths, M, M)."""
+        published.check(name)
+        if name == published.OF_FOURIER:
+            raise InputError(
+                f"spatial_correlation = {name!r}: is of Fourier amplitudes; matched waveforms take "
+                "one of response spectra"
+            )
+        if name in self._spatial:
+            return self._spatial[name]
+        measures = [f"SA({t:g})" if t else "PGA" for t in self.source.periods_s]
+        measures += ["PGV"] * self.source.with_pgv
+        weights = np.stack([weights_of(name, measure) for measure in measures], axis=1)
+        self._spatial[name] = mixing(weights, self._root)
+        return self._spatial[name]
 
     def _attainable(self, ln: Array, mean: Array, sigma: Array, periods: Array) -> Array:
         """The draws over the floor, with the moments that they had."""

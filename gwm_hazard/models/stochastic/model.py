@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
+from gwm_hazard.core.spatial.coherency import Coherent
+from gwm_hazard.core.spatial.noise import SpatialCorrelation
 from gwm_hazard.models.base import WaveformModel
-from gwm_hazard.models.stochastic import spectrum, window
+from gwm_hazard.models.stochastic import spatial, spectrum, window
 from gwm_hazard.models.stochastic.card import card
 from gwm_hazard.models.stochastic.parameters import StochasticParameters
 
@@ -53,6 +55,11 @@ class StochasticModel(WaveformModel):
         """See :meth:`WaveformModel.npts`."""
         _, d595, _, onset_s = self._timing(scenarios)
         return window.record_samples(self.parameters, d595, onset_s, self.dt_s)
+
+    def spatial_correlation(self, name: str, coherency: str = "none") -> SpatialCorrelation:
+        """See :meth:`WaveformModel.spatial_correlation`."""
+        coherent = None if coherency == "none" else Coherent("waveform", 3, self.dt_s)
+        return SpatialCorrelation(name, {"record": spatial.matrices(name)}, coherent)
 
     def draw(self, scenarios: Scenarios, noise: Noise) -> torch.Tensor:
         """See :meth:`WaveformModel.draw`."""
