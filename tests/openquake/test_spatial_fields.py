@@ -151,13 +151,12 @@ def test_fields_conditioned_on_records(oq: OpenQuake, conditioned_run: Any) -> N
         for imt, value in zip(("PGA", "SA(0.5)"), values, strict=True):
             assert len(at) == 60
             np.testing.assert_allclose(np.log(at[imt]), np.log(value), atol=1e-3)
-    # Beside OpenQuake's own conditioned fields of the same moments: 0.13 is 3 standard errors of a
-    # mean of 60 near a station; its model takes one measure at a time.
+    # Beside OpenQuake's own conditioned fields of the same moments, which take one measure at a
+    # time: in 3.25.1 all measures have the mean of the first, so that PGA alone can be compared.
     near, far = (0.06, 0.18), (0.0, -0.45)
     for place, bound in ((near, 0.25), (far, 0.35)):
-        for imt in ("PGA", "SA(0.5)"):
-            a, b = (np.log(t.xs(place, level=("lon", "lat"))[imt]) for t in (gwm, moments))
-            assert a.mean() == pytest.approx(b.mean(), abs=bound)
+        a, b = (np.log(t.xs(place, level=("lon", "lat")).PGA) for t in (gwm, moments))
+        assert a.mean() == pytest.approx(b.mean(), abs=bound)
     spread = [np.log(gwm.xs(place, level=("lon", "lat")).PGA).std() for place in (near, far)]
     assert spread[0] < 0.75 * spread[1]
 
