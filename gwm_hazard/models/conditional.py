@@ -41,7 +41,7 @@ Array = NDArray[np.float64]
 #: Draws for the sensitivities, the stations that they are spread over at most, and their seed.
 DRAWS, SPREAD, SEED = 1800, 30, 20250706
 #: Largest difference from a record, ln, and steps that may be taken to it.
-TOLERANCE, STEPS = 5e-4, 40
+TOLERANCE, STEPS = 5e-4, 80
 #: Longest step; below this part of one sensitivities are found anew by differences of numbers, so
 #: far aside.
 LONGEST, SHORTEST, DIFFERENCE, ASIDE = 2.0, 0.2, 0.02, 0.05
@@ -256,7 +256,7 @@ class Conditioned:
             stuck = left[length[left] < SHORTEST]
             if len(stuck):
                 drawn = noise.base.take(stuck).normal(f"station step {number}", best.shape[1])
-                best[stuck] += ASIDE * drawn
+                best[stuck] += ASIDE * (1.0 + number / 10.0) * drawn
                 off[stuck] = off_at(stuck, best[stuck])
                 moved = [off_at(stuck, best[stuck] + row) for row in along]
                 slope[stuck] = np.stack([off[stuck] - x for x in moved], axis=2) / DIFFERENCE

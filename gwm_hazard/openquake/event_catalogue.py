@@ -21,6 +21,7 @@ from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.core.spatial.noise import ShiftedNoise, SpatialNoise
 from gwm_hazard.errors import CatalogueError, GwmHazardError, InputError
 from gwm_hazard.intensity import intensity_measures_array, parse_imt
+from gwm_hazard.models.conditional import Conditioned
 from gwm_hazard.openquake import releases
 from gwm_hazard.openquake.conditioned import (
     conditioned,
@@ -106,6 +107,7 @@ class Calculation:
         self.imts = tuple(self.oq.imtls)
         self._ruptures = dstore["ruptures"][:]
         self._records = self._station_data()
+        self._held: dict[tuple[int, int], Conditioned] = {}
         gsims, gsim_of_row = self._branches(eid := dstore["gmf_data/eid"][:])
         sid = dstore["gmf_data/sid"][:]
         keep = gsim_of_row >= 0
@@ -259,7 +261,11 @@ class Calculation:
                 gsim_of_rows = self._gsims[g]
                 found = scenarios_of(gsim_of_rows, ctx, at[of_branch], noise.take(mine))
                 if self._records is not None:
-                    there = conditioned(gsim_of_rows, ctx, self._records, self.oq)
+                    key = (int(proxy["id"]), int(g))
+                    if key not in self._held:  # its sensitivities take a second or two
+                        held = conditioned(gsim_of_rows, ctx, self._records, self.oq)
+                        self._held[key] = held
+                    there = self._held[key]
                     drawn.append((mine, there.noise(eid[mine], sid[mine], lon[mine], lat[mine])))
                 for name in columns:
                     columns[name][mine] = found[name]

@@ -124,11 +124,10 @@ def conditioned_run(oq: OpenQuake, tmp_path_factory: pytest.TempPathFactory) -> 
     folder = tmp_path_factory.mktemp("conditioned")
     (folder / "stations.csv").write_text(f"{HEADER},{MEASURES}{STATIONS}")
     (folder / "sites.csv").write_text(STATION_SITES)
-    branches = BRANCH | {"moments": toml(**GWM, fields="lognormal")}
     job = scenario(
         oq,
         folder,
-        branches,
+        BRANCH,
         sites=None,
         site_model_file="sites.csv",
         station_data_file="stations.csv",
@@ -145,21 +144,16 @@ def conditioned_run(oq: OpenQuake, tmp_path_factory: pytest.TempPathFactory) -> 
 def test_fields_conditioned_on_records(oq: OpenQuake, conditioned_run: Any) -> None:
     table = at_sites(oq, conditioned_run)
     observed = {(0.05, 0.15): (0.35, 0.60), (0.3, 0.3): (0.08, 0.25), (-0.2, 0.25): (0.15, 0.20)}
-    gwm, moments = (table[table.rlz == r] for r in (0, 1))
+    gwm = table[table.rlz == 0]
     for (lon, lat), values in observed.items():
         at = gwm.xs((lon, lat), level=("lon", "lat"))
         for imt, value in zip(("PGA", "SA(0.5)"), values, strict=True):
             assert len(at) == 60
             np.testing.assert_allclose(np.log(at[imt]), np.log(value), atol=1e-3)
-    # Beside OpenQuake's own conditioned fields of the same moments: 0.13 is 3 standard errors of a
-    # mean of 60 near a station; its model takes one measure at a time.
-    near, far = (0.06, 0.18), (0.0, -0.45)
-    for place, bound in ((near, 0.25), (far, 0.35)):
-        for imt in ("PGA", "SA(0.5)"):
-            a, b = (np.log(t.xs(place, level=("lon", "lat"))[imt]) for t in (gwm, moments))
-            assert a.mean() == pytest.approx(b.mean(), abs=bound)
-    spread = [np.log(gwm.xs(place, level=("lon", "lat")).PGA).std() for place in (near, far)]
-    assert spread[0] < 0.75 * spread[1]
+    # Elsewhere fields vary. How they do is held against OpenQuake in test_conditioned.py, for a
+    # linear model: its own fields of several measures have, in 3.25.1, the mean of the first.
+    for place in ((0.06, 0.18), (0.0, -0.45)):
+        assert np.log(gwm.xs(place, level=("lon", "lat")).PGA).std() > 0.2
 
 
 @pytest.mark.slow
