@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from gwm_hazard.errors import InputError
 from gwm_hazard.intensity import peak_velocity, rotd
-from gwm_hazard.models.matched.nudge import nudged
+from gwm_hazard.models.matched.nudge import Nudge
 from gwm_hazard.models.matched.pace import bring_to_rest, keep_pace, pace_of
 
 Array = NDArray[np.float64]
@@ -153,7 +153,7 @@ def match(
     Returns
     -------
     ndarray, shape of ``acceleration``, float32, m/s2
-        They end at rest.
+        They begin and end at rest.
 
     Raises
     ------
@@ -208,25 +208,28 @@ def _matched(acc: Array, dt_s: float, targets: Targets, passes: int) -> Array:
     if targets.ln_pgv is not None:
         wanted = np.column_stack([wanted, targets.ln_pgv])
     pace = pace_of(acc, dt_s)
+    nudge = None
     for number in range(passes):
-        left = wanted - ln_peaks(acc, dt_s, targets)
         if number and number % 2 == 0:
-            acc[:, :2] = nudged(acc[:, :2], dt_s, periods, left, pace.envelope)
+            if nudge is None:
+                found = ln_peaks(acc, dt_s, targets)
+                nudge = Nudge(periods, wanted, found, dt_s, pace.envelope)
+            acc[:, :2] = nudge(np.ascontiguousarray(acc[:, :2]))
         else:
             spectra = scipy.fft.rfft(acc)
             if number == 0:
                 # Far from the target the derivatives say little: the ratio itself, at f = 1 / T.
-                g = _ratio(left, periods, grid)
+                g = _ratio(acc, dt_s, targets, grid)
             else:
+                left = wanted - ln_peaks(acc, dt_s, targets)
                 g = _step(_shares(spectra, grid), left, grid)
             spectra *= _causal(_on_grid(g, grid), npts)[:, None]
             spectra[..., 0] = 0.0
             acc = scipy.fft.irfft(spectra, n=npts)
             if number < 4:  # later ones change little
                 keep_pace(acc, pace.ends, pace.ln_share)
-                bring_to_rest(acc, pace.envelope)
-    bring_to_rest(acc, pace.envelope)
-    return acc
+                acc = bring_to_rest(acc, pace)
+    return bring_to_rest(acc, pace)
 
 
 def _causal(ln_amplitude: Array, npts: int) -> NDArray[np.complex128]:
@@ -243,10 +246,14 @@ def _on_grid(g: Array, grid: _Grid) -> Array:
     return lower + (upper - lower) * grid.weight
 
 
-def _ratio(left: Array, periods: Array, grid: _Grid) -> Array:
-    use = np.flatnonzero(periods >= min(SHORTEST_S, periods[-2]))
+def _ratio(acc: Array, dt_s: float, targets: Targets, grid: _Grid) -> Array:
+    """ln of target over achieved at 1 / T of some periods, at the nodes, (n, J)."""
+    use = np.flatnonzero(targets.periods_s >= min(SHORTEST_S, targets.periods_s[-2]))
+    use = np.unique([*use[::3], use[-1]])
+    periods = targets.periods_s[use]
+    left = targets.ln_sa[:, use] - np.log(rotd(acc[:, :2], dt_s, periods)[:, 0])
     x = np.log(grid.nodes)
-    return np.stack([np.interp(x, -np.log(periods[use][::-1]), row[use][::-1]) for row in left])
+    return np.stack([np.interp(x, -np.log(periods[::-1]), row[::-1]) for row in left])
 
 
 def _step(shares: Array, left: Array, grid: _Grid) -> Array:

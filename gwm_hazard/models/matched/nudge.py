@@ -36,42 +36,55 @@ _VELOCITY = -1.0  # in place of a period: PGV
 _COS, _SIN = (f(np.pi / ANGLES * np.arange(ANGLES)) for f in (np.cos, np.sin))
 
 
-def nudged(acc: Array, dt_s: float, periods_s: Array, left: Array, envelope: Array) -> Array:
-    """Records whose peaks have moved by ``left``, nearly.
+class Nudge:
+    """The lanes of n records: which targets are moved, and how their peaks here are measured.
+
+    Peaks of the recursions are between samples and angles of these records' exact ones. The
+    difference is taken once, from ``found``.
 
     Parameters
     ----------
-    acc : (n, 2, npts), m/s2, C-contiguous
+    periods_s : (K,), 0 for PGA
+    wanted, found : (n, K [+ 1]), ln; a column more is PGV
     dt_s : time step, s
-    periods_s : (K,), 0 for PGA; left may have one column more, of PGV
-    left : (n, K [+ 1]), ln(target / achieved)
     envelope : (n, npts), of the records
     """
-    kinds = [*periods_s, *[_VELOCITY] * (left.shape[1] - len(periods_s))]
-    use = [i for i, t in enumerate(kinds) if t <= 0.0 or t >= SAMPLES * dt_s]
-    if len(use) > LANES:
-        use = [use[i] for i in np.linspace(0, len(use) - 1, LANES).round().astype(int)]
-    filters = np.zeros((3, LANES))
-    filters[:, : len(use)] = np.transpose([_oscillator(kinds[i], dt_s) for i in use])
-    wanted = np.clip(left[:, use], -LARGEST, LARGEST)
-    rows = np.empty((acc.shape[-1], 2, LANES), dtype=np.float32)
-    out = acc.copy()
-    for i in range(len(acc)):
-        loud = np.flatnonzero(envelope[i] > QUIET)
-        part = slice(loud[0], loud[-1] + 1)
-        band = np.exp(-dt_s * _band(acc[i], dt_s))
-        near = np.maximum(NEAR, -wanted[i])
-        gram = _rows(acc[i], len(use), filters, band, envelope[i], loud[0], near, rows)
-        system = gram[: len(use), : len(use)].astype(np.float64)
-        system[np.diag_indices_from(system)] *= 1.0 + NOISE
-        weight = np.zeros(LANES, dtype=np.float32)
-        weight[: len(use)] = np.linalg.solve(system, wanted[i])
-        _add(rows[part], weight, band, envelope[i, part], out[i, :, loud[0] :])
-    return out
+
+    def __init__(
+        self, periods_s: Array, wanted: Array, found: Array, dt_s: float, envelope: Array
+    ) -> None:
+        kinds = [*periods_s, *[_VELOCITY] * (wanted.shape[1] - len(periods_s))]
+        use = [i for i, t in enumerate(kinds) if t <= 0.0 or t >= SAMPLES * dt_s]
+        if len(use) > LANES:
+            use = [use[i] for i in np.linspace(0, len(use) - 1, LANES).round().astype(int)]
+        self.used = len(use)
+        self.filters = np.zeros((3, LANES))
+        self.filters[:, : len(use)] = np.transpose([_oscillator(kinds[i], dt_s) for i in use])
+        self.left = wanted[:, use] - found[:, use]
+        self.goal = np.full(self.left.shape, np.nan)  # ln of the recursions' peaks
+        self.dt_s, self.envelope = dt_s, envelope
+
+    def __call__(self, acc: Array) -> Array:
+        """The records (n, 2, npts), m/s2, with their peaks moved to the targets, nearly."""
+        rows = np.empty((acc.shape[-1], 2, LANES), dtype=np.float32)
+        out = acc.copy()
+        for i, envelope in enumerate(self.envelope):
+            loud = np.flatnonzero(envelope > QUIET)
+            part = slice(loud[0], loud[-1] + 1)
+            band = np.exp(-self.dt_s * _band(acc[i], self.dt_s))
+            gram = _rows(
+                acc[i], self.filters, band, envelope, loud[0], self.goal[i], self.left[i], rows
+            )
+            system = gram[: self.used, : self.used].astype(np.float64)
+            system[np.diag_indices_from(system)] *= 1.0 + NOISE
+            weight = np.zeros(LANES, dtype=np.float32)
+            weight[: self.used] = np.linalg.solve(system, self.left[i])
+            _add(rows[part], weight, band, envelope[part], out[i, :, loud[0] :])
+        return out
 
 
 def _band(acc: Array, dt_s: float) -> Array:
-    """Corners of a record's spectrum, rad/s: from acceleration to its slope, velocity to its sum."""
+    """Corners of a spectrum, rad/s: rms of neighbours of slope, acceleration, velocity, ..."""
     velocity = np.cumsum(acc, axis=-1) * dt_s
     of = np.cumsum(velocity, axis=-1) * dt_s, velocity, acc, np.diff(acc) / dt_s
     power = [(x**2).mean() for x in of]
@@ -91,25 +104,26 @@ def _oscillator(period_s: float, dt_s: float) -> tuple[float, float, float]:
 
 
 @numba.njit(cache=True, nogil=True)
-def _rows(acc, used, filters, band, envelope, start, near, rows):
+def _rows(acc, filters, band, envelope, start, goal, left, rows):
     """Derivatives of ln peaks with respect to the noise, (npts, 2, LANES); returns their products.
 
-    The noise times the envelope, filtered to the band, is a change of the motion.
+    The noise times the envelope, filtered to the band, is a change of the motion. ``goal`` is set
+    the first time, and ``left`` to the step that is to be made.
     """
-    npts = acc.shape[1]
+    npts, used = acc.shape[1], len(left)
     # One array for all states: the compiler then knows that they do not overlap.
-    w = np.zeros((10, LANES))
-    w[:3] = filters
+    f = np.zeros((10, LANES))
+    f[:3] = filters
     for t in range(npts):
         x, y = acc[0, t], acc[1, t]
         for j in range(LANES):
-            u = w[0, j] * x + w[1, j] * w[3, j] - w[2, j] * w[4, j]
-            v = w[0, j] * y + w[1, j] * w[5, j] - w[2, j] * w[6, j]
-            w[4, j], w[3, j], w[6, j], w[5, j] = w[3, j], u, w[5, j], v
-            w[7, j] = max(w[7, j], u * u + v * v)
+            u = f[0, j] * x + f[1, j] * f[3, j] - f[2, j] * f[4, j]
+            v = f[0, j] * y + f[1, j] * f[5, j] - f[2, j] * f[6, j]
+            f[4, j], f[3, j], f[6, j], f[5, j] = f[3, j], u, f[5, j], v
+            f[7, j] = max(f[7, j], u * u + v * v)
             rows[t, 0, j], rows[t, 1, j] = u, v
     # The median over angles is not below 0.7 times the largest radius.
-    floor = (0.45 * w[7]).astype(np.float32)
+    floor = (0.45 * f[7]).astype(np.float32)
     best = np.zeros((LANES, ANGLES))
     last = start
     for t in range(npts):
@@ -119,9 +133,15 @@ def _rows(acc, used, filters, band, envelope, start, near, rows):
                 for k in range(ANGLES):
                     best[j, k] = max(best[j, k], abs(x * _COS[k] + y * _SIN[k]))
     weight, scale = np.zeros((LANES, ANGLES)), np.zeros(LANES)
+    near = np.empty(used)
     for j in range(used):
-        away = np.abs(np.log(best[j] / np.median(best[j])))
-        weight[j] = np.maximum(1.0 - away / NEAR, 0.0)
+        median = np.median(best[j])
+        if np.isnan(goal[j]):
+            goal[j] = np.log(median) + left[j]
+        left[j] = min(max(goal[j] - np.log(median), -LARGEST), LARGEST)
+        # To lower a peak is to lower all that would then be the largest.
+        near[j] = max(NEAR, -left[j])
+        weight[j] = np.maximum(1.0 - np.abs(np.log(best[j] / median)) / NEAR, 0.0)
     for t in range(npts):
         for j in range(LANES):
             x, y = rows[t, 0, j], rows[t, 1, j]

@@ -20,8 +20,8 @@ SHARES = np.array(
 )  # fmt: skip
 #: Largest change of amplitude in a pass, ln.
 LARGEST = 3.0
-#: Time constant of an envelope, s.
-SMOOTH_S = 0.25
+#: Time constant of an envelope, and what is tapered at both ends of a record, s.
+SMOOTH_S, TAPER_S = 0.25, 0.3
 
 
 class Pace(NamedTuple):
@@ -29,18 +29,23 @@ class Pace(NamedTuple):
 
     ends: NDArray[np.int64]  #: (n, Q) the last sample of each share
     ln_share: Array  #: (n, Q + 1) ln of the energy between them
-    envelope: Array  #: (n, npts) root of the smoothed power, 1 at most
+    envelope: Array  #: (n, npts) root of the smoothed power, 1 at most, 0 at the ends
+    taper: Array  #: (npts,)
 
 
 def pace_of(acc: Array, dt_s: float) -> Pace:
     """The pace of records (n, 2, npts)."""
     n, _, npts = acc.shape
+    to_end = np.minimum(np.arange(npts), np.arange(npts)[::-1]) * dt_s / TAPER_S
+    taper = 0.5 - 0.5 * np.cos(np.pi * np.minimum(to_end, 1.0))
     out = Pace(
         np.empty((n, len(SHARES)), dtype=np.int64),
         np.empty((n, len(SHARES) + 1)),
         np.empty((n, npts)),
+        taper,
     )
-    _find(acc, SHARES, math.exp(-dt_s / SMOOTH_S), *out)
+    _find(acc, SHARES, math.exp(-dt_s / SMOOTH_S), *out[:3])
+    out.envelope[:] *= taper
     return out
 
 
@@ -109,16 +114,19 @@ def keep_pace(acc, ends, ln_share):
                 acc[i, c, t] *= factor
 
 
-def bring_to_rest(acc: Array, envelope: Array) -> None:
-    """Take from records what is left of velocity and displacement at their end, in place.
+def bring_to_rest(acc: Array, pace: Pace) -> Array:
+    """Records (n, C, npts) that end at rest, and begin and end with 0.
 
-    By the record's power, and by it times time: quiet parts stay quiet.
+    What is left of velocity and displacement is taken away by the record's power, and by it times
+    time: quiet parts stay quiet.
     """
     npts = acc.shape[-1]
     to_end = npts - 1.0 - np.arange(npts)
-    power = envelope**2
+    power = pace.envelope**2
     shapes = np.stack([power, power * to_end / npts], axis=1)  # (n, 2, npts)
     moments = np.stack([np.ones(npts), to_end], axis=1)  # velocity, displacement at the end
-    left = acc @ moments  # (n, C, 2)
+    tapered = acc * pace.taper
+    left = tapered @ moments  # (n, C, 2)
     weight = np.linalg.solve((shapes @ moments).transpose(0, 2, 1)[:, None], left[..., None])
-    acc -= np.einsum("ncs,nst->nct", weight[..., 0], shapes)
+    out: Array = tapered - np.einsum("ncs,nst->nct", weight[..., 0], shapes)
+    return out

@@ -1,16 +1,21 @@
 """Spectra to be matched: their distribution, and draws of it that a waveform can show.
 
 A published correlation of ln SA draws spectra that no ground motion has: notches between close
-periods, and a peak of SA far above what is left of PGA. Two things are done to them.
+periods, a peak of SA far above what is left of PGA, PGV far from what the spectrum makes of it.
+Three things are done to them.
 
-Normal residuals are averaged over neighbouring periods, with PGA and the periods that follow it
-leaning on the band where PGA comes from, and PGV on its own: a linear map, after which each has
-unit variance again. The correlation changes by less than 0.1 (``validation/matching`` prints it).
+Normal residuals are averaged over neighbouring periods: a linear map, after which each has unit
+variance again.
 
 An oscillator of 5 % damping amplifies a motion some three times, so SA at no period falls below
 :data:`FLOOR` of the largest SA at longer ones, nor spectral displacement below that share of the
-largest at shorter ones: the target is raised smoothly over such a floor. Over a fixed ensemble of
-residuals its mean and standard deviation are then brought back to those of the source.
+largest at shorter ones: the target is raised smoothly over such a floor.
+
+PGA, with the shortest periods, and PGV stay within :data:`SPREAD` of what the mean square of the
+spectrum tells of them (random vibration theory), about the mean that this has in draws.
+
+Over a fixed ensemble of residuals means and standard deviations are then brought back to those of
+the source; correlations change (``validation/matching`` prints by how much).
 """
 
 from __future__ import annotations
@@ -44,7 +49,7 @@ FLOOR = 0.27
 SHARPNESS = 6.0
 #: Shorter periods (s) follow PGA. How far in ln it, and PGV, is from what the spectrum tells.
 STIFF_S, SPREAD = 0.025, 0.3
-#: Residuals that tell what the floor does to mean and standard deviation.
+#: Residuals that tell what these do to mean and standard deviation.
 ENSEMBLE = 256
 
 
@@ -195,7 +200,7 @@ class SpectrumDraws:
 
 
 def over_floor(ln: Array, periods_s: Array) -> Array:
-    """Spectra (n, K ...), ln, raised over :data:`FLOOR` of their own ordinates."""
+    """Spectra, (n, K) or with PGV behind, ln, raised over :data:`FLOOR` of their own ordinates."""
     k = len(periods_s)
     x, sa = np.log(np.maximum(periods_s, 0.01)), ln[:, :k]
     longer = np.maximum.accumulate(sa[:, ::-1], axis=1)[:, ::-1]
