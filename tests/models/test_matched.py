@@ -49,9 +49,9 @@ class Source:
     def __call__(self, scenarios: Scenarios) -> SpectralMoments:
         t = np.maximum(P, 0.01)
         shape = (
-            np.log(0.25) - np.log(1.0 + (t / 0.5) ** 1.5) + 0.8 * np.exp(-(np.log(t / 0.2) ** 2))
+            np.log(0.25) - np.log(1.0 + (t / 0.5) ** 1.5) + 1.2 * np.exp(-(np.log(t / 0.2) ** 2))
         )
-        ln = np.append(shape, np.log(25.0))
+        ln = np.append(shape, np.log(10.0))
         mean = (scenarios["mag"] - 6.5)[:, None] + ln
         flat = np.ones_like(mean)
         return SpectralMoments(mean, 0.35 * flat, 0.5 * flat)
@@ -96,18 +96,33 @@ def test_spectrum_of_an_oscillator_solved_elsewhere(pair: Any) -> None:
         assert sa == pytest.approx(target, rel=0.06)
 
 
-def test_phases_and_component_relations_are_kept(pair: Any) -> None:
+def test_relation_of_the_components_is_kept(pair: Any) -> None:
+    """Energy of one horizontal to that of the other, in bands."""
     raw, matched, _ = pair
-    before, after = np.fft.rfft(raw.astype(float)), np.fft.rfft(matched.astype(float))
     f = np.fft.rfftfreq(raw.shape[-1], 0.01)
-    band = (f > 0.3) & (f < 30.0)
-    ratio = after[..., band] / before[..., band]
-    # a spectral line near zero takes its phase from rounding
-    strong = np.abs(before[..., band]) > 0.1 * np.median(np.abs(before[..., band]))
-    assert np.abs(np.angle(ratio[strong])).max() < 0.05
-    common = np.abs(ratio)
-    assert np.median(np.abs(common[:, 1] / common[:, 0] - 1.0)) < 1e-3
-    assert np.median(np.abs(common[:, 2] / common[:, 0] - 1.0)) < 1e-3
+    bands = np.searchsorted(f, np.geomspace(0.3, 30.0, 8))[:-1]
+    of = []
+    for acc in (raw, matched):
+        power = np.abs(np.fft.rfft(acc.astype(float))) ** 2
+        power = np.add.reduceat(power, bands, axis=-1)
+        of.append(np.log(power[:, 1:] / power[:, :1]))
+    assert np.median(np.abs(of[1] - of[0])) < 0.2
+
+
+def test_nothing_moves_before_an_onset(pair: Any) -> None:
+    raw, _, targets = pair
+    late = np.zeros_like(raw[:4])
+    late[..., 1000:-1000] = raw[:4, :, 500:-1500]
+    matched = match(late, 0.01, targets.take(slice(0, 4)))
+    assert np.abs(matched[..., :990]).max() < 5e-3 * np.abs(matched).max()
+
+
+def test_peaks_are_the_targets_too(pair: Any) -> None:
+    _, matched, targets = pair
+    ln, pgv = achieved(matched, 0.01, targets)
+    for left in (ln[:, 0], pgv):
+        assert abs(left.mean()) < 0.05
+        assert left.std() < 0.1
 
 
 def test_energy_arrives_when_it_did(pair: Any) -> None:
@@ -115,8 +130,8 @@ def test_energy_arrives_when_it_did(pair: Any) -> None:
 
     ratio = [significant_duration(acc[:, :2], 0.01, 0.05, 0.95) for acc in (matched, raw)]
     change = np.abs(ratio[0] / ratio[1] - 1.0)
-    assert np.median(change) < 0.05
-    assert np.mean(change < 0.10) > 0.6
+    assert np.median(change) < 0.02
+    assert np.mean(change < 0.10) > 0.9
     lags = np.arange(-50, 51)
     envelope = [_envelope(acc) for acc in (matched, raw)]
     moved = []

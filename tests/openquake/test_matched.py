@@ -126,6 +126,7 @@ def test_a_component_is_converted_and_sigma_without_tau_is_phi() -> None:
         ({}, "needs gmm"),
         ({"gmm": "Boore"}, "not one that OpenQuake can make"),
         ({"gmm": "AfshariStewart2016"}, "no SA"),
+        ({"gmm": "BozorgniaCampbell2016"}, "'Vertical' of PGA has no published ratio to RotD50"),
         ({"gmm": "BooreEtAl2014", "shape": "nothing"}, "no model folder"),
         ({"gmm": "BooreEtAl2014", "estimator": "direct"}, "moments of its gmm"),
         ({"gmm": "BooreEtAl2014", "surface_file": "a.h5"}, "moments of its gmm"),

@@ -4,7 +4,8 @@
 
 Prints, for the shape models that are named: how far drawn spectra are from their targets; what the
 correction does to durations, arrivals, rest and the spread over rotation angles (beside the
-component ratios of Boore and Kishida 2017, BSSA 107(1): 334-343); means, standard deviations and
+component ratios of Boore and Kishida 2017, BSSA 107(1): 334-343); V/H before and after, beside
+Gulerce and Abrahamson (2011, Earthquake Spectra 27(4): 1023-1047); means, standard deviations and
 correlations of fields beside those of the GMM; the time of a waveform with seven measures; and, if
 the package ``reqpy-M`` is installed, the same spectra matched by its wavelets (Montejo 2021,
 Earthquake Spectra 37(2): 1127-1144).
@@ -25,10 +26,12 @@ from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.intensity import intensity_measures_array, rotd, significant_duration
 from gwm_hazard.models.matched import MatchedModel, Targets, achieved, match
-from gwm_hazard.openquake.gmm import ln_to_rotd50
+from gwm_hazard.openquake.gmm import evaluate, gsim_of, inputs_of, ln_to_rotd50
 
 MEASURES = ("PGA", "PGV", "SA(0.3)", "SA(1.0)", "IA", "CAV", "RSD595")
 FIELDS = ("PGA", "PGV", "SA(0.1)", "SA(0.2)", "SA(0.5)", "SA(1)", "SA(2)", "SA(4)")
+_VH = gsim_of('[GulerceAbrahamson2011]\ngmpe_name = "BooreEtAl2014"')
+_VH_IMTS = ("SA(0.05)", "SA(0.1)", "SA(0.2)", "SA(0.5)", "SA(1.0)", "SA(3.0)")
 
 
 def scenarios(n: int) -> Scenarios:
@@ -67,13 +70,18 @@ def one_draw(model: MatchedModel, n: int) -> None:
     noise = Noise(11, np.arange(n), 0, 0)
     periods = model.spectra.source.periods_s
     band = (periods >= 0.05) & (periods <= 5.0)
-    off, duration, moved, rest, rotated, short, r2, rmse = ([] for _ in range(8))
-    for rows, raw, new, targets in drawn(model, scenarios(n), noise):
+    off, duration, moved, rest, rotated, short, r2, rmse, began = ([] for _ in range(9))
+    vertical, every = [], scenarios(n)
+    for rows, raw, new, targets in drawn(model, every, noise):
         ln, pgv = achieved(new, model.dt_s, targets)
         off.append(np.abs(np.expm1(ln[:, band])))
         short.append(np.column_stack([ln[:, 0], pgv]))
         of = [significant_duration(a[:, :2], model.dt_s, 0.05, 0.95) for a in (raw, new)]
         duration.append(of[1] / of[0])
+        began.append(np.subtract(*(_began_s(a, model.dt_s) for a in (new, raw))))
+        if raw.shape[1] == 3:
+            known = evaluate(_VH, {c: every[c][rows] for c in inputs_of(_VH)}, _VH_IMTS)[0].T
+            vertical.append([_ln_vh(a, model.dt_s) - known for a in (raw, new)])
         length = np.full(len(rows), raw.shape[-1])
         moved.append(np.subtract(*(onsets_s(a, length, model.dt_s, 2) for a in (new, raw))))
         velocity = cumulative_trapezoid(new.astype(float), initial=0.0)
@@ -111,6 +119,11 @@ def one_draw(model: MatchedModel, n: int) -> None:
         f"{np.mean(np.abs(d - 1.0) < 0.1):.1%}, 5 to 95 %: {np.quantile(d, 0.05):.2f} to "
         f"{np.quantile(d, 0.95):.2f}"
     )
+    b = np.abs(np.concatenate(began))
+    print(
+        f"    first 1 and 5 % of the energy: moved by {np.quantile(b, 0.99):.2f} s in 99 %, "
+        f"{np.mean(b < 0.1):.1%} by less than 0.1 s"
+    )
     m = np.abs(np.concatenate(moved))
     for name, column in zip("PS", m.T, strict=True):
         seen = column[np.isfinite(column)]
@@ -129,6 +142,26 @@ def one_draw(model: MatchedModel, n: int) -> None:
         f"    RotD100/RotD50: {ratio.min():.3f} to {ratio.max():.3f}; from Boore and Kishida by "
         f"{np.abs(ratio / known - 1.0).max():.1%} at most"
     )
+    if vertical:
+        means = np.concatenate(vertical, axis=1).mean(axis=1)
+        print("    ln V/H from Gulerce and Abrahamson at " + ", ".join(_VH_IMTS))
+        for when, row in zip(("before", "after "), means, strict=True):
+            print(f"      {when} " + ", ".join(f"{x:+.2f}" for x in row))
+
+
+def _began_s(acc: NDArray[np.float32], dt_s: float) -> NDArray[np.float64]:
+    """When 1 and 5 % of the energy of the horizontals have arrived, s, (n, 2)."""
+    arrived = np.cumsum((acc[:, :2].astype(np.float64) ** 2).sum(axis=1), axis=1)
+    arrived /= arrived[:, -1:]
+    return dt_s * np.stack([(arrived < share).sum(axis=1) for share in (0.01, 0.05)], axis=1)
+
+
+def _ln_vh(acc: NDArray[np.float32], dt_s: float) -> NDArray[np.float64]:
+    """ln V/H of SA at the periods of ``_VH_IMTS``, (n, periods)."""
+    periods = [float(i[3:-1]) for i in _VH_IMTS]
+    single = np.stack([acc[:, 2], np.zeros_like(acc[:, 2])], axis=1)  # of which RotD100 is V
+    v = rotd(single, dt_s, periods, percentiles=(100,))[:, 0]
+    return np.log(v / rotd(acc[:, :2], dt_s, periods)[:, 0])
 
 
 def fields(model: MatchedModel, n: int) -> None:

@@ -1,17 +1,16 @@
-# Kernels take their types from numba.
-# mypy: disable-error-code="no-untyped-def,no-untyped-call"
-"""Waveforms corrected to target spectra: smooth factors on their Fourier amplitudes.
+"""Waveforms corrected to target spectra: smooth factors on their amplitudes, and small wavelets.
 
-Both horizontals of a record are multiplied by exp(g(f)), g linear in ln f between nodes: phases,
-and so arrivals, envelope and the relation of the components, are kept. g is found by
-Gauss-Newton passes on ln(target / achieved) of the RotD50 spectrum. The derivative of ln SA with
-respect to g is the share of each node in the mean square response of the oscillator (random
-vibration theory; Boore 2003, Pure Appl. Geophys. 160: 635-676, eq. 22-26, without the change of
-the peak factor), and roughness of a pass is penalised, so that no narrow holes come up.
+All components of a record are multiplied by one causal, smooth filter of amplitude exp(g(f)), g
+linear in ln f between nodes: with the least delays that go with its amplitudes nothing moves
+before an onset, and the relation of the components is kept. g is found by Gauss-Newton passes on
+ln(target / achieved) of the RotD50 spectrum. The derivative of ln SA with respect to g is the
+share of each node in the mean square response of the oscillator (random vibration theory; Boore
+2003, Pure Appl. Geophys. 160: 635-676, eq. 22-26, without the change of the peak factor), and
+roughness of a pass is penalised, so that no narrow holes come up. After each pass a gain, smooth
+in time, lets the energy arrive when it did (:mod:`gwm_hazard.models.matched.pace`).
 
-Amplitudes alone do not set how peak acceleration and velocity stand to the spectrum: that is in
-the phases. PGA, the periods below :data:`SHORTEST_S`, which follow it, and PGV are so targets of
-less weight; what they come to beyond the spectrum is the record's own.
+Amplitudes alone do not set how peak acceleration and velocity stand to the spectrum. So between
+these passes small wavelets move the peaks (:mod:`gwm_hazard.models.matched.nudge`).
 """
 
 from __future__ import annotations
@@ -28,20 +27,24 @@ from numpy.typing import NDArray
 
 from gwm_hazard.errors import InputError
 from gwm_hazard.intensity import peak_velocity, rotd
+from gwm_hazard.models.matched.nudge import Nudge
+from gwm_hazard.models.matched.pace import bring_to_rest, keep_pace, pace_of
 
 Array = NDArray[np.float64]
 
-#: Passes of the correction.
-PASSES = 5
+#: Passes of the correction: the ratio of the spectra, then by turns Gauss-Newton and wavelets.
+PASSES = 8
 #: Nodes of g, log-spaced between 0.7 times the lowest target frequency and 0.9 Nyquist.
 NODES = 60
-#: Shortest period that is matched; residuals of shorter ones, of PGA and of PGV weigh less.
+#: Shortest period that is matched by g; residuals of shorter ones, PGA among them, and of PGV
+#: weigh less, and do not pull with more than so much in ln.
 SHORTEST_S = 0.05
-W_SHORT, W_PGV = 0.2, 0.6
-#: Largest ln residual with which such a target pulls.
-SOFT_LIMIT = 0.1
+W_SHORT, W_PGV, SOFT_LIMIT = 0.05, 0.3, 0.1
 #: Penalties of a pass: second differences of g between nodes, and g.
 W_ROUGH, W_SIZE = 0.001, 0.003
+
+#: Bands, log-spaced, in which the derivatives take amplitudes together.
+BINS = 400
 
 #: Records that a thread corrects at once: their work arrays stay near the caches.
 CHUNK = 16
@@ -86,11 +89,12 @@ class Targets:
 class _Grid:
     """What all records of a length share."""
 
-    f: Array  #: (F,) Hz
-    low: NDArray[np.int64]  #: node below each frequency, and how far to the next
+    low: NDArray[np.int64]  #: (F,) node below each frequency, and how far to the next
     weight: Array
     nodes: Array  #: (J,) Hz
-    power: Array  #: (K [+ 1], F) squared transfer function of each target
+    bins: NDArray[np.int64]  #: (B,) first frequency of each of some bands
+    power: Array  #: (K [+ 1], B) squared transfer function of each target
+    node_of_bin: Array  #: (B, J) share of each node
     penalty: Array  #: (J, J)
     trust: Array  #: (K [+ 1],) weight of each residual
 
@@ -101,8 +105,9 @@ def _grid(npts: int, dt_s: float, periods: tuple[float, ...], with_pgv: bool) ->
     nodes = np.geomspace(0.7 / periods[-1], 0.45 / dt_s, NODES)
     x = np.log(np.maximum(f, 0.5 * f[1]))
     low = np.clip(np.searchsorted(np.log(nodes), x) - 1, 0, NODES - 2)
-    step = np.log(nodes[1] / nodes[0])
-    weight = np.clip((x - np.log(nodes[low])) / step, 0.0, 1.0)
+    weight = np.clip((x - np.log(nodes[low])) / np.log(nodes[1] / nodes[0]), 0.0, 1.0)
+    to_node = np.zeros((len(f), NODES))
+    to_node[np.arange(len(f)), low], to_node[np.arange(len(f)), low + 1] = 1.0 - weight, weight
     t = np.array(periods)
     r = f * t[:, None]
     power = 1.0 / ((1.0 - r * r) ** 2 + (0.1 * r) ** 2)  # damping 5 %
@@ -111,29 +116,22 @@ def _grid(npts: int, dt_s: float, periods: tuple[float, ...], with_pgv: bool) ->
         velocity = np.zeros((1, len(f)))
         velocity[0, 1:] = (2.0 * np.pi * f[1:]) ** -2
         power, trust = np.concatenate([power, velocity]), np.append(trust, W_PGV)
+    bins = np.unique(np.searchsorted(f, np.geomspace(f[1], f[-1], BINS)))
+    bins[0] = 0
+    count = np.diff(bins, append=len(f))
     second = np.diff(np.eye(NODES), 2, axis=0)
     penalty = W_ROUGH * second.T @ second + W_SIZE * np.eye(NODES)
-    return _Grid(f, low, weight, nodes, power, penalty, trust)
+    power = np.add.reduceat(power, bins, axis=1) / count
+    node_of_bin = np.add.reduceat(to_node, bins) / count[:, None]
+    return _Grid(low, weight, nodes, bins, power, node_of_bin, penalty, trust)
 
 
-@numba.njit(cache=True, nogil=True)
-def _shares(square, power, low, weight, out):
-    """Share of each node in the mean square response to each record: (n, K, J), sums to 1.
-
-    square (n, F): squared Fourier amplitudes, both components together.
-    """
-    n, n_f = square.shape
-    for i in range(n):
-        for k in range(power.shape[0]):
-            total = 0.0
-            out[i, k] = 0.0
-            for m in range(n_f):
-                e = square[i, m] * power[k, m]
-                total += e
-                out[i, k, low[m]] += e * (1.0 - weight[m])
-                out[i, k, low[m] + 1] += e * weight[m]
-            for j in range(out.shape[2]):
-                out[i, k, j] /= total
+def _shares(spectra: NDArray[np.complex128], grid: _Grid) -> Array:
+    """Share of each node in the mean square response to each record: (n, K, J), sums to 1."""
+    square = (np.abs(spectra[:, :2]) ** 2).sum(axis=1)
+    energy = np.add.reduceat(square, grid.bins, axis=1)[:, None] * grid.power
+    out: Array = energy @ grid.node_of_bin / energy.sum(axis=2, keepdims=True)
+    return out
 
 
 def match(
@@ -155,7 +153,7 @@ def match(
     Returns
     -------
     ndarray, shape of ``acceleration``, float32, m/s2
-        They end with the velocity and displacement that they start with.
+        They begin and end at rest.
 
     Raises
     ------
@@ -204,36 +202,43 @@ def _in_threads(work, chunks: list[slice]) -> None:  # type: ignore[no-untyped-d
 
 def _matched(acc: Array, dt_s: float, targets: Targets, passes: int) -> Array:
     npts = acc.shape[-1]
-    grid = _grid(npts, dt_s, tuple(targets.periods_s), targets.ln_pgv is not None)
+    periods = targets.periods_s
+    grid = _grid(npts, dt_s, tuple(periods), targets.ln_pgv is not None)
     wanted = targets.ln_sa
     if targets.ln_pgv is not None:
         wanted = np.column_stack([wanted, targets.ln_pgv])
-    raw = scipy.fft.rfft(acc)
-    raw[..., 0] = 0.0
-    square = (np.abs(raw[:, :2]) ** 2).sum(axis=1)
-    g = np.zeros((len(acc), NODES))
-    shares = np.empty((len(acc), len(grid.trust), NODES))
-    best, misfit = acc, np.full(len(acc), np.inf)
-    for number in range(passes + 1):
-        factor = np.exp(_on_grid(g, grid))
-        now = _at_rest(scipy.fft.irfft(raw * factor[:, None], n=npts))
-        found = np.log(rotd(now[:, :2], dt_s, targets.periods_s)[:, 0])
-        if targets.ln_pgv is not None:
-            found = np.column_stack([found, np.log(peak_velocity(now[:, :2], dt_s)[:, 0])])
-        left = wanted - found
-        size = (np.abs(left) * grid.trust).sum(axis=1)
-        better = size < misfit
-        best = np.where(better[:, None, None], now, best)
-        misfit = np.where(better, size, misfit)
-        if number == passes:
-            break
-        if number == 0:
-            # Far from the target the derivatives say little: the ratio itself, at f = 1 / T.
-            g += _ratio(left, targets.periods_s, grid)
-            continue
-        _shares(square * factor**2, grid.power, grid.low, grid.weight, shares)
-        g += _step(shares, left, grid)
-    return best
+    pace = pace_of(acc, dt_s)
+    nudge = None
+    for number in range(passes):
+        if number and number % 2 == 0:
+            if nudge is None:
+                found = ln_peaks(acc, dt_s, targets)
+                nudge = Nudge(periods, wanted, found, dt_s, pace.envelope)
+            acc[:, :2] = nudge(np.ascontiguousarray(acc[:, :2]))
+        else:
+            spectra = scipy.fft.rfft(acc)
+            if number == 0:
+                # Far from the target the derivatives say little: the ratio itself, at f = 1 / T.
+                g = _ratio(acc, dt_s, targets, grid)
+            else:
+                left = wanted - ln_peaks(acc, dt_s, targets)
+                g = _step(_shares(spectra, grid), left, grid)
+            spectra *= _causal(_on_grid(g, grid), npts)[:, None]
+            spectra[..., 0] = 0.0
+            acc = scipy.fft.irfft(spectra, n=npts)
+            if number < 4:  # later ones change little
+                keep_pace(acc, pace.ends, pace.ln_share)
+                acc = bring_to_rest(acc, pace)
+    return bring_to_rest(acc, pace)
+
+
+def _causal(ln_amplitude: Array, npts: int) -> NDArray[np.complex128]:
+    """Filters (n, F) of these amplitudes that answer nothing before it comes: minimum phase."""
+    cepstrum = scipy.fft.irfft(ln_amplitude, n=npts)
+    cepstrum[:, 1 : (npts + 1) // 2] *= 2.0
+    cepstrum[:, npts // 2 + 1 :] = 0.0
+    out: NDArray[np.complex128] = np.exp(scipy.fft.rfft(cepstrum))
+    return out
 
 
 def _on_grid(g: Array, grid: _Grid) -> Array:
@@ -241,10 +246,14 @@ def _on_grid(g: Array, grid: _Grid) -> Array:
     return lower + (upper - lower) * grid.weight
 
 
-def _ratio(left: Array, periods: Array, grid: _Grid) -> Array:
-    use = np.flatnonzero(periods >= min(SHORTEST_S, periods[-2]))
+def _ratio(acc: Array, dt_s: float, targets: Targets, grid: _Grid) -> Array:
+    """ln of target over achieved at 1 / T of some periods, at the nodes, (n, J)."""
+    use = np.flatnonzero(targets.periods_s >= min(SHORTEST_S, targets.periods_s[-2]))
+    use = np.unique([*use[::3], use[-1]])
+    periods = targets.periods_s[use]
+    left = targets.ln_sa[:, use] - np.log(rotd(acc[:, :2], dt_s, periods)[:, 0])
     x = np.log(grid.nodes)
-    return np.stack([np.interp(x, -np.log(periods[use][::-1]), row[use][::-1]) for row in left])
+    return np.stack([np.interp(x, -np.log(periods[::-1]), row[::-1]) for row in left])
 
 
 def _step(shares: Array, left: Array, grid: _Grid) -> Array:
@@ -259,27 +268,21 @@ def _step(shares: Array, left: Array, grid: _Grid) -> Array:
     return np.asarray(step, dtype=np.float64)
 
 
-def _at_rest(acc: Array) -> Array:
-    """Records whose displacement ends at 0: one sine over the whole record takes the rest away.
-
-    Their mean is 0 already, and so the velocity at the end.
-    """
-    npts = acc.shape[-1]
-    at = np.arange(npts)
-    weight = (npts - 1.0) - at  # displacement at the end by two trapezoidal rules, in dt**2
-    weight[0] = 0.5 * (npts - 1) - 0.25
-    weight[-1] = 0.25
-    sine = np.sin(2.0 * np.pi / npts * at)
-    offset = (acc * weight).sum(axis=-1, keepdims=True) / (sine @ weight)
-    return acc - offset * sine
+def ln_peaks(acceleration: NDArray[np.floating], dt_s: float, targets: Targets) -> Array:
+    """ln SA (g) at the periods of the targets and, where it is one, ln PGV (cm/s): (n, K [+ 1])."""
+    horizontal = np.ascontiguousarray(acceleration[:, :2])
+    sa = np.log(rotd(horizontal, dt_s, targets.periods_s)[:, 0])
+    if targets.ln_pgv is None:
+        return sa
+    return np.column_stack([sa, np.log(peak_velocity(horizontal, dt_s)[:, 0])])
 
 
 def achieved(
     acceleration: NDArray[np.floating], dt_s: float, targets: Targets
 ) -> tuple[Array, Array]:
     """ln(achieved / target) of SA (n, K), and of PGV (n,), NaN where it is no target."""
-    horizontal = np.ascontiguousarray(acceleration[:, :2])
-    sa = np.log(rotd(horizontal, dt_s, targets.periods_s)[:, 0]) - targets.ln_sa
+    found = ln_peaks(acceleration, dt_s, targets)
+    sa = found[:, : len(targets.periods_s)] - targets.ln_sa
     if targets.ln_pgv is None:
         return sa, np.full(len(sa), np.nan)
-    return sa, np.log(peak_velocity(horizontal, dt_s)[:, 0]) - targets.ln_pgv
+    return sa, found[:, -1] - targets.ln_pgv

@@ -35,8 +35,8 @@ SOURCE = "gwm_hazard.openquake.spectra:GmmSpectra"
 CORRELATION = "BakerJayaram2008"
 
 LIMITATIONS = (
-    "PGA, periods below 0.05 s and PGV follow from the matched spectrum and the phases of the "
-    "shape model: their means can be tens of percent from those of the GMM.",
+    "PGA, periods below 0.05 s and PGV are matched less closely than the spectrum from 0.05 to "
+    "5 s: their means can be some percent from those of the GMM.",
     "The vertical is corrected like the horizontals: V/H is that of the shape model.",
 )
 

@@ -1,16 +1,21 @@
 """Spectra to be matched: their distribution, and draws of it that a waveform can show.
 
 A published correlation of ln SA draws spectra that no ground motion has: notches between close
-periods, and a peak of SA far above what is left of PGA. Two things are done to them.
+periods, a peak of SA far above what is left of PGA, PGV far from what the spectrum makes of it.
+Three things are done to them.
 
-Normal residuals are averaged over neighbouring periods, with PGA and the periods that follow it
-leaning on the band where PGA comes from, and PGV on its own: a linear map, after which each has
-unit variance again. The correlation changes by less than 0.1 (``validation/matching`` prints it).
+Normal residuals are averaged over neighbouring periods: a linear map, after which each has unit
+variance again.
 
 An oscillator of 5 % damping amplifies a motion some three times, so SA at no period falls below
 :data:`FLOOR` of the largest SA at longer ones, nor spectral displacement below that share of the
-largest at shorter ones: the target is raised smoothly over such a floor. Over a fixed ensemble of
-residuals its mean and standard deviation are then brought back to those of the source.
+largest at shorter ones: the target is raised smoothly over such a floor.
+
+PGA, with the shortest periods, and PGV stay within :data:`SPREAD` of what the mean square of the
+spectrum tells of them (random vibration theory), about the mean that this has in draws.
+
+Over a fixed ensemble of residuals means and standard deviations are then brought back to those of
+the source; correlations change (``validation/matching`` prints by how much).
 """
 
 from __future__ import annotations
@@ -27,7 +32,7 @@ from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.core.spatial import published
 from gwm_hazard.core.spatial.tuning import mixing, weights_of
 from gwm_hazard.errors import InputError
-from gwm_hazard.models.matched.match import SHORTEST_S, Targets
+from gwm_hazard.models.matched.match import Targets
 
 Array = NDArray[np.float64]
 
@@ -40,13 +45,14 @@ PERIODS_S = (
 #: Standard deviation in ln T over which residuals are averaged: the half-power bandwidth of the
 #: oscillator, twice its damping.
 WIDTH = 0.1
-#: Least ratio to the largest ordinate at longer periods (of displacement: shorter ones), and how
-#: sharply it is kept.
-FLOOR, SHARPNESS = 0.33, 4.0
-#: Residuals that tell what the floor does to mean and standard deviation.
+#: Least ratio to the largest ordinate at longer periods (of displacement: shorter ones).
+FLOOR = 0.27
+#: How sharply that is kept, per ln.
+SHARPNESS = 6.0
+#: Shorter periods (s) follow PGA. How far in ln it, and PGV, is from what the spectrum tells.
+STIFF_S, SPREAD = 0.025, 0.3
+#: Residuals that tell what these do to mean and standard deviation.
 ENSEMBLE = 256
-#: What PGA and PGV lean on: share, and band of periods, s.
-PGA_BAND, PGV_BAND = (0.5, 0.055, 0.45), (0.2, 0.3, 2.1)
 
 
 @dataclass(frozen=True)
@@ -150,6 +156,7 @@ class SpectrumDraws:
         root = _averages(source.periods_s, source.with_pgv) @ _root(given)
         self._root = root / np.sqrt((root**2).sum(axis=1, keepdims=True))
         self.correlation = self._root @ self._root.T
+        self._peaks = np.append(source.periods_s < STIFF_S, [True] * source.with_pgv)
         normals = Noise(0, 0, 0, np.arange(ENSEMBLE // 2)).normal("target ensemble", size)
         rows = self._residuals(np.concatenate([normals, -normals]))
         self._ensemble = rows / rows.std(axis=0)
@@ -162,11 +169,9 @@ class SpectrumDraws:
         event = self._residuals(noise.normal("target event", size, per_event=True))
         record = self._residuals(noise.normal("target record", size))
         ln = moments.mean + moments.tau * event + moments.phi * record
-        periods = np.asarray(self.source.periods_s, dtype=np.float64)
-        k = len(periods)
-        sigma = np.hypot(moments.tau, moments.phi)
-        ln_sa = self._attainable(ln[:, :k], moments.mean[:, :k], sigma[:, :k], periods)
-        return Targets(periods, ln_sa, ln[:, k] if self.source.with_pgv else None)
+        ln = self._attainable(ln, moments.mean, np.hypot(moments.tau, moments.phi))
+        k = len(self.source.periods_s)
+        return Targets(self.source.periods_s, ln[:, :k], ln[:, k] if self.source.with_pgv else None)
 
     def spatial(self, name: str) -> Array:
         """What mixes lattice fields to the stream "target record", (n_lengths, M, M)."""
@@ -184,17 +189,27 @@ class SpectrumDraws:
         self._spatial[name] = mixing(weights, self._root)
         return self._spatial[name]
 
-    def _attainable(self, ln: Array, mean: Array, sigma: Array, periods: Array) -> Array:
-        """The draws over the floor, with the moments that they had."""
+    def _attainable(self, ln: Array, mean: Array, sigma: Array) -> Array:
+        """The draws where a motion can be, with the moments that they had."""
         unique, inverse = np.unique(np.concatenate([mean, sigma], axis=1), axis=0,
                                     return_inverse=True)  # fmt: skip
-        k = len(periods)
-        shift, scale = np.empty((len(unique), k)), np.empty((len(unique), k))
+        m = mean.shape[1]
+        centre, shift, scale = (np.empty((len(unique), m)) for _ in range(3))
         for i, row in enumerate(unique):
-            raised = over_floor(row[:k] + row[k:] * self._ensemble[:, :k], periods)
-            shift[i], scale[i] = raised.mean(axis=0), row[k:] / raised.std(axis=0)
+            ensemble = over_floor(row[:m] + row[m:] * self._ensemble, self.source.periods_s)
+            centre[i] = (ensemble - _by_energy(ensemble, self.source.periods_s)).mean(axis=0)
+            moved = self._near_energy(ensemble, centre[i])
+            shift[i], scale[i] = moved.mean(axis=0), row[m:] / moved.std(axis=0)
         at = inverse.ravel()
-        out: Array = mean + (over_floor(ln, periods) - shift[at]) * scale[at]
+        moved = self._near_energy(over_floor(ln, self.source.periods_s), centre[at])
+        out: Array = mean + (moved - shift[at]) * scale[at]
+        return out
+
+    def _near_energy(self, ln: Array, centre: Array) -> Array:
+        """PGA, SA at the shortest periods and PGV within :data:`SPREAD` of what the rest tells."""
+        told = _by_energy(ln, self.source.periods_s) + centre
+        near = told + SPREAD * np.tanh((ln - told) / SPREAD)
+        out: Array = np.where(self._peaks, near, ln)
         return out
 
     def _residuals(self, normals: NDArray[np.float32]) -> Array:
@@ -203,13 +218,30 @@ class SpectrumDraws:
         return out
 
 
-def over_floor(ln_sa: Array, periods_s: Array) -> Array:
-    """Spectra (n, K), ln, raised over :data:`FLOOR` of their own ordinates."""
-    x = np.log(np.maximum(periods_s, 0.01))
-    longer = np.maximum.accumulate(ln_sa[:, ::-1], axis=1)[:, ::-1]
-    shorter = np.maximum.accumulate(ln_sa + 2.0 * x, axis=1) - 2.0 * x
-    floor = np.log(FLOOR) + np.maximum(longer, shorter)
-    out: Array = ln_sa + np.log1p(np.exp(SHARPNESS * (floor - ln_sa))) / SHARPNESS
+def over_floor(ln: Array, periods_s: Array) -> Array:
+    """Spectra, (n, K) or with PGV behind, ln, raised over :data:`FLOOR` of their own ordinates."""
+    k = len(periods_s)
+    x, sa = np.log(np.maximum(periods_s, 0.01)), ln[:, :k]
+    longer = np.maximum.accumulate(sa[:, ::-1], axis=1)[:, ::-1]
+    shorter = np.maximum.accumulate(sa + 2.0 * x, axis=1) - 2.0 * x
+    below = np.log(FLOOR) + np.maximum(longer, shorter) - sa
+    out = ln.copy()
+    out[:, :k] += np.logaddexp(0.0, SHARPNESS * below) / SHARPNESS
+    return out
+
+
+def _by_energy(ln: Array, periods_s: Array) -> Array:
+    """What of peaks the spectrum tells, (n, M): PGA and PGV as random vibration theory has them.
+
+    Mean squares over ln T of SA, and last of pseudo-spectral velocity.
+    """
+    k = len(periods_s)
+    use = np.flatnonzero(periods_s >= STIFF_S)
+    x = np.log(periods_s[use])
+    out = np.empty_like(ln)
+    for columns, tilt in ((slice(0, k), 0.0), (slice(k, None), 1.0)):
+        level = np.log((np.exp(2.0 * (ln[:, use] + tilt * x)) * np.gradient(x)).sum(axis=1))
+        out[:, columns] = 0.5 * level[:, None]
     return out
 
 
@@ -229,19 +261,4 @@ def _averages(periods_s: Array, with_pgv: bool) -> Array:
     out = np.eye(k + with_pgv)
     out[:k, :k] = np.exp(-0.5 * ((x[:, None] - x) / WIDTH) ** 2)
     out /= out.sum(axis=1, keepdims=True)
-    # 1 to 0.02 s, falling to 0 beyond SHORTEST_S
-    share = np.clip((1.2 * SHORTEST_S - periods) / (1.2 * SHORTEST_S - 0.02), 0.0, 1.0)
-    band = _band(periods, PGA_BAND)
-    if band is not None:
-        share = (PGA_BAND[0] * share)[:, None]
-        out[:k, :k] = (1.0 - share) * out[:k, :k] + share * band
-    band = _band(periods, PGV_BAND)
-    if with_pgv and band is not None:
-        out[k] *= 1.0 - PGV_BAND[0]
-        out[k, :k] += PGV_BAND[0] * band
     return out
-
-
-def _band(periods: Array, band: tuple[float, float, float]) -> Array | None:
-    inside = (periods >= band[1]) & (periods <= band[2])
-    return inside / inside.sum() if inside.any() else None
