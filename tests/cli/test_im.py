@@ -172,11 +172,10 @@ def test_corrections_are_applied_and_written_down(tmp_path):
     acc = motion()
     path = tmp_path / "a.csv"
     np.savetxt(path, acc.T + 0.5, header="", comments="")
-    plain = run(path, "--unit", "m/s2", "--dt", 0.01, "--imts", "PGA", "-o", tmp_path / "o.csv")
-    assert "--baseline mean" in plain.stderr
     arguments = [path, "--unit", "m/s2", "--dt", "0.01", "--imts", "PGA", "-o", tmp_path / "o.csv"]
-    done = run(*arguments, "--baseline", "mean")
-    assert "--baseline mean" not in done.stderr
+    arguments += ["--columns", "H1,H2,V"]
+    assert "1 with an offset that --baseline mean" in run(*arguments).stderr
+    run(*arguments, "--baseline", "mean")
     table = pd.read_csv(tmp_path / "o.csv")
     expected = intensity_measures_array(acc[None], 0.01, ["PGA"])[0, 0]
     assert table["PGA"].item() == pytest.approx(expected, rel=1e-9)

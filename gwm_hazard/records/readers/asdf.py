@@ -16,6 +16,7 @@ import io
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ import numpy as np
 
 from gwm_hazard.errors import InputError
 from gwm_hazard.records.record import Failure, Options, Record, Source, Value
-from gwm_hazard.records.traces import Trace, assemble, is_vertical, unit_factor
+from gwm_hazard.records.traces import Trace, assemble, differing, is_vertical, unit_factor
 
 #: gmprocess's words for the state of a station's unprocessed traces, and their unit.
 _LEVELS = {
@@ -116,7 +117,7 @@ def _record(
     metadata |= _place(inventory) | _event(station[names[0]], events)
     if own is not None:
         metadata |= {str(k): _plain(v) for k, v in own.attrs.items() if k != "acceleration_unit"}
-    traces, azimuths = [], {}
+    traces, azimuths, sensitivities = [], dict[str, float](), dict[str, float]()
     starts = [int(station[name].attrs["starttime"]) for name in names]
     for name, start in zip(names, starts, strict=True):
         data = station[name]
@@ -131,15 +132,22 @@ def _record(
             Trace(letter, vertical, values, 1.0 / rate if rate > 0 else np.nan,
                   (start - min(starts)) * 1e-9)
         )  # fmt: skip
+        if np.issubdtype(data.dtype, np.integer) and factor:
+            sensitivities[letter] = 1.0 / factor
         if not vertical and channel is not None and channel.azimuth is not None:
             azimuths[letter] = float(channel.azimuth)
-    record = assemble(traces, metadata | {"start_time": _time(max(starts))})
+    if told := differing(sensitivities):
+        metadata["quality"] = told
+    record = assemble(
+        traces,
+        metadata | {"start_time": _time(max(starts))},
+        options.components,
+        raw=tag.endswith("_unprocessed"),
+    )
     first, second = (*record.components, "", "")[:2]
     if record.n_horizontal == 2 and first in azimuths and second in azimuths:
         extra = {"azimuth_1": azimuths[first], "azimuth_2": azimuths[second]}
-        record = Record(
-            record.acceleration, record.dt_s, record.components, 2, {**record.metadata, **extra}
-        )
+        record = replace(record, metadata={**record.metadata, **extra})
     return record
 
 

@@ -111,7 +111,7 @@ def _record(
         Trace(c, c == "Z", np.asarray(v, dtype=np.float64) * factor, dt)
         for c, v in zip(components, values, strict=True)
     ]
-    return assemble(traces, metadata)
+    return assemble(traces, metadata, options.components)
 
 
 def _array(data: h5py.Group, name: str) -> NDArray[Any]:
