@@ -100,9 +100,28 @@ def sample_options(*names: str) -> Callable[[Any], Any]:
     return decorated
 
 
-def output_option(function: Any) -> Any:
-    path = click.Path(dir_okay=False, path_type=Path)
-    return click.option("--output", "-o", type=path, required=True, help="File to write.")(function)
+def output_option(
+    *suffixes: str, required: bool = True, help: str = "File to write."
+) -> Callable[[Any], Any]:
+    """``--output`` and ``--overwrite``, held against what is there before the work begins.
+
+    suffixes : those that tell a format
+    """
+
+    def decorated(function: Any) -> Any:
+        @functools.wraps(function)
+        def checked(output: Path | None, overwrite: bool, **others: Any) -> Any:
+            from gwm_hazard.files.outputs import check_output
+
+            if output is not None:
+                check_output(output, suffixes, overwrite)
+            return function(output=output, **others)
+
+        path = click.Path(dir_okay=False, path_type=Path)
+        checked = click.option("--overwrite", is_flag=True, help="Replace an output.")(checked)
+        return click.option("--output", "-o", type=path, required=required, help=help)(checked)
+
+    return decorated
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gwm_hazard.cli._options import Bars, sample_options
+from gwm_hazard.cli._options import Bars, output_option, sample_options
 from gwm_hazard.errors import InputError
 from gwm_hazard.records.formats import FORMATS
 
@@ -87,12 +87,8 @@ def _list_measures(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
     callback=_list_measures,
     help="Print measures and components with unit, definition and source, and exit.",
 )
-@click.option(
-    "--output",
-    "-o",
-    type=click.Path(dir_okay=False, path_type=Path),
-    required=True,
-    help="Table to write: .csv, .parquet, .h5 or .hdf5.",
+@output_option(
+    ".csv", ".parquet", ".h5", ".hdf5", help="Table to write: .csv, .parquet, .h5 or .hdf5."
 )
 def im(
     files: tuple[Path, ...],
@@ -121,7 +117,6 @@ def im(
     from gwm_hazard.records.find import find_files
     from gwm_hazard.records.measured_table import (
         Request,
-        check_suffix,
         measure,
         write_table,
     )
@@ -129,7 +124,6 @@ def im(
     from gwm_hazard.records.read import sources
     from gwm_hazard.records.record import Failure
 
-    check_suffix(output)
     if plot is not None and plot.suffix not in (".png", ".pdf", ".svg"):
         raise InputError(f"{plot}: the suffix tells the format; give one of .png, .pdf, .svg")
     names = tuple(i.strip() for i in _split(imts))
@@ -167,7 +161,8 @@ def im(
     if "quality" in table and (told := remarks(table["quality"])):
         click.echo(f"of them, see column quality: {told}", err=True)
     if aside:
-        click.echo(f"no records: {', '.join(Path(f.record_id).name for f in aside)}", err=True)
+        beside = [Path(f.record_id.rpartition("::")[2]).name for f in aside]
+        click.echo(f"no records: {', '.join(beside)}", err=True)
     if failures:
         for failure in failures:
             click.echo(f"not measured: {failure}", err=True)

@@ -21,7 +21,7 @@ from gwm_hazard.records.readers.channels import (
 )
 from gwm_hazard.records.readers.volumes import read_volume
 from gwm_hazard.records.record import Failure, Options, Source, Value
-from gwm_hazard.records.traces import Trace, azimuth_name, is_horizontal, is_vertical
+from gwm_hazard.records.traces import Trace, azimuth_name, is_horizontal, is_vertical, named
 
 _FIRST = re.compile(r"^\s*(un)?corrected accelerogram", re.IGNORECASE)
 _SPECTRA = re.compile(r"^\s*response and fourier amplitude spectra", re.IGNORECASE)
@@ -65,15 +65,15 @@ def read(path: Path, options: Options) -> list[Channel]:
     begins = [i for i, line in enumerate(lines)
               if _FIRST.match(line) and not (i and _FIRST.match(lines[i - 1]))]  # fmt: skip
     return [
-        _channel(path, lines[a:b], a)
+        _channel(path, lines[a:b], a, options)
         for a, b in zip(begins, [*begins[1:], len(lines)], strict=True)
     ]
 
 
-def _channel(path: Path, lines: Sequence[str], offset: int) -> Channel:
+def _channel(path: Path, lines: Sequence[str], offset: int, options: Options) -> Channel:
     where = f"{path}:{offset + 1}"
     volume = read_volume(lines, where)
-    name, data = _direction(volume.text, where), volume.data
+    name, data = _direction(volume.text, options, where), volume.data
     if name == "DOWN":
         data, name = -data, "UP"
     metadata, start = _metadata(volume.text, path)
@@ -86,12 +86,17 @@ def _channel(path: Path, lines: Sequence[str], offset: int) -> Channel:
     return Channel(key, trace, known(metadata), volume.peak, raw=not volume.processed)
 
 
-def _direction(header: Sequence[str], where: str) -> str:
+def _direction(header: Sequence[str], options: Options, where: str) -> str:
     for line in header:
-        if match := _CHANNEL.match(line):
+        if (match := _CHANNEL.match(line)) and match[1]:
             name = azimuth_name(match[1]) or match[1].upper()
-            if is_vertical(name) or is_horizontal(name):
+            told = named(name, options.components)
+            if told != name or is_vertical(name) or is_horizontal(name):
                 return name
+            raise InputError(
+                f"{where}: direction {name!r} of the channel is not known: say what it is with "
+                f"--components {name}=N"
+            )
     raise InputError(f"{where}: no direction of the channel (Chan 1: 90 Deg)")
 
 
