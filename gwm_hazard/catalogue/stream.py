@@ -23,9 +23,13 @@ from gwm_hazard.catalogue.store import CatalogueWriter
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.core.units import ALL_CONDITIONS
+from gwm_hazard.files.outputs import check_room
 from gwm_hazard.files.parts import working
 from gwm_hazard.intensity import intensity_measures_array, parse_imt
 from gwm_hazard.models.base import WaveformModel
+
+#: Size of compressed samples, against float32: a little less than what is seen.
+COMPRESSED = 0.7
 
 #: Records of a block: little work to lose, little memory to hold.
 BLOCK = {"keys": 16384, "waveforms": 512}
@@ -126,6 +130,8 @@ def write_catalogue(
     """
     path = Path(path)
     size = block_records or BLOCK[plan.store]
+    if plan.store == "waveforms" and not path.with_name(path.name + ".parts").exists():
+        check_room(path, _bytes(plan, size), f"{plan.records:,} waveforms, in parts and joined,")
     with working(path, path.with_name(path.name + ".parts"), plan.fingerprint(size)) as parts:
         starts = range(0, plan.records, size)
         names = [parts / f"{i:06d}.h5" for i in range(len(starts))]
@@ -137,6 +143,13 @@ def write_catalogue(
         _join(path, names, plan)
         parts.remove()
     return path
+
+
+def _bytes(plan: Plan, size: int) -> float:
+    """About what a catalogue takes on disk, in parts and joined, by its first block."""
+    first = plan.block(0, min(size, plan.records))
+    samples = float(plan.model.npts(first.scenarios).mean()) * len(plan.model.card.components)
+    return 2 * COMPRESSED * 4 * samples * plan.records
 
 
 def _write_block(path: Path, plan: Plan, start: int, stop: int) -> None:

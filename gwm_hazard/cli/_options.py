@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 import logging
 import sys
 import threading
@@ -44,9 +45,12 @@ class Renamed(click.Option):
         return click.Option.get_help_record(shown, ctx)
 
 
-def sample_options(function: Any) -> Any:
-    """What files of records do not tell themselves: unit, time step, response."""
-    for option in (
+def sample_options(*names: str) -> Callable[[Any], Any]:
+    """What files of records do not tell themselves, as ``samples``, an ``Options`` of records.
+
+    names : of the option that says what components are
+    """
+    options = (
         click.option(
             "--inventory",
             type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -56,14 +60,68 @@ def sample_options(function: Any) -> Any:
             "--dt", type=float, help="Time step in s of text files without a time column."
         ),
         click.option("--unit", help="Of samples in files that do not tell it: m/s2, cm/s2, g ..."),
-    ):
-        function = option(function)
-    return function
+        click.option(
+            *names,
+            "channels",
+            metavar="NAME=WHAT,...",
+            help="What components are, by their names in the files: H1, H2, N, E, an azimuth of "
+            "three digits, Z, or - for one that is left out; e.g. a100=Z,a200=N,a300=E.",
+        ),
+        click.option(
+            "--columns",
+            help="Names of the columns of a text file, in their order, with units in brackets "
+            "where --unit does not tell them; e.g. time,UP,N,E.",
+        ),
+    )
+
+    def decorated(function: Any) -> Any:
+        @functools.wraps(function)
+        def collected(
+            unit: str | None,
+            dt: float | None,
+            inventory: Path | None,
+            channels: str | None,
+            columns: str | None,
+            **others: Any,
+        ) -> Any:
+            from gwm_hazard.records.record import Options
+
+            pairs = dict(p.partition("=")[::2] for p in listed(channels))
+            if not all(pairs.values()):
+                raise click.BadParameter(f"{channels!r}: write NAME=WHAT,NAME=WHAT")
+            told = {k.strip(): v.strip() for k, v in pairs.items()}
+            samples = Options(unit, dt, inventory, told, listed(columns))
+            return function(samples=samples, **others)
+
+        for option in options:
+            collected = option(collected)
+        return collected
+
+    return decorated
 
 
-def output_option(function: Any) -> Any:
-    path = click.Path(dir_okay=False, path_type=Path)
-    return click.option("--output", "-o", type=path, required=True, help="File to write.")(function)
+def output_option(
+    *suffixes: str, required: bool = True, help: str = "File to write."
+) -> Callable[[Any], Any]:
+    """``--output`` and ``--overwrite``, held against what is there before the work begins.
+
+    suffixes : those that tell a format
+    """
+
+    def decorated(function: Any) -> Any:
+        @functools.wraps(function)
+        def checked(output: Path | None, overwrite: bool, **others: Any) -> Any:
+            from gwm_hazard.files.outputs import check_output
+
+            if output is not None:
+                check_output(output, suffixes, overwrite)
+            return function(output=output, **others)
+
+        path = click.Path(dir_okay=False, path_type=Path)
+        checked = click.option("--overwrite", is_flag=True, help="Replace an output.")(checked)
+        return click.option("--output", "-o", type=path, required=required, help=help)(checked)
+
+    return decorated
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from gwm_hazard.cli._options import output_option, progress_bar
 
 @click.command(context_settings={"ignore_unknown_options": True})  # -1 is a calculation
 @click.argument("calculation", metavar="CALC_ID|JOB.INI")
-@output_option
+@output_option(".h5", ".hdf5", ".nc")
 @click.option(
     "--store",
     type=click.Choice(["waveforms", "keys"]),

@@ -28,7 +28,7 @@ from gwm_hazard.cli._options import (
 )
 @click.option("-n", "--draws", "n", default=1, show_default=True, help="Draws of each scenario.")
 @seed_option()
-@output_option
+@output_option(".h5", ".hdf5", ".nc")
 def generate(
     model: str, device: str, pairs: tuple[str, ...], n: int, seed: int, output: Path
 ) -> None:

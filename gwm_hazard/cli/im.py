@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from gwm_hazard.cli._options import progress_bar, sample_options
+from gwm_hazard.cli._options import Bars, output_option, sample_options
 from gwm_hazard.errors import InputError
 from gwm_hazard.records.formats import FORMATS
+
+if TYPE_CHECKING:
+    from gwm_hazard.records.record import Options, Record
 
 DEFAULT_IMTS = "PGA,PGV,SA(0.1),SA(0.2),SA(0.3),SA(0.5),SA(1.0),SA(2.0),SA(3.0),RSD595"
 
@@ -54,13 +57,14 @@ def _list_measures(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
     type=click.Choice(list(FORMATS)),
     help="By default found from the content.",
 )
-@sample_options
+@sample_options("--components", "--channels")
 @click.option(
     "--baseline",
-    type=click.Choice(["none", "mean", "linear"]),
-    default="none",
+    type=click.Choice(["auto", "none", "mean", "linear"]),
+    default="auto",
     show_default=True,
-    help="Removed from each component, by least squares.",
+    help="Removed from each component, by least squares; auto: the mean before the P onset, of "
+    "formats that hold what the instrument gave (K-NET, KiK-net, counts, uncorrected volumes).",
 )
 @click.option(
     "--highpass",
@@ -83,12 +87,8 @@ def _list_measures(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
     callback=_list_measures,
     help="Print measures and components with unit, definition and source, and exit.",
 )
-@click.option(
-    "--output",
-    "-o",
-    type=click.Path(dir_okay=False, path_type=Path),
-    required=True,
-    help="Table to write: .csv, .parquet, .h5 or .hdf5.",
+@output_option(
+    ".csv", ".parquet", ".h5", ".hdf5", help="Table to write: .csv, .parquet, .h5 or .hdf5."
 )
 def im(
     files: tuple[Path, ...],
@@ -96,9 +96,7 @@ def im(
     component: str,
     damping: float,
     format_: str | None,
-    unit: str | None,
-    dt: float | None,
-    inventory: Path | None,
+    samples: Options,
     baseline: str,
     highpass: float | None,
     plot: Path | None,
@@ -107,64 +105,64 @@ def im(
     """Intensity measures of records, one row a record.
 
     FILE is a waveform file of this package, a SeisBench data set (folder or metadata.csv),
-    miniSEED, SAC, K-NET, KiK-net and whatever else obspy reads, PEER AT2, or text with a column a
-    component. Components of one record that lie in several files are put together.
+    miniSEED, SAC, K-NET, KiK-net and whatever else obspy reads, PEER AT2, an agency's format, text
+    with a column a component, or a folder or an archive of such files. Components of one record
+    that lie in several files of a folder are put together. The column quality tells of offset,
+    clipping, length, P onset and usable band of each record.
 
     Exit code: 0 if every record was measured, 1 if some were not (they are listed with the reason;
     the others are written) or none was (nothing is written), 2 for a mistake in the command line.
     """
     from gwm_hazard.records.figures import Gallery
+    from gwm_hazard.records.find import find_files
     from gwm_hazard.records.measured_table import (
         Request,
-        check_suffix,
-        has_offset,
         measure,
         write_table,
     )
-    from gwm_hazard.records.read import scan
-    from gwm_hazard.records.record import Failure, Record
+    from gwm_hazard.records.quality import remarks
+    from gwm_hazard.records.read import sources
+    from gwm_hazard.records.record import Failure
 
-    check_suffix(output)
     if plot is not None and plot.suffix not in (".png", ".pdf", ".svg"):
         raise InputError(f"{plot}: the suffix tells the format; give one of .png, .pdf, .svg")
     names = tuple(i.strip() for i in _split(imts))
     request = Request(names, tuple(_split(component)), damping, baseline, highpass)
-    sources = scan(files, format_, unit=unit, dt_s=dt, inventory=inventory)
     failures: list[Failure] = []
+    aside: list[Failure] = []
     gallery = Gallery(damping) if plot is not None else None
-    offsets = 0
 
-    def seen(record: Record) -> None:
-        nonlocal offsets
-        offsets += has_offset(record)
-        if gallery is not None:
-            gallery.add(record)
+    def failed(failure: Failure) -> None:
+        (aside if failure.aside else failures).append(failure)
 
-    total = sum(1 if isinstance(s, Failure) else s.size for s in sources)
-    with _progress(total) as progress:
+    def items(bars: Bars) -> Iterator[Record | Failure]:
+        for group in find_files(files):
+            with group:
+                yield from group.failures
+                found = sources(group.files, format_, samples)
+                total, done = sum(1 if isinstance(s, Failure) else s.size for s in found), 0
+                for source in found:
+                    for item in [source] if isinstance(source, Failure) else source:
+                        yield group.named(item)
+                        done += 1
+                        if total > _MANY:
+                            bars(f"{total} records", done / max(total, done))
 
-        def items() -> Iterator[Record | Failure]:
-            done = 0
-            for source in sources:
-                for item in [source] if isinstance(source, Failure) else source:
-                    yield item
-                    done += 1
-                    progress(done / max(total, done))
-
-        table = measure(items(), request, on_failure=failures.append, on_record=seen)
+    with Bars() as bars:
+        seen = gallery.add if gallery is not None else lambda record: None
+        table = measure(items(bars), request, on_failure=failed, on_record=seen)
     if not len(table):
-        raise InputError(_nothing(failures))
+        raise InputError(_nothing(failures or aside))
     write_table(table, output, request)
     if gallery is not None and plot is not None:
         gallery.save(plot)
         click.echo(f"{plot}: {len(gallery.spectra)} records")
     click.echo(f"{output}: {len(table)} records, {', '.join(names)} ({component})")
-    if offsets and baseline == "none" and highpass is None:
-        click.echo(
-            f"{offsets} of {len(table)} records have a mean above 5 % of their peak; --baseline "
-            "mean or --highpass removes it",
-            err=True,
-        )
+    if "quality" in table and (told := remarks(table["quality"])):
+        click.echo(f"of them, see column quality: {told}", err=True)
+    if aside:
+        beside = [Path(f.record_id.rpartition("::")[2]).name for f in aside]
+        click.echo(f"no records: {', '.join(beside)}", err=True)
     if failures:
         for failure in failures:
             click.echo(f"not measured: {failure}", err=True)
@@ -184,12 +182,3 @@ def _nothing(failures: Sequence[object]) -> str:
     if len(failures) == 1:
         return str(failures[0])
     return f"none of {len(failures)} records could be measured; the first: {failures[0]}"
-
-
-@contextlib.contextmanager
-def _progress(total: int) -> Iterator[Callable[[float], None]]:
-    if total <= _MANY:
-        yield lambda share: None
-    else:
-        with progress_bar(f"{total} records") as progress:
-            yield progress

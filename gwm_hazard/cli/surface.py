@@ -7,7 +7,14 @@ from typing import Any
 
 import click
 
-from gwm_hazard.cli._options import Renamed, device_option, model_option, progress_bar, seed_option
+from gwm_hazard.cli._options import (
+    Renamed,
+    device_option,
+    model_option,
+    output_option,
+    progress_bar,
+    seed_option,
+)
 from gwm_hazard.distribution import find
 from gwm_hazard.distribution.file import read_surface
 from gwm_hazard.errors import InputError
@@ -21,10 +28,10 @@ def surface() -> None:
 @surface.command("build")
 @model_option
 @device_option
-@click.option(
-    "--output",
-    "-o",
-    type=click.Path(dir_okay=False, path_type=Path),
+@output_option(
+    ".h5",
+    ".hdf5",
+    required=False,
     help="File to write; by default one in the user's cache, where the GSIM finds it by itself.",
 )
 @click.option(

@@ -28,14 +28,61 @@ FORMATS = _INSTALLED | {
     "afad": "gwm_hazard.records.readers.afad",
     "cosmos": "gwm_hazard.records.readers.cosmos",
     "csmip": "gwm_hazard.records.readers.csmip",
+    "usc": "gwm_hazard.records.readers.usc",
+    "bhrc": "gwm_hazard.records.readers.bhrc",
+    "geonet": "gwm_hazard.records.readers.geonet",
+    "smc": "gwm_hazard.records.readers.smc",
+    "unam": "gwm_hazard.records.readers.unam",
+    "csmnc": "gwm_hazard.records.readers.csmnc",
+    "cwa": "gwm_hazard.records.readers.cwa",
     "csv": "gwm_hazard.records.readers.text",
 }
+
+#: Formats whose reader tells the beginning of a text, with ``is_NAME(text)``; GeoNet's and USC's
+#: first lines are much like CSMIP's.
+_BY_HEADER = (
+    "dyna",
+    "afad",
+    "cosmos",
+    "geonet",
+    "usc",
+    "csmip",
+    "bhrc",
+    "smc",
+    "unam",
+    "csmnc",
+    "cwa",
+)
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _AT2 = re.compile(r"NPTS\s*=\s*\d|^\s*\d+\s+[\d.eE+-]+\s+NPTS", re.IGNORECASE | re.MULTILINE)
 #: First words of the text formats that obspy reads: K-NET, SLIST and TSPAIR, GSE, PDAS.
 _OBSPY_TEXT = ("Origin Time", "TIMESERIES", "WID1", "WID2", "XW01", "DATASET")
 _NUMBERS = re.compile(r"^[\s,;\d.eEdD+-]*\d[\s,;\d.eEdD+-]*$")
+
+
+#: What lies beside records and is none, by the first bytes, and by the end of the name.
+_BESIDE = {
+    b"{": "JSON", b"[{": "JSON", b"<!DOCTYPE html": "a page", b"<html": "a page",
+    b"\x89PNG": "a picture", b"\xff\xd8\xff": "a picture", b"GIF8": "a picture",
+    b"%PDF": "a document", b"%!PS": "a picture",
+}  # fmt: skip
+_BESIDE_NAMES = (".yml", ".yaml", ".toml", ".ini", ".py", ".m", ".md", ".rst", ".sh", ".log")
+
+
+def beside(path: Path) -> str | None:
+    """What a file is that lies beside records and is none, in words; None for any other."""
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        head = file.read(4096).lstrip(b"\xef\xbb\xbf \t\r\n")
+    if head.startswith(b"<") and b"FDSNStationXML" in head:
+        return "StationXML (give it with --inventory)"
+    if head.startswith(b"<?xml") or head.startswith(b"<q:quakeml"):
+        return "QuakeML" if b"quakeml" in head else "XML"
+    if path.name.lower().endswith(_BESIDE_NAMES) or path.name.lower().startswith("readme"):
+        return "text about the records"
+    return next((what for begin, what in _BESIDE.items() if head.startswith(begin)), None)
 
 
 def detect(path: Path) -> str:
@@ -87,12 +134,8 @@ def detect(path: Path) -> str:
 
 def _header(text: str) -> str | None:
     """Formats that the beginning of their header gives away."""
-    from gwm_hazard.records.readers import afad, cosmos, csmip, dyna
-
-    checks = {
-        "dyna": dyna.is_dyna,
-        "afad": afad.is_afad,
-        "cosmos": cosmos.is_cosmos,
-        "csmip": csmip.is_csmip,
-    }
-    return next((name for name, check in checks.items() if check(text)), None)
+    for name in _BY_HEADER:
+        reader = importlib.import_module(FORMATS[name])
+        if getattr(reader, f"is_{name}")(text):
+            return name
+    return None

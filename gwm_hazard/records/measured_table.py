@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 
 from gwm_hazard.errors import InputError
 from gwm_hazard.files.atomic import replacing
+from gwm_hazard.files.hdf5_writing import save_netcdf
 from gwm_hazard.files.provenance import software_versions
 from gwm_hazard.intensity import intensity_measures_array, parse_imt
 from gwm_hazard.intensity.one_component import INFERRED, component_ratios
 from gwm_hazard.records.processing import correct
+from gwm_hazard.records.quality import examined
 from gwm_hazard.records.record import Failure, Record, Value
 
 if TYPE_CHECKING:
@@ -27,9 +29,6 @@ SUFFIXES = (".csv", ".parquet", ".h5", ".hdf5")
 _BATCH = 256  # records of one length and step that are measured together
 _PENDING_BYTES = 128_000_000  # of waveforms that wait for others of their length
 
-#: A mean above this share of the peak is a baseline offset rather than chance.
-OFFSET_SHARE = 0.05
-
 
 @dataclass(frozen=True)
 class Request:
@@ -38,7 +37,7 @@ class Request:
     imts: tuple[str, ...]
     components: tuple[str, ...] = ("RotD50",)
     damping: float = 0.05
-    baseline: str = "none"
+    baseline: str = "auto"
     highpass_hz: float | None = None
 
     def __post_init__(self) -> None:
@@ -103,7 +102,8 @@ def measure(
             continue
         try:
             _check_components(item, request)
-            record = correct(item, request.baseline, request.highpass_hz)
+            record = item if item.whole else examined(item)
+            record = correct(record, request.baseline, request.highpass_hz)
             if _one_horizontal(record) and "RotD50" in request.components:
                 record = record.noted(INFERRED)
         except ValueError as exc:
@@ -125,16 +125,12 @@ def measure(
         return pd.DataFrame(columns=["record_id", "source_file", *request.columns])
     table = pd.concat(tables, ignore_index=True).sort_values("order", ignore_index=True)
     measures = list(request.columns)
-    last = ["dt_s", "npts", "components", *(["processing"] if "processing" in table else [])]
+    last = [
+        *("dt_s", "npts", "components"),
+        *(name for name in ("p_s", "processing", "quality") if name in table),
+    ]
     first = [c for c in table if c not in {"order", *last, *measures}]
     return table[[*first, *last, *measures]]
-
-
-def has_offset(record: Record) -> bool:
-    """Whether the mean of a component is more than `OFFSET_SHARE` of its largest excursion."""
-    mean = record.acceleration.mean(axis=1)
-    peak = np.abs(record.acceleration - mean[:, None]).max(axis=1)
-    return bool(np.any(np.abs(mean) > OFFSET_SHARE * peak))
 
 
 def _one_horizontal(record: Record) -> bool:
@@ -283,4 +279,4 @@ def _write_hdf5(
         if values.dtype.kind not in "iufb":
             values = column.astype(object).where(column.notna(), "").map(str).to_numpy(object)
         data = data.assign_coords({str(name): ("record", values)})
-    data.to_netcdf(path, engine="h5netcdf")
+    save_netcdf(data, path)

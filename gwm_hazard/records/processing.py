@@ -8,17 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gwm_hazard.errors import InputError
+from gwm_hazard.records.quality import before_onset
 from gwm_hazard.records.record import Record
 
-BASELINES = ("none", "mean", "linear")
+BASELINES = ("auto", "none", "mean", "linear")
 ORDER = 4  # of the Butterworth filter in each direction
 TAPER = 0.02  # of the record at each end, before padding
 
 
-def correct(record: Record, baseline: str = "none", highpass_hz: float | None = None) -> Record:
+def correct(record: Record, baseline: str = "auto", highpass_hz: float | None = None) -> Record:
     """Take the baseline off a record, then what lies below a frequency.
 
-    baseline : "none"; "mean" removes the mean of each component, "linear" its least-squares line.
+    baseline : "none"; "mean" removes the mean of each component, "linear" its least-squares line;
+        "auto" the mean before the P onset, or of all where nothing is known to come before it, of
+        records that are raw by their format, and nothing of others.
     highpass_hz : corner of an acausal filter, see `highpass`; None for no filter. The record is
         longer afterwards: the pads are kept, for what is integrated without them is not
         compatible with the filtered acceleration (Boore, Azari Sisi and Akkar, 2012).
@@ -27,7 +30,13 @@ def correct(record: Record, baseline: str = "none", highpass_hz: float | None = 
     """
     if baseline not in BASELINES:
         raise InputError(f"baseline = {baseline!r}: give one of {', '.join(BASELINES)}")
-    if baseline != "none":
+    if baseline == "auto" and record.raw:
+        quiet = before_onset(record)
+        acc = record.acceleration.astype(np.float64)
+        flat = acc - acc[:, quiet].mean(axis=1, keepdims=True)
+        where = f"of the first {quiet.stop * record.dt_s:.4g} s" if quiet.stop else "of all"
+        record = record.noted(f"mean {where} removed", acceleration=flat)
+    elif baseline in ("mean", "linear"):
         from scipy.signal import detrend
 
         kind = "constant" if baseline == "mean" else "linear"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 from gwm_hazard.errors import InputError
-from gwm_hazard.records.formats import FORMATS, detect
+from gwm_hazard.records.formats import FORMATS, beside, detect
 from gwm_hazard.records.record import Failure, Options, Record, Source, _unreadable
 
 
@@ -19,6 +19,8 @@ def scan(
     unit: str | None = None,
     dt_s: float | None = None,
     inventory: str | Path | None = None,
+    components: Mapping[str, str] | None = None,
+    columns: Sequence[str] = (),
 ) -> list[Source | Failure]:
     """Find the records in files: formats by content, the files of one record put together.
 
@@ -26,15 +28,32 @@ def scan(
     each; a file that cannot be told is a `Failure` in that order. Waveforms are not read yet.
     """
     given = [paths] if isinstance(paths, str | Path) else list(paths)
-    files = list(dict.fromkeys(Path(p) for p in given))  # a file given twice is read once
+    options = Options(
+        unit,
+        dt_s,
+        Path(inventory) if inventory is not None else None,
+        dict(components or {}),
+        tuple(columns),
+    )
+    return sources([Path(p) for p in given], format, options)
+
+
+def sources(paths: Sequence[Path], format: str | None, options: Options) -> list[Source | Failure]:
+    """What `scan` finds, with what the user tells of the files in ``options``."""
+    files = list(dict.fromkeys(paths))  # a file given twice is read once
     if format is not None and format not in FORMATS:
         raise InputError(f"format = {format!r}: give one of {', '.join(FORMATS)}")
-    options = Options(unit, dt_s, Path(inventory) if inventory is not None else None)
     found: list[tuple[int, Source | Failure]] = []
     by_format: dict[str, list[Path]] = {}
     order = {path: i for i, path in enumerate(files)}
     for path in files:
         try:
+            if path.exists() and not (path.is_file() or path.is_dir()):
+                raise InputError(f"{path}: neither a file nor a folder, but a device or a pipe")
+            if format is None and (what := beside(path)) is not None:
+                failure = Failure(str(path), f"{path}: {what}, no record", aside=True)
+                found.append((order[path], failure))
+                continue
             by_format.setdefault(format or detect(path), []).append(path)
         except Exception as exc:
             found.append((order[path], _unreadable(str(path), exc)))
@@ -63,6 +82,8 @@ def read_records(
     unit: str | None = None,
     dt_s: float | None = None,
     inventory: str | Path | None = None,
+    components: Mapping[str, str] | None = None,
+    columns: Sequence[str] = (),
     on_failure: Callable[[Failure], None] | None = None,
 ) -> Iterator[Record]:
     """Records of files, one at a time; a file larger than the memory is read in blocks.
@@ -76,6 +97,9 @@ def read_records(
         text without units): m/s2, cm/s2 or gal, mm/s2, nm/s2, g, %g, mg
     dt_s : time step of text files without a time column, s
     inventory : StationXML (or what obspy reads) whose sensitivity turns counts into m/s2
+    components : what components are, by their names in the files: H1, H2, N, E, an azimuth of three
+        digits, Z, or "-" for one that is left out
+    columns : names of the columns of text files that do not name them, in their order
     on_failure : called with what cannot be read; by default the first one raises
 
     Raises
@@ -90,7 +114,9 @@ def read_records(
             raise InputError(str(failure))
         on_failure(failure)
 
-    for source in scan(paths, format, unit=unit, dt_s=dt_s, inventory=inventory):
+    sources = scan(paths, format, unit=unit, dt_s=dt_s, inventory=inventory,
+                   components=components, columns=columns)  # fmt: skip
+    for source in sources:
         for item in [source] if isinstance(source, Failure) else source:
             if isinstance(item, Failure):
                 failed(item)

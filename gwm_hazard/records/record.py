@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gwm_hazard.core.units import CONDITIONS
 from gwm_hazard.errors import InputError
 
 #: What one cell of a record's metadata may be.
@@ -29,6 +30,7 @@ class Record:
     n_horizontal : how many of the components are horizontal, 0 to 2
     whole : whether there are no other components, as of a model that draws one; RotD50 is then
         inferred from one horizontal, which of a record with a file missing it is not
+    raw : whether the format holds what an instrument gave, its offset included
     metadata : ``record_id`` and ``source_file``, then what the file tells of the event, the
         station and the conditions, under OpenQuake's names (``mag``, ``hypo_depth``, ``rhypo``,
         ``vs30`` ...); ``processing`` says what the reader or a later step changed
@@ -40,6 +42,7 @@ class Record:
     n_horizontal: int
     metadata: Mapping[str, Value]
     whole: bool = False
+    raw: bool = False
 
     def __post_init__(self) -> None:
         shape = self.acceleration.shape
@@ -80,10 +83,14 @@ class Record:
 
 @dataclass(frozen=True)
 class Failure:
-    """A record that could not be read or measured, and why."""
+    """A record that could not be read or measured, and why.
+
+    aside : what lies beside records and is none, such as the JSON or StationXML of an event
+    """
 
     record_id: str
     reason: str
+    aside: bool = False
 
     def __str__(self) -> str:
         return self.reason if self.record_id in self.reason else f"{self.record_id}: {self.reason}"
@@ -91,11 +98,18 @@ class Failure:
 
 @dataclass(frozen=True)
 class Options:
-    """What the user tells of files that do not tell it themselves."""
+    """What the user tells of files that do not tell it themselves.
+
+    components : names of components as the files have them, and what they are: H1, H2, N, E, an
+        azimuth in degrees, Z, or "-" for one that is left out
+    columns : names of the columns of a text file, in their order
+    """
 
     unit: str | None = None
     dt_s: float | None = None
     inventory: Path | None = None
+    components: Mapping[str, str] = field(default_factory=dict)
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -118,7 +132,8 @@ class Source:
     def __iter__(self) -> Iterator[Record | Failure]:
         """The records, and the failure of the whole source where it cannot be read."""
         try:
-            yield from self.read()
+            for item in self.read():
+                yield item if isinstance(item, Failure) else _plausible(item)
         except Exception as exc:
             yield _unreadable(self.label, exc)
 
@@ -129,3 +144,29 @@ def _unreadable(label: str, exc: Exception) -> Failure:
         return Failure(label, str(exc))
     first = f"{type(exc).__name__}: {exc}".splitlines()[0][:200]
     return Failure(label, f"{label}: damaged or not readable ({first})")
+
+
+#: Bounds of what a record's header tells beside the conditions, and of its time step, s.
+_BOUNDS = {
+    name: (condition.low, condition.high) for name, condition in CONDITIONS.items()
+} | {
+    "event_lat": (-90.0, 90.0), "station_lat": (-90.0, 90.0),
+    "event_lon": (-360.0, 360.0), "station_lon": (-360.0, 360.0),
+}  # fmt: skip
+_STEPS_S = (1e-4, 0.1)
+
+
+def _plausible(record: Record) -> Record:
+    """Without values that nothing real has; ``quality`` tells which, and of an odd time step."""
+    metadata, told = dict(record.metadata), []
+    for name, (low, high) in _BOUNDS.items():
+        value = metadata.get(name)
+        if isinstance(value, int | float) and not low <= value <= high:
+            told.append(f"{name} = {value:g} left out, must lie between {low:g} and {high:g}")
+            del metadata[name]
+    if not _STEPS_S[0] <= record.dt_s <= _STEPS_S[1]:
+        told.append(f"time step {record.dt_s:g} s: is its unit right?")
+    if not told:
+        return record
+    told.insert(0, str(metadata.get("quality", "")))
+    return replace(record, metadata={**metadata, "quality": "; ".join(filter(None, told))})

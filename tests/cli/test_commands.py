@@ -285,6 +285,7 @@ S = SCENARIO
         (("generate", *S, "-s", "vs30=400,500,600"), ("3 values",)),
         (("generate", *S, "-n", "0"), ("n = 0", "at least 1")),
         (("generate", *S, "--seed", "-1"), ("seed = -1",)),
+        (("generate", *S, "-n", "1000000000"), ("2,000,000,000 waveforms", "TB", "free")),
         (("im", "none.h5"), ("none.h5", "does not exist")),
         (("im", "WAVEFORMS", "--imts", "PGX"), ("PGX",)),
         (("im", "WAVEFORMS", "--component", "RotD500"), ("RotD500",)),
@@ -320,6 +321,19 @@ def test_mistake_gives_one_line(
     message = fails(capsys, monkeypatch, *full)
     assert [w for w in words if w not in message] == [], message
     assert not list(tmp_path.glob("out/*"))
+
+
+@pytest.mark.parametrize("command", ["generate", "surface build", "im", "catalogue"])
+def test_outputs_are_looked_at_before_the_work(
+    command: str, tmp_path: Path, waveforms: Path, capsys: Any, monkeypatch: Any
+) -> None:
+    there = tmp_path / "there.h5"
+    there.write_text("mine")
+    rest = {"generate": S, "im": (waveforms,), "catalogue": ("-1",)}.get(command, ())
+    text = fails(capsys, monkeypatch, *command.split(), *rest, "-o", there)
+    assert "exists" in text and "--overwrite" in text and there.read_text() == "mine"
+    text = fails(capsys, monkeypatch, *command.split(), *rest, "-o", tmp_path / "a.xlsx")
+    assert "the suffix tells the format" in text and ".h5" in text
 
 
 def test_a_fault_of_the_program_is_called_one(capsys: Any, monkeypatch: Any) -> None:

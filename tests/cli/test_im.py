@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 
 import numpy as np
@@ -13,7 +15,15 @@ from click.testing import CliRunner
 import gwm_hazard as gwm
 from gwm_hazard import cli
 from gwm_hazard.intensity import COMPONENTS, MEASURES, intensity_measures_array
-from tests.records.files import G, knet_text, motion, stream, write_at2_record, write_seisbench
+from tests.records.files import (
+    G,
+    at2_text,
+    knet_text,
+    motion,
+    stream,
+    write_at2_record,
+    write_seisbench,
+)
 
 IMTS = ["PGA", "PGV", "SA(0.3)", "SA(1.0)", "IA", "RSD595"]
 
@@ -153,7 +163,7 @@ def test_files_of_this_package_keep_their_keys_and_conditions(tmp_path, monkeypa
     tables = []
     for block in (hdf5._BLOCK_BYTES, 1, 300_000):
         monkeypatch.setattr(hdf5, "_BLOCK_BYTES", block)
-        run(path, "--imts", ",".join(IMTS), "-o", tmp_path / "o.csv")
+        run(path, "--imts", ",".join(IMTS), "-o", tmp_path / "o.csv", "--overwrite")
         tables.append(pd.read_csv(tmp_path / "o.csv"))
         pd.testing.assert_frame_equal(tables[0], tables[-1], check_exact=True)
     table = tables[0]
@@ -172,11 +182,21 @@ def test_corrections_are_applied_and_written_down(tmp_path):
     acc = motion()
     path = tmp_path / "a.csv"
     np.savetxt(path, acc.T + 0.5, header="", comments="")
-    plain = run(path, "--unit", "m/s2", "--dt", 0.01, "--imts", "PGA", "-o", tmp_path / "o.csv")
-    assert "--baseline mean" in plain.stderr
-    arguments = [path, "--unit", "m/s2", "--dt", "0.01", "--imts", "PGA", "-o", tmp_path / "o.csv"]
-    done = run(*arguments, "--baseline", "mean")
-    assert "--baseline mean" not in done.stderr
+    arguments = [
+        path,
+        "--unit",
+        "m/s2",
+        "--dt",
+        "0.01",
+        "--imts",
+        "PGA",
+        "-o",
+        tmp_path / "o.csv",
+        "--overwrite",
+    ]
+    arguments += ["--columns", "H1,H2,V"]
+    assert "1 with an offset that --baseline mean" in run(*arguments).stderr
+    run(*arguments, "--baseline", "mean")
     table = pd.read_csv(tmp_path / "o.csv")
     expected = intensity_measures_array(acc[None], 0.01, ["PGA"])[0, 0]
     assert table["PGA"].item() == pytest.approx(expected, rel=1e-9)
@@ -187,10 +207,62 @@ def test_corrections_are_applied_and_written_down(tmp_path):
     assert table["npts"].item() == acc.shape[1] + 2 * 600
 
 
+def test_a_folder_and_an_archive_hold_the_same_records(tmp_path):
+    folder = tmp_path / "event"
+    (folder / "deeper").mkdir(parents=True)
+    write_at2_record(folder, "RSN7_EVENT_STA", motion(), 0.01)
+    (folder / "event.json").write_text('{"id": "us1000"}')
+    (folder / "deeper" / "stations.xml").write_text('<?xml version="1.0"?><FDSNStationXML/>')
+    (folder / "deeper" / "damaged.AT2").write_text("PEER\nx\ny\nNPTS= 9, DT= .01 SEC\n1 2\n")
+    shutil.make_archive(str(tmp_path / "event"), "zip", folder)
+    tables = []
+    for given in (folder, tmp_path / "event.zip"):
+        done = call(given, "--imts", "PGA", "-o", tmp_path / f"{given.name}.csv", "--unit", "g")
+        assert done.exit_code == 1  # for the damaged one alone
+        assert "1 of 2 records not measured" in done.stderr
+        assert "no records: event.json, stations.xml" in done.stderr
+        tables.append(pd.read_csv(tmp_path / f"{given.name}.csv"))
+    names = [c for c in tables[0] if c != "source_file"]
+    pd.testing.assert_frame_equal(tables[0][names], tables[1][names])
+    assert f"{tmp_path / 'event.zip'}::RSN7" in tables[1]["source_file"].item()
+
+
+def test_what_is_no_file_is_refused_at_once(tmp_path, capsys, monkeypatch):
+    os.mkfifo(tmp_path / "pipe.AT2")
+    text = message(capsys, monkeypatch, tmp_path / "pipe.AT2", "-o", tmp_path / "o.csv")
+    assert "neither a file nor a folder" in text
+
+
+def test_an_output_is_not_overwritten_unasked(tmp_path, at2, capsys, monkeypatch):
+    out = tmp_path / "o.csv"
+    out.write_text("mine")
+    text = message(capsys, monkeypatch, *at2, "-o", out)
+    assert "--overwrite" in text and out.read_text() == "mine"
+    run(*at2, "-o", out, "--overwrite")
+    assert out.read_text() != "mine"
+
+
+def test_components_and_columns_are_the_way_out(tmp_path):
+    acc = motion()
+    for name, trace in zip(("a100", "a200", "a300"), acc, strict=True):
+        (tmp_path / f"X_{name}.AT2").write_text(at2_text(trace / G, 0.01, name))
+    files = sorted(tmp_path.glob("*.AT2"))
+    arguments = [*files, "--imts", "PGA", "--component", "vertical"]
+    assert call(*arguments, "-o", tmp_path / "o.csv").exit_code == 1
+    run(*arguments, "-o", tmp_path / "o.csv", "--components", "100=N,200=E,300=Z")
+    pga = np.abs(acc[2]).max() / G
+    assert pd.read_csv(tmp_path / "o.csv")["PGA"].item() == pytest.approx(pga, rel=0.01)
+    path = tmp_path / "r.txt"
+    np.savetxt(path, acc[[2, 0, 1]].T)
+    arguments = [path, "--imts", "PGA", "--component", "vertical", "--unit", "m/s2", "--dt", "0.01"]
+    run(*arguments, "--columns", "UP,N,E", "-o", tmp_path / "t.csv")
+    assert pd.read_csv(tmp_path / "t.csv")["PGA"].item() == pytest.approx(pga, rel=0.01)
+
+
 def test_pictures(tmp_path, at2):
     for kind, magic in (("png", b"\x89PNG"), ("pdf", b"%PDF"), ("svg", b"<?xml")):
         picture = tmp_path / f"p.{kind}"
-        run(*at2, "--imts", "PGA", "-o", tmp_path / "o.csv", "--plot", picture)
+        run(*at2, "--imts", "PGA", "-o", tmp_path / f"{kind}.csv", "--plot", picture)
         assert picture.read_bytes().startswith(magic)
 
 

@@ -91,14 +91,15 @@ DISASTER AND EMERGENCY MANAGEMENT PRESIDENCY
 
 def cosmos_channel(acc_m_s2, azimuth, dt=0.01, unit=4, stage=1, npts=None, stated=None):
     """One channel of COSMOS 1.20, with a block of velocity after it."""
-    per_unit = {4: 100.0, 2: 1 / 9.80665, 10: 100.0, 50: 1e3, 5: 100.0}[unit]
+    per_unit = {4: 100.0, 2: 1 / 9.80665, 10: 100.0, 50: 1.0, 5: 100.0}[unit]
     integers = np.full(100, -999)
     integers[[0, 1, 2, 3]] = stage, 1, unit, 120
     integers[[39, 40, 41, 42, 43, 44]] = 2014, 236, 8, 24, 10, 20
     integers[[49, 53]] = 1, azimuth
     reals = np.full(100, -999.0)
     reals[:4] = 38.2, -122.0, 10.0, 400.0
-    reals[8:12] = 38.215, -122.312, 11.1, 6.02
+    # counted from 1: 10 latitude, 11 longitude, 12 depth, 13 moment magnitude
+    reals[9:13] = 38.215, -122.312, 11.1, 6.02
     reals[[29, 61, 62]] = 38.5, dt * 1000, dt * len(acc_m_s2)
     name = {2: "g", 4: "cm/sec2", 10: "gal", 50: "counts", 5: "cm/sec"}[unit]
     text = ["Uncorrected acceleration data (Format v01.20 with 13 text lines) Src: test"]
@@ -113,13 +114,22 @@ def cosmos_channel(acc_m_s2, azimuth, dt=0.01, unit=4, stage=1, npts=None, state
     n = len(acc_m_s2) if npts is None else npts
     lines += [
         f"{n:8d} acceleration pts, approx {dt * n:.0f} secs, "
-        f"units={name} ({stated or unit:02d}),Format=(8F10.4)"
+        f"units={name} ({stated or unit:02d}),Format={'(10I8)' if unit == 50 else '(8F10.4)'}"
     ]
     x = acc_m_s2 * per_unit
-    lines += ["".join(f"{v:10.4f}" for v in x[k : k + 8]) for k in range(0, len(x), 8)]
+    if unit == 50:
+        lines += ["".join(f"{int(v):8d}" for v in x[k : k + 10]) for k in range(0, len(x), 10)]
+    else:
+        lines += ["".join(f"{v:10.4f}" for v in x[k : k + 8]) for k in range(0, len(x), 8)]
     lines += [f"{4:8d} velocity     pts, approx 0 secs, units=cm/sec (05),Format=(8F10.4)"]
     lines += ["".join(f"{v:10.4f}" for v in (1, 2, 3, 4)), "End-of-data for Chan 1"]
     return "\n".join(lines) + "\n"
+
+
+#: 100 integers and 50 reals of a volume 1.
+_HEADERS = "\n".join(
+    [" -999" * k for k in (*[16] * 6, 4)] + [" -999.0000" * k for k in (*[8] * 6, 2)]
+)
 
 
 def csmip_channel(acc_m_s2, direction, dt=0.01, unit="g", npts=None):
@@ -134,6 +144,7 @@ Station Id. CLC     35.816N, 117.598W    Q330    s/n 4323  (3 Chns of  3 at Sta)
 China Lake, G2 Tower Rd.                 SCSN   Data: Acceleration
 Chan  1: {direction}
 Units of uncor data are sec and g.
+{_HEADERS}
 {n:6d} Accelerogram points at {1 / dt:g} pts/sec in units of {unit}.       Format: (8f9.6)
 """
     x = acc_m_s2 * per_unit

@@ -19,6 +19,7 @@ from tests.records.agency import (
     write_asdf,
     write_dyna,
 )
+from tests.records.volumes import EVENT, LAYOUTS, csmip_film, csmip_v2, rows
 
 
 def one(paths, **keywords):
@@ -143,7 +144,7 @@ def test_cosmos_down_is_turned_up(tmp_path):
 @pytest.mark.parametrize(
     ("keywords", "message"),
     [
-        ({"unit": 50, "stage": 0}, "counts of volume 0 are not read"),
+        ({"unit": 50, "stage": 0}, "microvolts a count"),
         ({"unit": 4, "stated": 2}, "unit 4 in the header, 2 with the samples"),
         ({"npts": 10**9}, "numbers are announced"),
         ({"dt": 0.0}, "must be > 0"),
@@ -175,10 +176,85 @@ def test_csmip(tmp_path, unit):
     np.testing.assert_allclose(record.acceleration, acc, atol=6e-6)
     assert record.metadata["station_lon"] == -117.598 and record.metadata["network"] == "CI"
     assert record.metadata["start_time"] == "2019-07-06T03:16:08.000000Z"
-    path.write_text(text.replace(" Deg", "", 1))
+    path.write_text(text.replace(" 90 Deg", "", 1))
     assert "no direction" in refused(path)
     path.write_text(text.replace("units of " + unit, "units of volts"))
     assert "'volts' is not one of acceleration" in refused(path)
+
+
+# ---- the fixed columns of agencies, each by its own description
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_fixed_columns(tmp_path, layout):
+    writer, error = LAYOUTS[layout]
+    acc = shaking(nt=2400)
+    paths = [tmp_path / name for name in writer(acc, 0.01)]
+    for path, text in writer(acc, 0.01).items():
+        (tmp_path / path).write_text(text)
+    assert {detect(path) for path in paths} == {layout.split()[0]}
+    record = one(paths)
+    # 360 degrees or north before 90 or east, or in the order of the file
+    order = [0, 1, 2] if record.components[0] == "090" else [1, 0, 2]
+    assert record.has_vertical and record.n_horizontal == 2
+    np.testing.assert_allclose(record.acceleration, acc[order], atol=error, rtol=2e-4)
+    assert record.dt_s == pytest.approx(0.01, rel=1e-6)
+    for name, value in EVENT.items():
+        assert record.metadata.get(name, value) == pytest.approx(value), name
+    depth_told = layout != "usc"
+    assert {"event_lat", "event_lon", "mag"} <= set(record.metadata)
+    assert ("hypo_depth" in record.metadata) == depth_told
+    assert record.metadata["event_time"].startswith("1994-01-17T12:30")
+    if "pga_to_header" in record.metadata:
+        assert record.metadata["pga_to_header"] == pytest.approx(1, abs=0.005)
+    # damage: the last quarter of the samples is missing
+    text = paths[0].read_text()
+    paths[0].write_text(text[: 3 * len(text) // 4])
+    with pytest.raises(ValueError, match=paths[0].name):
+        one(paths)
+
+
+def test_film_at_uneven_times_is_made_even(tmp_path):
+    rng = np.random.default_rng(3)
+    times = np.round(np.cumsum(rng.uniform(0.002, 0.012, 3000)), 3)
+    values = np.sin(2 * np.pi * times)
+    text = csmip_film(shaking(nt=3000), 0.01)["LA116TH.RAW"]
+    head = text[: text.index("\n", text.index("RMS ACCEL")) + 1]
+    body = np.column_stack([times, values]).ravel()
+    lines = rows(np.zeros(100), "%5d", 16) + rows(np.zeros(50), "%10.3f", 8)
+    path = tmp_path / "a.RAW"
+    path.write_text(head + "\n".join(lines + rows(body, "%7.3f", 10)) + "\n")
+    record = one(path)
+    t = times[0] + np.arange(record.acceleration.shape[1]) * record.dt_s
+    expected = np.sin(2 * np.pi * t) * 0.980665  # g/10
+    np.testing.assert_allclose(record.acceleration[0], expected, atol=2e-3)
+
+
+def test_csmip_spectra_are_named(tmp_path):
+    path = tmp_path / "a.V3"
+    path.write_text("Response and Fourier amplitude spectra (86 periods)\n"
+                    + csmip_v2(shaking(nt=600), 0.01)["LA116TH.V2"])  # fmt: skip
+    assert "response spectra" in refused(path) and "volume 2" in refused(path)
+
+
+def test_cosmos_counts_by_the_real_header(tmp_path):
+    acc = shaking(n=1, nt=900)[0]
+    bit, sensitivity = 2.384188, 1.2553  # microvolts a count, V/g
+    counts = np.round(acc / 9.80665 * sensitivity / (bit * 1e-6)) + 5000
+    text = cosmos_channel(counts, 90, unit=50, stage=0)
+    lines = text.splitlines()
+    at = next(i for i, line in enumerate(lines) if "Real-header" in line) + 1
+    for number, value in ((22, bit), (42, sensitivity), (47, 1.0)):
+        row, column = divmod(number - 1, 5)
+        line = lines[at + row]
+        lines[at + row] = line[: 15 * column] + f"{value:15.6f}" + line[15 * (column + 1) :]
+    path = tmp_path / "a.V0c"
+    path.write_text("\n".join(lines) + "\n")
+    record = one(path)
+    assert record.raw
+    np.testing.assert_allclose(
+        record.acceleration[0] - record.acceleration[0].mean(), acc - acc.mean(), atol=2e-5
+    )
 
 
 # ---- ASDF

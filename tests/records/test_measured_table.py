@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,8 +13,11 @@ from gwm_hazard.intensity import intensity_measures_array
 from gwm_hazard.records import Failure, Record, read_records
 from gwm_hazard.records import measured_table as module
 from gwm_hazard.records.figures import PERIODS_S, SINGLE, Gallery
-from gwm_hazard.records.measured_table import Request, has_offset, measure
+from gwm_hazard.records.measured_table import Request, measure
 from gwm_hazard.records.processing import correct, highpass
+from gwm_hazard.records.quality import examined
+from gwm_hazard.records.record import Source
+from gwm_hazard.records.traces import Trace, assemble, differing, is_horizontal, is_vertical
 from tests.intensity.reference import G, rotated_percentiles, shared_data
 from tests.records.files import motion, write_at2_record
 
@@ -69,9 +73,68 @@ def test_highpass_commutes_with_time_reversal_and_names_a_wrong_corner():
             highpass(acc, 0.01, corner)
 
 
-def test_an_offset_is_seen():
-    acc = motion()
-    assert not has_offset(record(acc)) and has_offset(record(acc + 0.2 * np.abs(acc).max()))
+def test_the_offset_of_raw_records_is_removed_and_told():
+    acc = np.concatenate([np.zeros((3, 500)), motion()], axis=1)
+    acc += 1e-4 * np.random.default_rng(0).normal(size=acc.shape)
+    shifted = acc + 20.0 * np.abs(acc).max()
+    for raw in (False, True):
+        given = replace(record(shifted), raw=raw)
+        table = measure([given], Request(("PGA", "PGV")), on_failure=stop)
+        told = table.loc[0, "quality"]
+        assert "offset of" in told and "P at 5" in told and f"{acc.shape[1] / 100:.4g} s" in told
+        near = (
+            table.loc[0, "PGV"]
+            < 3 * measure([record(acc)], Request(("PGV",)), on_failure=stop).loc[0, "PGV"]
+        )
+        assert near == raw
+        kept = measure([given], Request(("PGA",), baseline="none"), on_failure=stop)
+        assert kept.loc[0, "PGA"] > 10 * np.abs(acc).max() / G
+    assert "no offset" in examined(record(acc)).metadata["quality"]
+
+
+def test_what_quality_tells():
+    rng = np.random.default_rng(0)
+    acc = 1e-4 * rng.normal(size=(3, 3000))
+    acc[:, 1200:] += motion(nt=1800)
+    cut = np.clip(acc, -0.1 * np.abs(acc[0]).max(), None)
+    assert "in a row at its extreme" in examined(record(cut)).metadata["quality"]
+    told = examined(record(acc)).metadata["quality"]
+    assert "in a row" not in told and "P at 12" in told and "Hz (noise)" in told
+    assert "ends in the motion" in examined(record(acc[:, :1600])).metadata["quality"]
+    assert "begins in the motion" in examined(record(motion()[:, 200:])).metadata["quality"]
+    filtered = replace(record(acc), metadata={"record_id": "a", "highpass_hz": 0.08})
+    assert "usable from 0.1 Hz on (filters)" in examined(filtered).metadata["quality"]
+
+
+def test_impossible_metadata_are_left_out_and_told(tmp_path):
+    def of(**told):
+        given = replace(record(motion()), metadata={"record_id": "a", **told})
+        (item,) = Source("a", (tmp_path,), 1, lambda: iter([given]))
+        return item.metadata
+
+    assert "mag" not in of(mag=12.3) and "mag = 12.3 left out" in of(mag=12.3)["quality"]
+    assert "hypo_depth = -120.5 left out" in of(hypo_depth=-120.5)["quality"]
+    assert of(mag=6.1, hypo_depth=12.0) == {"record_id": "a", "mag": 6.1, "hypo_depth": 12.0}
+    assert "rhypo" not in of(rhypo=9e9)
+
+
+def test_components_are_what_the_user_says():
+    names = ("a100", "0", "x")
+    traces = [Trace(n, False, row, 0.01) for n, row in zip(names, motion(), strict=True)]
+    with pytest.raises(ValueError, match="--components"):
+        assemble(traces, {})
+    told = {"a100": "E", "0": "Z", "X": "N"}
+    assert assemble(traces, {}, told).components == ("N", "E", "Z")
+    assert assemble(traces, {}, {"a100": "E", "0": "-", "x": "N"}).n_horizontal == 2
+    with pytest.raises(ValueError, match="'sideways'"):
+        assemble(traces, {}, {"a100": "sideways"})
+    # channels of NGA-East, with the location behind them
+    assert is_vertical("BHZ00") and is_horizontal("BH100") and not is_vertical("BH100")
+
+
+def test_sensitivities_that_differ_are_told():
+    assert differing({"HNE": 1e5, "HNN": 1.2e5, "HNZ": 1e5}) == ""
+    assert "HNE is 10 times that of HNZ" in differing({"HNE": 1e6, "HNN": 9e5, "HNZ": 1e5})
 
 
 # ---- measuring

@@ -14,6 +14,7 @@ from gwm_hazard.records.formats import FORMATS
 
 if TYPE_CHECKING:
     from gwm_hazard.datasets.preparation import Summary
+    from gwm_hazard.records.record import Options
 
 
 def _pairs(
@@ -81,7 +82,7 @@ def _shares(ctx: click.Context, param: click.Parameter, value: str) -> tuple[flo
     "rsn, event_id with station, station, or event_id, whichever it has first. May be repeated.",
 )
 @click.option("--format", "format_", type=click.Choice(sorted(FORMATS)), help="Else by content.")
-@sample_options
+@sample_options("--channels")
 @click.option(
     "--components",
     default="RTZ",
@@ -155,9 +156,7 @@ def prepare(
     output: Path,
     metadata: tuple[Path, ...],
     format_: str | None,
-    unit: str | None,
-    dt: float | None,
-    inventory: Path | None,
+    samples: Options,
     jobs: int | None,
     resume: bool,
     plot: Path | None,
@@ -179,20 +178,18 @@ def prepare(
     from gwm_hazard.datasets.preparation import Settings, prepare
     from gwm_hazard.datasets.preparation.tables import MetadataTable
     from gwm_hazard.datasets.preparation.work import find_tasks
-    from gwm_hazard.records.record import Options
 
     if plot is not None and plot.suffix not in (".png", ".pdf", ".svg"):
         raise InputError(f"{plot}: the suffix tells the format; give one of .png, .pdf, .svg")
     chosen = Settings(**settings)
     tables = [MetadataTable.read(path) for path in metadata]
-    options = Options(unit, dt, inventory)
     with Bars() as bars:
 
         def progress(kept: int, rejected: int) -> None:
             bars("records", None, f"{kept} kept, {rejected} left out")
 
         summary = prepare(
-            find_tasks(paths, format_, options),
+            find_tasks(paths, format_, samples),
             output,
             chosen,
             metadata=tables,

@@ -50,7 +50,9 @@ def conditions(metadata: Mapping[str, Any], settings: Settings) -> dict[str, Any
             )
     missing = [name for name in settings.require if name not in values]
     if missing:
-        raise RejectedRecordError("metadata", f"no {', '.join(missing)} known")
+        told = str(values.get("quality", ""))
+        told = f" ({told})" if any(f"{name} =" in told for name in missing) else ""
+        raise RejectedRecordError("metadata", f"no {', '.join(missing)} known{told}")
     for name, (low, high) in settings.ranges.items():
         if name not in values:
             raise RejectedRecordError("metadata", f"no {name} known, of which a range is asked for")

@@ -1,7 +1,6 @@
 """The P onset: given, from a SeisBench model, or from STA/LTA and the Akaike criterion.
 
-`first_onset` takes the first trigger of a short-term to long-term average (obspy) whose energy
-lasts, and moves it to the minimum of the Akaike information criterion of Maeda (1985) around it.
+The criterion of one component is in :mod:`gwm_hazard.records.onset`.
 """
 
 from __future__ import annotations
@@ -16,12 +15,7 @@ from numpy.typing import NDArray
 
 from gwm_hazard.datasets.preparation.settings import RejectedRecordError
 from gwm_hazard.errors import InputError
-
-BAND_HZ = (1.0, 20.0)
-STA_S, LTA_S = 0.3, 3.0
-ON, OFF = 4.0, 1.5  # ratios at which a trigger begins and ends
-ON_EXPECTED = 2.5  # the same where the time of P is known roughly
-LASTING = 3.0  # rms of the 2 s after an onset against that of what lies before it
+from gwm_hazard.records.onset import first_onset, rms
 
 #: Bounds of the apparent velocity of the first arrival from a hypocentre, km/s, and what clocks,
 #: origin times and locations are off, s.
@@ -53,42 +47,6 @@ def plausible(rhypo_km: float, origin_s: float) -> tuple[float, float]:
     )
 
 
-def first_onset(
-    trace: NDArray[np.float64],
-    dt_s: float,
-    between: tuple[float, float] = (-math.inf, math.inf),
-    quiet_s: float = 1.0,
-) -> float | None:
-    """Time of the P onset of one component in s, or None.
-
-    between : s, where it may lie
-    quiet_s : the record begins with at least that much noise, which fills the averages
-    """
-    from obspy.signal.trigger import recursive_sta_lta, trigger_onset
-    from scipy.signal import butter, sosfilt
-
-    nyquist = 0.5 / dt_s
-    band = (BAND_HZ[0], min(BAND_HZ[1], 0.8 * nyquist))
-    n_sta, n_lta, quiet = (round(s / dt_s) for s in (STA_S, LTA_S, 0.8 * quiet_s))
-    if band[1] <= 2 * band[0] or trace.size < 2 * n_lta or quiet < 4:
-        return None
-    sections = butter(2, band, "bandpass", fs=1 / dt_s, output="sos")
-    # the record's first noise, before it: no step, and full averages
-    lead = np.resize(trace[:quiet], n_lta + n_sta)
-    x = sosfilt(sections, np.concatenate([lead, trace]) - lead.mean())
-    ratio = recursive_sta_lta(x, n_sta, n_lta)[lead.size :]
-    x = x[lead.size :]
-    for on in (ON, ON_EXPECTED) if math.isfinite(between[0]) else (ON,):
-        for begin, _ in trigger_onset(ratio, on, OFF):
-            onset = _refined(x, int(begin), dt_s)
-            if onset is None or not between[0] <= onset * dt_s <= between[1]:
-                continue
-            before, after = x[:onset], x[onset : onset + round(2.0 / dt_s)]
-            if before.size < 4 or _rms(after) > LASTING * _rms(before[-round(3.0 / dt_s) :]):
-                return onset * dt_s
-    return None
-
-
 def onset_from_s(horizontals: NDArray[np.float64], dt_s: float, rhypo_km: float) -> float | None:
     """Time of P in s that follows from the S onset and the distance, or None.
 
@@ -112,29 +70,9 @@ def onset_from_s(horizontals: NDArray[np.float64], dt_s: float, rhypo_km: float)
     s = low + 3 + int(np.argmin(np.where(np.isfinite(criterion), criterion, np.inf)))
     before, after = x[:, max(0, s - round(2 / dt_s)) : s], x[:, s : s + round(2 / dt_s)]
     p = s * dt_s - interval
-    if abs(p) > LATE_S or not _rms(after) > 1.5 * _rms(before):
+    if abs(p) > LATE_S or not rms(after) > 1.5 * rms(before):
         return None
     return p
-
-
-def _refined(x: NDArray[np.float64], begin: int, dt_s: float) -> int | None:
-    """Minimum of the criterion around a trigger, twice: the second time around the first."""
-    from obspy.signal.trigger import aic_simple
-
-    at = begin
-    for before_s, after_s in ((3.0, 1.0), (1.5, 0.7)):
-        low = max(0, at - round(before_s / dt_s))
-        piece = x[low : at + round(after_s / dt_s)]
-        if piece.size < 10 or not piece.any():
-            return None
-        criterion = aic_simple(piece)[2:-3]  # variances of one or two samples mean nothing
-        criterion = np.where(np.isfinite(criterion), criterion, np.inf)
-        at = low + 2 + int(np.argmin(criterion)) + 1
-    return at
-
-
-def _rms(x: NDArray[np.float64]) -> float:
-    return float(np.sqrt((x**2).mean())) if x.size else math.nan
 
 
 def resolve_picker(name: str) -> str:

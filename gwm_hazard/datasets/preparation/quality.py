@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gwm_hazard.datasets.preparation.settings import RejectedRecordError
+from gwm_hazard.records.quality import CLIPPED, clipped, longest_run, signal_to_noise
 
-CLIPPED = 6  # equal samples at a peak
-COARSE = 100  # least steps of the digitiser up to a peak, for clipping to be told
+__all__ = ["check_clipped", "signal_to_noise"]
+
 FLAT_S = 1.0  # longest time without any movement while the record goes on
 SPIKE = 8.0  # height against the rms step between samples around it
 COMPONENT_RATIO = 50.0  # between rms of the strongest and the weakest component
@@ -53,32 +54,9 @@ def check_flat(acc: NDArray[np.floating], dt_s: float, names: Sequence[str]) -> 
 
 
 def check_clipped(acc: NDArray[np.floating], names: Sequence[str]) -> None:
-    """Reject `CLIPPED` or more equal samples in a row at a component's largest or least value.
-
-    Not where the peak is within `COARSE` steps of the digitiser, at which crests are flat.
-    """
-    for trace, name in zip(acc, names, strict=True):
-        steps = np.abs(np.diff(trace))
-        if not steps.any() or np.ptp(trace) < 2 * COARSE * steps[steps > 0].min():
-            continue
-        for extreme in (trace.max(), trace.min()):
-            length, _ = longest_run(trace == extreme)
-            if length >= CLIPPED:
-                raise RejectedRecordError(
-                    "clipped",
-                    f"component {name}: {length} samples in a row at its "
-                    f"extreme value {extreme:.4g} m/s2",
-                )
-
-
-def longest_run(flags: NDArray[np.bool_]) -> tuple[int, int]:
-    """Length and first place of the longest run of True."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
-    if edges.size == 0:
-        return 0, 0
-    lengths = edges[1::2] - edges[::2]
-    at = int(lengths.argmax())
-    return int(lengths[at]), int(edges[::2][at])
+    """Reject where `gwm_hazard.records.quality.clipped` tells of a component."""
+    if told := clipped(acc, names):
+        raise RejectedRecordError("clipped", told)
 
 
 def check_spikes(acc: NDArray[np.floating], dt_s: float, names: Sequence[str]) -> None:
@@ -120,43 +98,6 @@ def check_components(acc: NDArray[np.float64], names: Sequence[str]) -> None:
         raise RejectedRecordError(
             "components differ", f"component {strong} is {factor:.3g} times stronger than {weak}"
         )
-
-
-def signal_to_noise(
-    acc: NDArray[np.float64],
-    p: int,
-    dt_s: float,
-    bands: Sequence[tuple[float, float]],
-    signal_s: float = 20.0,
-) -> list[float]:
-    """Ratio of the rms amplitude spectra in each band, the least over the components.
-
-    Signal: ``signal_s`` s from the P onset at sample ``p``; noise: what lies before it, less 0.1 s.
-    Both tapered (Hann, 10 %) and divided by the root of their length. NaN for a band whose longest
-    period does not fit into the noise, infinite where the noise is zero.
-    """
-    noise = acc[:, : max(0, p - round(0.1 / dt_s))]
-    signal = acc[:, p : p + round(signal_s / dt_s)]
-    ratios = []
-    for low, high in bands:
-        if noise.shape[1] * dt_s * low < 1 or signal.shape[1] * dt_s * low < 1:
-            ratios.append(math.nan)
-            continue
-        above, below = (_band(x, dt_s, low, high) for x in (signal, noise))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ratios.append(float(np.min(np.sqrt(above / below))))
-    return ratios
-
-
-def _band(acc: NDArray[np.float64], dt_s: float, low: float, high: float) -> NDArray[np.float64]:
-    """Mean power between two frequencies, per component."""
-    from scipy.signal.windows import tukey
-
-    n = acc.shape[1]
-    spectrum = np.fft.rfft((acc - acc.mean(axis=1, keepdims=True)) * tukey(n, 0.1))
-    frequency = np.fft.rfftfreq(n, dt_s)
-    inside = (frequency >= low) & (frequency <= high)
-    return np.asarray((np.abs(spectrum[:, inside]) ** 2).mean(axis=1) / n)
 
 
 def check_noise(

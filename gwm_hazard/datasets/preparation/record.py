@@ -21,6 +21,7 @@ from gwm_hazard.datasets.preparation.rotation import azimuths, to_radial_transve
 from gwm_hazard.datasets.preparation.settings import RejectedRecordError, Settings
 from gwm_hazard.datasets.preparation.signal import ORDER, causal_highpass, detrended, resampled
 from gwm_hazard.datasets.preparation.window import cut
+from gwm_hazard.records.quality import described
 from gwm_hazard.records.record import Record
 
 
@@ -84,6 +85,7 @@ def prepare_record(record: Record, settings: Settings, picker: str = "aic") -> P
 
     onset, ratios = _onset(record, row, acc, orientation, cut_s, settings, picker)
     p = round(onset.time_s * settings.rate_hz)
+    row["quality"] = described(record, onset.time_s + cut_s)
 
     if rotate and orientation is not None:
         try:

@@ -11,7 +11,7 @@ import csv
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -131,11 +131,12 @@ class _Work:
     def __call__(self, source: str, item: Record | Failure) -> tuple[Entry, Prepared | None]:
         if isinstance(item, Failure):
             code = "crash" if item.reason.endswith(CRASHED) else "unreadable"
+            code = "no record" if item.aside else code
             return Entry(source, item.record_id, code, str(item)), None
         values = join(item.metadata, self.metadata)
         entry = Entry(source, item.record_id)
         try:
-            whole = Record(item.acceleration, item.dt_s, item.components, item.n_horizontal, values)
+            whole = replace(item, metadata=values)
             prepared = prepare_record(whole, self.settings, self.picker)
         except RejectedRecordError as exc:
             entry = _rejected(entry, exc.code, str(exc))

@@ -19,6 +19,7 @@ DETRENDS = ("linear", "mean", "none")
 #: Reasons for leaving a record out: the code in the table, and what it means.
 CODES = {
     "unreadable": "cannot be read: damaged, unknown format or unit, gap, NaN",
+    "no record": "a file beside the records: JSON, StationXML, pages, pictures",
     "crash": "the program that reads it crashed",
     "metadata": "a condition is missing or impossible",
     "range": "a condition lies outside the range asked for",

@@ -63,28 +63,32 @@ def read(path: Path, options: Options) -> list[Channel]:
         raise InputError(f"{path}: {exc}: the file is damaged") from None
     if data.shape[1:] != (3,):
         raise InputError(f"{path}: {data.shape[1:]} columns of numbers, 3 are needed")
-    _check_peaks(data, next((v for k, v in header.items() if k.startswith("RAW PGA")), ""), path)
+    peaks = _peaks(data, next((v for k, v in header.items() if k.startswith("RAW PGA")), ""), path)
     metadata = _metadata(header, path)
     begin = _time(header.get("RECORD TIME", ""), path)
     record = ("TK", str(metadata.get("station", "")), str(metadata.get("event_time", "")))
     return [
-        Channel(record, Trace(name, name == "U-D", column * factor, dt, begin), metadata)
-        for name, column in zip(_COLUMNS, data.T, strict=True)
-    ]
+        Channel(record, Trace(name, name == "U-D", column * factor, dt, begin), metadata,
+                peak * factor, raw=True)
+        for name, column, peak in zip(_COLUMNS, data.T, peaks, strict=True)
+    ]  # fmt: skip
 
 
-def _check_peaks(data: np.ndarray, text: str, path: Path) -> None:
-    """The peaks of the header are those of the samples, or the unit is not what it says."""
+def _peaks(data: np.ndarray, text: str, path: Path) -> list[float]:
+    """The peaks of the header, 0 where it tells none.
+
+    The peaks of the header are those of the samples, or the unit is not what it says."""
     stated = [float(x) for x in re.findall(r"\)\s*([\d.]+)", text)]
     peaks = np.abs(data - data.mean(axis=0)).max(axis=0)
     if len(stated) != 3 or min(stated) <= 0:
-        return
+        return [0.0] * 3
     ratio = peaks / stated
     if not np.all((ratio > 0.5) & (ratio < 2)):
         raise InputError(
             f"{path}: the header tells peaks of {', '.join(f'{x:.4g}' for x in stated)}, the "
             f"samples reach {', '.join(f'{x:.4g}' for x in peaks)}: damaged, or another unit"
         )
+    return stated
 
 
 def _metadata(header: Mapping[str, str], path: Path) -> dict[str, Value]:

@@ -16,6 +16,7 @@ import io
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,9 @@ import h5py
 import numpy as np
 
 from gwm_hazard.errors import InputError
+from gwm_hazard.files.foreign import hdf5
 from gwm_hazard.records.record import Failure, Options, Record, Source, Value
-from gwm_hazard.records.traces import Trace, assemble, is_vertical, unit_factor
+from gwm_hazard.records.traces import Trace, assemble, differing, is_vertical, unit_factor
 
 #: gmprocess's words for the state of a station's unprocessed traces, and their unit.
 _LEVELS = {
@@ -42,9 +44,9 @@ def scan(paths: Sequence[Path], options: Options) -> list[Source | Failure]:
     found: list[Source | Failure] = []
     for path in paths:
         try:
-            with h5py.File(path, "r") as file:
+            with hdf5(path) as file:
                 size = sum(len(_groups(station)) for station in file["Waveforms"].values())
-        except (OSError, KeyError, RuntimeError, AttributeError, TypeError) as exc:
+        except (OSError, ValueError, KeyError, AttributeError, TypeError) as exc:
             found.append(Failure(str(path), f"{path}: not a readable ASDF file ({exc})"))
         else:
             found.append(Source(str(path), (path,), size, partial(_read, path, options)))
@@ -54,9 +56,9 @@ def scan(paths: Sequence[Path], options: Options) -> list[Source | Failure]:
 def is_asdf(path: Path) -> bool:
     """Whether an HDF5 file calls itself ASDF."""
     try:
-        with h5py.File(path, "r") as file:
+        with hdf5(path) as file:
             return _text(file.attrs.get("file_format", "")) == "ASDF"
-    except OSError:
+    except (OSError, ValueError):
         return False
 
 
@@ -76,7 +78,7 @@ def _groups(station: h5py.Group) -> dict[tuple[str, ...], list[str]]:
 
 
 def _read(path: Path, options: Options) -> Iterator[Record | Failure]:
-    with h5py.File(path, "r") as file:
+    with hdf5(path) as file:
         events = _events(file)
         for code, station in file["Waveforms"].items():
             for key, names in sorted(_groups(station).items()):
@@ -116,7 +118,7 @@ def _record(
     metadata |= _place(inventory) | _event(station[names[0]], events)
     if own is not None:
         metadata |= {str(k): _plain(v) for k, v in own.attrs.items() if k != "acceleration_unit"}
-    traces, azimuths = [], {}
+    traces, azimuths, sensitivities = [], dict[str, float](), dict[str, float]()
     starts = [int(station[name].attrs["starttime"]) for name in names]
     for name, start in zip(names, starts, strict=True):
         data = station[name]
@@ -131,15 +133,22 @@ def _record(
             Trace(letter, vertical, values, 1.0 / rate if rate > 0 else np.nan,
                   (start - min(starts)) * 1e-9)
         )  # fmt: skip
+        if np.issubdtype(data.dtype, np.integer) and factor:
+            sensitivities[letter] = 1.0 / factor
         if not vertical and channel is not None and channel.azimuth is not None:
             azimuths[letter] = float(channel.azimuth)
-    record = assemble(traces, metadata | {"start_time": _time(max(starts))})
+    if told := differing(sensitivities):
+        metadata["quality"] = told
+    record = assemble(
+        traces,
+        metadata | {"start_time": _time(max(starts))},
+        options.components,
+        raw=tag.endswith("_unprocessed"),
+    )
     first, second = (*record.components, "", "")[:2]
     if record.n_horizontal == 2 and first in azimuths and second in azimuths:
         extra = {"azimuth_1": azimuths[first], "azimuth_2": azimuths[second]}
-        record = Record(
-            record.acceleration, record.dt_s, record.components, 2, {**record.metadata, **extra}
-        )
+        record = replace(record, metadata={**record.metadata, **extra})
     return record
 
 

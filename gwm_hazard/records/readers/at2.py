@@ -67,7 +67,7 @@ def _reader(members: Sequence[Path], options: Options):  # type: ignore[no-untyp
         if number := re.match(r"RSN(\d+)_", first.stem, re.IGNORECASE):
             metadata["rsn"] = int(number[1])
         metadata |= read_files[0][1]
-        yield assemble([trace for trace, _ in read_files], metadata)
+        yield assemble([trace for trace, _ in read_files], metadata, options.components)
 
     return read
 

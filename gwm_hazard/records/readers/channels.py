@@ -27,11 +27,16 @@ class Channel:
     """One channel: what tells records apart, the trace, what the header tells of the record.
 
     The start of the trace is in s after 1970, or 0 where the file does not tell it.
+
+    peak : the largest acceleration of the trace as the header tells it, m/s2
+    raw : whether the format holds what the instrument gave, offsets included
     """
 
     key: tuple[str, ...]
     trace: Trace
     metadata: Mapping[str, Value]
+    peak: float | None = None
+    raw: bool = False
 
 
 Read = Callable[[Path, Options], Sequence[Channel]]
@@ -66,15 +71,27 @@ def _record(
     }
     for channel in reversed(channels):
         metadata |= channel.metadata
+    if stated := [c for c in channels if c.peak]:
+        # of the strongest channel: headers tell small peaks to a digit
+        metadata["pga_to_header"] = _to_header(max(stated, key=lambda c: c.peak or 0.0))
     starts = [c.trace.start_s for c in channels]
     if min(starts) > 0:
         from obspy import UTCDateTime
 
         metadata["start_time"] = str(UTCDateTime(max(starts)))
     try:
-        yield assemble([c.trace for c in channels], metadata)
+        traces = [c.trace for c in channels]
+        yield assemble(traces, metadata, options.components, raw=any(c.raw for c in channels))
     except ValueError as exc:
         raise InputError(_named(paths[0], exc)) from None
+
+
+def _to_header(channel: Channel) -> float:
+    """Peak of the samples to that of the header: as they stand or, if nearer, less their mean."""
+    data = channel.trace.data
+    peaks = np.abs(data).max(), np.abs(data - data.mean()).max()
+    stated = abs(channel.peak or np.nan)
+    return float(f"{min((p / stated for p in peaks), key=lambda r: abs(r - 1)):.5g}")
 
 
 def _named(path: Path, exc: Exception) -> str:
@@ -90,14 +107,23 @@ def lines_of(path: Path) -> list[str]:
 
 
 def fixed_width(lines: Sequence[str], form: str, count: int, where: str) -> NDArray[np.float64]:
-    """``count`` numbers of lines in a Fortran format, as ``(8F10.3)``.
+    """``count`` numbers of lines in a Fortran format, as ``(8F10.3)``, or as the first line.
 
-    Columns are cut by their width, for numbers may touch. Raises ValueError for an unknown format,
-    fewer numbers, or something else in their place, naming ``where``.
+    Columns are cut by their width, for numbers may touch; where ``form`` is empty the first line
+    tells it: a point a number. Raises ValueError for an unknown format, fewer numbers, or something
+    else in their place, naming ``where``.
     """
-    columns, width = columns_and_width(form, where)
+    lead = 0
+    if form:
+        columns, width = columns_and_width(form, where)
+    else:
+        line = lines[0].rstrip() if lines else ""
+        columns = max(1, line.count("."))
+        width, lead = divmod(len(line), columns)
+        if not width or lead > 1 or line[:lead].strip():
+            raise InputError(f"{where}: no columns of one width in {line[:40]!r}")
     fields = [
-        line[k * width : (k + 1) * width]
+        line[lead + k * width : lead + (k + 1) * width]
         for line in lines[: -(-count // columns)]
         for k in range(columns)
     ]
@@ -121,6 +147,48 @@ def columns_and_width(form: str, where: str) -> tuple[int, int]:
     return columns, width
 
 
+def values_of(lines: Sequence[str], count: int, where: str) -> NDArray[np.float64]:
+    """``count`` numbers with blanks between them; ValueError for fewer, or another word."""
+    try:
+        values = np.array(" ".join(lines).split(), dtype=np.float64)
+    except ValueError as exc:
+        raise InputError(f"{where}: {exc}: the file is damaged") from None
+    if values.size < count:
+        raise InputError(
+            f"{where}: {count} numbers are announced, {values.size} follow: the file is damaged"
+        )
+    return values[:count]
+
+
+def even(
+    times: NDArray[np.float64], values: NDArray[np.float64], where: str
+) -> tuple[float, NDArray[np.float64]]:
+    """Step in s and samples of pairs of time (to 1 ms) and value.
+
+    Film was digitised at uneven times: these are interpolated to an even step. Raises ValueError
+    for times that go back.
+    """
+    steps = np.diff(times)
+    if times.size < 2 or steps.min() < 0 or not times[-1] > times[0]:
+        raise InputError(f"{where}: the times do not grow: the file is damaged")
+    dt = float(times[-1] - times[0]) / (times.size - 1)
+    if np.abs(times - times[0] - dt * np.arange(times.size)).max() <= 2e-3:
+        return float(f"{dt:.6g}"), values
+    # as dense as the digitisation, so that peaks stay
+    dt = float(f"{max(np.percentile(steps[steps > 0], 10), 1e-3):.2g}")
+    even_times = np.arange(times[0], times[-1] + dt / 2, dt)
+    return dt, np.interp(even_times, times, values)
+
+
+def largest(told: Mapping[str, float | str | None]) -> dict[str, str | float | None]:
+    """``mag`` and ``mag_type`` of magnitudes by type: the first known of Mw, Ms, ML, another."""
+    for kind in ("Mw", "Ms", "ML", *told):
+        value = float(told.get(kind) or 0)
+        if value > 0:
+            return {"mag": value, "mag_type": kind}
+    return {}
+
+
 def seconds(text: Any, where: str) -> float:
     """A UTC time as s after 1970; ValueError for what is no time."""
     from obspy import UTCDateTime
@@ -129,6 +197,32 @@ def seconds(text: Any, where: str) -> float:
         return float(UTCDateTime(text))
     except Exception as exc:  # obspy raises what it meets
         raise InputError(f"{where}: {text!r} is no time") from exc
+
+
+def utc(text: Any, where: str, ahead_h: float = 0.0) -> str:
+    """A time as ISO 8601 in UTC, of a clock that is ``ahead_h`` hours ahead of it."""
+    from obspy import UTCDateTime
+
+    return str(UTCDateTime(seconds(text, where) - 3600.0 * ahead_h))
+
+
+def header_of(lines: Sequence[str]) -> dict[str, str]:
+    """The lines ``KEY : VALUE`` of a header; lines without a key go on with the one above."""
+    header: dict[str, str] = {}
+    key = ""
+    for line in lines:
+        name, colon, value = line.lstrip("#\ufeff ").partition(":")
+        if colon:
+            key = name.strip() or key
+            header[key] = f"{header.get(key, '')} {value.strip()}".strip()
+    return header
+
+
+def needed(pattern: re.Pattern[str], text: str, what: str, where: str) -> re.Match[str]:
+    """The first match in a header; ValueError says what it does not tell."""
+    if (match := pattern.search(text)) is None:
+        raise InputError(f"{where}: the header tells no {what}")
+    return match
 
 
 def known(values: Mapping[str, str | float | None]) -> dict[str, Value]:

@@ -6,13 +6,21 @@ velocity, displacement or spectra are refused.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from gwm_hazard.errors import InputError
-from gwm_hazard.records.readers.channels import Channel, known, lines_of, scan_channels, seconds
+from gwm_hazard.records.readers.channels import (
+    Channel,
+    known,
+    lines_of,
+    scan_channels,
+    seconds,
+    utc,
+)
 from gwm_hazard.records.record import Failure, Options, Source, Value
 from gwm_hazard.records.traces import Trace, is_vertical, unit_factor
 
@@ -29,6 +37,8 @@ _NUMBERS = {
     "vs30": "VS30_M/S",
     "repi": "EPICENTRAL_DISTANCE_KM",
 }
+_PEAK = "PGA_CM/S^2"
+_CORNERS = {"highpass_hz": "LOW_CUT_FREQUENCY_HZ", "lowpass_hz": "HIGH_CUT_FREQUENCY_HZ"}
 _TEXTS = {
     "event_name": "EVENT_NAME",
     "event_id": "EVENT_ID",
@@ -78,19 +88,24 @@ def read(path: Path, options: Options) -> list[Channel]:
     name = _need(header, "STREAM", path)
     metadata = _metadata(header, path)
     start = header.get("DATE_TIME_FIRST_SAMPLE_YYYYMMDD_HHMMSS", "").replace("_", "T")
+    # AFAD writes 14/11/2010 23:09:19.300
+    start = re.sub(r"^(\d\d)/(\d\d)/(\d{4})[ T]", r"\3-\2-\1T", start)
     begin = seconds(start, str(path)) if start else 0.0
     record = (
         *(str(metadata.get(k, "")) for k in ("network", "station", "location", "event_id")),
         name[:2],
         kind if "UNPROCESSED" in kind.upper() else "",
     )
-    return [Channel(record, Trace(name, is_vertical(name), data * factor, dt, begin), metadata)]
+    trace = Trace(name, is_vertical(name), data * factor, dt, begin)
+    peak = abs(_number(header, _PEAK, path)) / 100 if header.get(_PEAK) else None
+    raw = "UNPROCESSED" in kind.upper() or not header.get(_CORNERS["highpass_hz"])
+    return [Channel(record, trace, metadata, peak, raw)]
 
 
 def _metadata(header: Mapping[str, str], path: Path) -> dict[str, Value]:
     metadata: dict[str, str | float | None] = {
         ours: _number(header, theirs, path) if header.get(theirs) else None
-        for ours, theirs in _NUMBERS.items()
+        for ours, theirs in (_NUMBERS | _CORNERS).items()
     }
     metadata |= {ours: header.get(theirs) for ours, theirs in _TEXTS.items()}
     for kind in ("W", "L"):
@@ -104,9 +119,7 @@ def _metadata(header: Mapping[str, str], path: Path) -> dict[str, Value]:
         metadata["mag_type"] = "ML"
     date, time = header.get("EVENT_DATE_YYYYMMDD"), header.get("EVENT_TIME_HHMMSS")
     if date and time:
-        from obspy import UTCDateTime
-
-        metadata["event_time"] = str(UTCDateTime(seconds(f"{date}T{time}", str(path))))
+        metadata["event_time"] = utc(f"{date.replace('/', '-')}T{time}", str(path))
     return known(metadata)
 
 

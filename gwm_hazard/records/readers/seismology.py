@@ -24,7 +24,15 @@ import numpy as np
 from gwm_hazard.errors import InputError
 from gwm_hazard.records.obspy_formats import obspy_format
 from gwm_hazard.records.record import Failure, Options, Record, Source, Value
-from gwm_hazard.records.traces import Trace, assemble, is_horizontal, is_vertical, unit_factor
+from gwm_hazard.records.traces import (
+    Trace,
+    assemble,
+    differing,
+    is_horizontal,
+    is_vertical,
+    named,
+    unit_factor,
+)
 
 #: Longest break within a record, s: beyond it a new one begins.
 APART_S = 60.0
@@ -198,6 +206,7 @@ def _record(traces: Sequence[Any], label: str, paths: Sequence[Path], options: O
         **_told(stats),
     }
     seen: dict[str, Any] = {}
+    sensitivities = {}
     components = []
     for trace in sorted(stream, key=lambda t: (str(t.stats.channel), t.stats.starttime)):
         name = _channel(trace.stats)[1]
@@ -209,13 +218,20 @@ def _record(traces: Sequence[Any], label: str, paths: Sequence[Path], options: O
                 f"{before}: cut or fill it first"
             )
         seen[name] = trace
-        vertical = _vertical(trace.stats, name)
+        vertical = _vertical(trace.stats, named(name, options.components))
         # before the samples: no unit is the commonest mistake
-        data = _acceleration(trace, options)
+        data, sensitivities[name] = _acceleration(trace, options)
         components.append(
             Trace(name, vertical, data, trace.stats.delta, trace.stats.starttime - start)
         )
-    return assemble(components, metadata)
+    if stated := [(t.stats.knet.accmax, t.data * t.stats.calib) for t in stream
+                  if t.stats.get("knet", {}).get("accmax")]:  # fmt: skip
+        gal, data = max(stated, key=lambda pair: abs(pair[0]))
+        peak = float(np.abs(data - data.mean()).max())
+        metadata["pga_to_header"] = float(f"{100 * peak / abs(gal):.5g}")
+    if told := differing(sensitivities):
+        metadata["quality"] = told
+    return assemble(components, metadata, options.components, raw=True)
 
 
 def _vertical(stats: Any, name: str) -> bool:
@@ -227,28 +243,30 @@ def _vertical(stats: Any, name: str) -> bool:
                 "horizontal nor vertical; rotate it first"
             )
         return abs(inclination - 90) > 45
-    if is_vertical(name):
-        return True
+    if is_vertical(name) or name == "-":
+        return is_vertical(name)
     if not is_horizontal(name):
         raise InputError(
             f"component {name!r}: its code tells no orientation (known: Z, N, E, 1, 2, R, T, "
-            "NS, EW, UD); rename or rotate it first"
+            "NS, EW, UD); say what it is with --components NAME=Z, or rotate it first"
         )
     return False
 
 
-def _acceleration(trace: Any, options: Options) -> np.ndarray:
+def _acceleration(trace: Any, options: Options) -> tuple[np.ndarray, float]:
+    """Samples in m/s2, and counts per m/s2 where they were counts, else 0."""
     data = np.asarray(trace.data, dtype=np.float64)
     if trace.stats._format in PHYSICAL:
-        return data * trace.stats.calib
+        return data * trace.stats.calib, 0.0
     if options.inventory is not None:
-        return data / _sensitivity(trace, options.inventory)
+        sensitivity = _sensitivity(trace, options.inventory)
+        return data / sensitivity, sensitivity
     if options.unit is None:
         raise InputError(
             f"{trace.stats._format} files tell no unit: give that of the samples with --unit, e.g. "
             "--unit m/s2, or for counts the StationXML with --inventory"
         )
-    return data * unit_factor(options.unit)
+    return data * unit_factor(options.unit), 0.0
 
 
 def _sensitivity(trace: Any, inventory: Path) -> float:

@@ -3,8 +3,8 @@
 Columns are parted by commas, semicolons (then a comma may be the decimal sign), tabs or blanks;
 lines that start with # are skipped. The time stands in a column named t or time, or, without a
 header, in a first column that grows evenly; else the step is given. Units stand in the header,
-``EW (cm/s2)``, ``acc_z [g]``, or are given. A column named UP, V, Z, UD ... is vertical; without a
-header, the third of three components is.
+``EW (cm/s2)``, ``acc_z [g]``, or are given. A column named UP, V, Z, UD ... is vertical; several
+columns without names are refused unless the user names them.
 """
 
 from __future__ import annotations
@@ -33,6 +33,12 @@ def scan(paths: Sequence[Path], options: Options) -> list[Source | Failure]:
 
 def _read(path: Path, options: Options) -> Iterator[Record]:
     header, values, lines = _table(path)
+    if options.columns:
+        if len(options.columns) != values.shape[1]:
+            raise InputError(
+                f"{path}: {values.shape[1]} columns, {len(options.columns)} are named by --columns"
+            )
+        header = list(options.columns)
     time = _time_column(header, values, options.dt_s)
     if time is not None:
         dt = _step(path, values[:, time], lines)
@@ -48,15 +54,20 @@ def _read(path: Path, options: Options) -> Iterator[Record]:
     if not 1 <= len(columns) <= 3:
         raise InputError(f"{path}: {len(columns)} columns beside the time; one to three are read")
     traces = []
-    for index, column in enumerate(columns):
-        title = header[column] if header else ("H1", "H2", "V")[index]
+    for column in columns:
+        if len(columns) > 1 and not header:
+            raise InputError(
+                f"{path}: nothing names its {len(columns)} columns of acceleration: say their "
+                "order with --columns, e.g. --columns time,H1,H2,V"
+            )
+        title = header[column] if header else "H1"
         name = _bare(title)
         vertical = is_vertical(name)
         factor = _factor(path, title, options.unit)
         traces.append(Trace(name, vertical, values[:, column] * factor, dt))
     metadata = {"record_id": path.stem, "source_file": str(path)}
     try:
-        yield assemble(traces, metadata)
+        yield assemble(traces, metadata, options.components)
     except ValueError as exc:
         raise InputError(f"{path}: {exc}") from None
 
