@@ -10,13 +10,10 @@ from gwm_hazard.errors import InputError
 
 
 def check_output(path: Path, suffixes: Sequence[str] = (), overwrite: bool = False) -> None:
-    """InputError for a suffix that tells no format of ``suffixes``, and for a file that exists.
-
-    Beside the parts of an unfinished run it is what that run had begun to give.
-    """
+    """InputError for a suffix that tells no format of ``suffixes``, and for a file that exists."""
     if suffixes and path.suffix not in suffixes:
         raise InputError(f"{path}: the suffix tells the format; give one of {', '.join(suffixes)}")
-    if path.exists() and not overwrite and not path.with_name(f"{path.name}.parts").exists():
+    if path.exists() and not overwrite:
         raise InputError(f"{path} exists: give another output, or replace it with --overwrite")
 
 

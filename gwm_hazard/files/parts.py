@@ -14,11 +14,10 @@ kinds:
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import shutil
 import zipfile
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -57,11 +56,10 @@ class Parts:
             path.unlink()
         self.folder.rmdir()
 
-    def become(self, output: Path, parts: Iterable[str]) -> None:
-        """Give the folder, which now holds the whole, its last name; then take away the parts."""
+    def become(self, output: Path) -> None:
+        """Take away the plan and give the folder, which now holds the whole, its last name."""
+        (self.folder / self._plan).unlink()
         self.folder.rename(output)
-        for name in (*parts, self._plan):
-            (output / name).unlink(missing_ok=True)
 
 
 @contextmanager
@@ -144,10 +142,8 @@ def _short(value: Any) -> str:
 
 def keep(path: Path, made_of: str, **arrays: ArrayLike) -> None:
     """Write arrays, without pickles, and what they were made of, to an ``.npz``."""
-    whole = io.BytesIO()  # an archive that cannot be closed leaves more than its own error
-    np.savez(whole, **{_MADE_OF: made_of, **arrays})  # type: ignore[arg-type]
-    with replacing(path) as temporary:
-        temporary.write_bytes(whole.getbuffer())
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, **{_MADE_OF: made_of, **arrays})  # type: ignore[arg-type]
 
 
 def kept(path: Path, made_of: str) -> dict[str, NDArray[Any]] | None:
