@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from openquake.hazardlib import geo, mfd, pmf, scalerel, site, source, tom
 from openquake.hazardlib.calc.hazard_curve import calc_hazard_curves
-from toml import dumps
 
 from gwm_hazard.openquake.gmm import gsim_of
+from gwm_hazard.openquake.gsim import GenerativeWaveformGMM
 
 GMMS = ("BooreEtAl2014", "CampbellBozorgnia2014", "ChiouYoungs2014")
 LEVELS = np.geomspace(0.005, 2.0, 20)
@@ -56,8 +56,7 @@ def main() -> None:
     where = sites()
     print("                         plain   matched   ratio   curves differ by")
     for gmm in args.gmm or GMMS:
-        matched = "[GenerativeWaveformGMM]\n" + dumps({"model": "matched", "gmm": gmm})
-        gsims = [gsim_of(gmm), gsim_of(matched)]
+        gsims = [gsim_of(gmm), GenerativeWaveformGMM(model="matched", gmm=gmm)]
         took, curves = [np.inf, np.inf], [np.empty(0)] * 2
         for _ in range(args.repeats):
             for k, gsim in enumerate(gsims):
