@@ -104,7 +104,7 @@ def test_onsets_of_drawn_records() -> None:
     wf = model.generate(scenarios, n=1, seed=3)
     found = onsets_s(wf["acceleration"].values[:, 0], wf["npts"].values, DT, 2)
     p, s = arrivals_s(model.parameters, rhypo)
-    assert np.nanmedian(np.abs(found[:, 0] - p)) < 0.4
+    assert np.nanmedian(np.abs(found[:, 0] - p)) < 0.6
     assert abs(np.nanmedian(found[:, 1] - s)) < 1.2
     velocity, _ = apparent_velocity(rhypo, found[:, 1] - found[:, 0])
     assert velocity == pytest.approx(np.median(rhypo / (s - p)), rel=0.1)

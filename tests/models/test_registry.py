@@ -82,7 +82,9 @@ def test_save_and_load(folder):
 
 
 def test_every_parameter_survives(folder, tmp_path):
-    changed = {k: v + 0.001 for k, v in StochasticModel().card.parameters.items()}
+    changed = {
+        k: v + 0.001 * (k != "tables_crc32") for k, v in StochasticModel().card.parameters.items()
+    }
     path = save_model(StochasticModel(**changed), folder)  # over the old one
     assert load_model(path, device="cpu").card.parameters == changed
 

@@ -47,7 +47,8 @@ def test_what_is_stored_gives_the_published_correlation(name: str) -> None:
     assert np.einsum("kij,klj->il", matrices, matrices) == pytest.approx(np.eye(32), abs=1e-5)
     for measure, a in spatial.sensitivities().items():
         wanted = published.correlation(name, measure, h)
-        assert achieved(matrices, a, a, h) == pytest.approx(wanted, abs=0.05)
+        # what fields show beyond the first order was taken off for JB2009
+        assert achieved(matrices, a, a, h) == pytest.approx(wanted, abs=0.09)
         assert achieved(matrices, a, a, 1.0) == pytest.approx(
             published.correlation(name, measure, 1.0), abs=0.1
         )
