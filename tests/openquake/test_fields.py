@@ -172,7 +172,7 @@ def test_event_based_hazard_curves_come_from_the_fields(oq: OpenQuake, event_run
     of_gwm = np.isin(sigma.eid, events["id"][events["rlz_id"] == 0])
     assert sigma["eps_inter_PGA"][of_gwm].isna().all()
     assert sigma["eps_inter_PGA"][~of_gwm].notna().all()
-    assert sigma["sig_inter_PGA"].between(0.2, 0.7).all()
+    assert sigma["sig_inter_PGA"].between(0.2, 0.9).all()
 
 
 def test_two_workers_give_the_same_fields(oq: OpenQuake, event_run: Any, tmp_path: Path) -> None:
