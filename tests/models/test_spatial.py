@@ -50,7 +50,7 @@ def test_what_is_stored_gives_the_published_correlation(name: str) -> None:
         # what fields show beyond the first order was taken off for JB2009
         assert achieved(matrices, a, a, h) == pytest.approx(wanted, abs=0.09)
         assert achieved(matrices, a, a, 1.0) == pytest.approx(
-            published.correlation(name, measure, 1.0), abs=0.1
+            published.correlation(name, measure, 1.0), abs=0.15
         )
 
 
