@@ -17,12 +17,11 @@ from openquake.hazardlib.calc.conditioned_gmfs import ConditionedGmfComputer
 from gwm_hazard.core.draws import Draws
 from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.core.spatial.noise import SpatialCorrelation
-from gwm_hazard.errors import InputError
 from gwm_hazard.models.conditional import Conditioned, Stations
 from gwm_hazard.openquake import releases
 from gwm_hazard.openquake.event_draws import (
     component_of,
-    correlation_name,
+    correlation_of,
     has_waveforms,
     measures_of,
     scenarios_of,
@@ -33,18 +32,9 @@ from gwm_hazard.openquake.gsim import GenerativeWaveformGMM, conditions_of, mode
 
 def correlation_between_stations(gsim: GenerativeWaveformGMM, oq: Any) -> SpatialCorrelation | None:
     """How the noise of a branch is correlated in a conditioned scenario; None where it is not."""
-    name = correlation_name(gsim, oq)
-    if name == "none" and gsim.spatial_correlation == "auto":
-        parameters = getattr(oq, "ground_motion_correlation_params", None) or {}
-        name = "JB2009" + "-clustered" * bool(parameters.get("vs30_clustering", True))
-    if name == "none":
-        return None
-    try:
-        return model_of(gsim).spatial_correlation(name, gsim.coherency)
-    except InputError:
-        if gsim.spatial_correlation == "auto":
-            return None  # said by gwm_hazard.openquake.fields, once
-        raise
+    parameters = getattr(oq, "ground_motion_correlation_params", None) or {}
+    clustered = bool(parameters.get("vs30_clustering", True))
+    return correlation_of(gsim, oq, "JB2009" + "-clustered" * clustered)
 
 
 def has_conditioned_waveforms(gsim: Any, oq: Any) -> bool:

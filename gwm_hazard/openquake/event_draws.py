@@ -67,8 +67,12 @@ def correlation_name(gsim: GenerativeWaveformGMM, oq: Any) -> str:
     return name or "none"
 
 
-def correlation_of(gsim: GenerativeWaveformGMM, oq: Any) -> SpatialCorrelation | None:
+def correlation_of(
+    gsim: GenerativeWaveformGMM, oq: Any, otherwise: str = "none"
+) -> SpatialCorrelation | None:
     """How the noise of a branch is correlated between the sites of an event; None if it is not.
+
+    ``otherwise`` is taken where neither the branch nor the job says anything.
 
     Raises
     ------
@@ -76,6 +80,8 @@ def correlation_of(gsim: GenerativeWaveformGMM, oq: Any) -> SpatialCorrelation |
         A correlation that the branch names and its model cannot give.
     """
     name = correlation_name(gsim, oq)
+    if name == "none" and gsim.spatial_correlation == "auto":
+        name = otherwise
     if name == "none":
         return None
     try:

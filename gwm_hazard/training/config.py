@@ -9,7 +9,7 @@ import typing
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from gwm_hazard.core.units import CONDITIONS
 from gwm_hazard.errors import InputError
@@ -314,6 +314,25 @@ def build_at(cls: type[T], values: Mapping[str, Any], path: Path, **folders: tup
         return build(cls, made, "")
     except ValueError as exc:
         raise InputError(f"{path}: {exc}") from exc
+
+
+class FromTOML:
+    """Settings of a family in a TOML file: its tables are attributes of a dataclass."""
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any], path: Path) -> Self:
+        """From the values of a file; ``folder`` and ``observed`` of its data are relative to it.
+
+        Raises
+        ------
+        InputError
+            An unknown name or a value of the wrong kind; the message names it.
+        """
+        return build_at(cls, values, path, data=("folder", "observed"))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain types."""
+        return asdict(self)  # type: ignore[call-overload, no-any-return]
 
 
 def build(cls: type[T], values: Mapping[str, Any], where: str) -> T:

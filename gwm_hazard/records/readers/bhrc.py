@@ -17,6 +17,7 @@ from gwm_hazard.records.readers.channels import (
     lines_of,
     needed,
     scan_channels,
+    sections,
     utc,
 )
 from gwm_hazard.records.readers.volumes import read_volume
@@ -48,10 +49,7 @@ def read(path: Path, options: Options) -> list[Channel]:
     """The channels of a file, in m/s2."""
     lines = lines_of(path)
     begins = [i for i, line in enumerate(lines) if _FIRST.match(line)]
-    return [
-        _channel(path, lines[a:b], a)
-        for a, b in zip(begins, [*begins[1:], len(lines)], strict=True)
-    ]
+    return [_channel(path, part, at) for part, at in sections(lines, begins)]
 
 
 def _channel(path: Path, lines: Sequence[str], offset: int) -> Channel:

@@ -42,6 +42,12 @@ class Channel:
 Read = Callable[[Path, Options], Sequence[Channel]]
 
 
+def sections(lines: Sequence[str], begins: Sequence[int]) -> Iterator[tuple[Sequence[str], int]]:
+    """The lines of each channel of a file, and the number of its first, from 0."""
+    for first, end in zip(begins, [*begins[1:], len(lines)], strict=True):
+        yield lines[first:end], first
+
+
 def scan_channels(read: Read, paths: Sequence[Path], options: Options) -> list[Source | Failure]:
     """One source a record: channels of one key and folder."""
     found: list[Source | Failure] = []

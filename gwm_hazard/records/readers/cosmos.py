@@ -24,6 +24,7 @@ from gwm_hazard.records.readers.channels import (
     largest,
     lines_of,
     scan_channels,
+    sections,
     utc,
 )
 from gwm_hazard.records.record import Failure, Options, Source, Value
@@ -73,10 +74,7 @@ def read(path: Path, options: Options) -> list[Channel]:
     begins = [i for i, line in enumerate(lines) if _FIRST.search(line)]
     if not begins:
         raise InputError(f"{path}: no header of COSMOS format 1.20")
-    return [
-        _channel(path, lines[a:b], a, options)
-        for a, b in zip(begins, [*begins[1:], len(lines)], strict=True)
-    ]
+    return [_channel(path, part, at, options) for part, at in sections(lines, begins)]
 
 
 class _Cursor:

@@ -17,6 +17,7 @@ from gwm_hazard.records.readers.channels import (
     lines_of,
     scan_channels,
     seconds,
+    sections,
     utc,
 )
 from gwm_hazard.records.readers.volumes import read_volume
@@ -64,10 +65,7 @@ def read(path: Path, options: Options) -> list[Channel]:
     # volume 2 repeats the first line of the volume 1 that it was made of
     begins = [i for i, line in enumerate(lines)
               if _FIRST.match(line) and not (i and _FIRST.match(lines[i - 1]))]  # fmt: skip
-    return [
-        _channel(path, lines[a:b], a, options)
-        for a, b in zip(begins, [*begins[1:], len(lines)], strict=True)
-    ]
+    return [_channel(path, part, at, options) for part, at in sections(lines, begins)]
 
 
 def _channel(path: Path, lines: Sequence[str], offset: int, options: Options) -> Channel:

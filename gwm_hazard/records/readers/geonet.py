@@ -18,6 +18,7 @@ from gwm_hazard.records.readers.channels import (
     needed,
     scan_channels,
     seconds,
+    sections,
     utc,
 )
 from gwm_hazard.records.record import Failure, Options, Source, Value
@@ -58,10 +59,7 @@ def read(path: Path, options: Options) -> list[Channel]:
     """The channels of a file, in m/s2."""
     lines = lines_of(path)
     begins = [i for i, line in enumerate(lines) if _FIRST.match(line)]
-    return [
-        _channel(path, lines[a:b], a)
-        for a, b in zip(begins, [*begins[1:], len(lines)], strict=True)
-    ]
+    return [_channel(path, part, at) for part, at in sections(lines, begins)]
 
 
 def _channel(path: Path, lines: Sequence[str], offset: int) -> Channel:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
 from typing import Any
 
 from gwm_hazard.core.units import CONDITIONS
 from gwm_hazard.errors import InputError
 from gwm_hazard.models.cvae_gan.form import Form
 from gwm_hazard.models.cvae_gan.sizes import Sizes
-from gwm_hazard.training.config import AdversarialFit, OneDevice, build_at
+from gwm_hazard.training.config import AdversarialFit, FromTOML, OneDevice
 
 FAMILY = "cvae-gan"
 
@@ -129,7 +127,7 @@ class Output:
 
 
 @dataclass(frozen=True)
-class CVAEGANTraining:
+class CVAEGANTraining(FromTOML):
     """All tables of a training file of this family."""
 
     data: Data
@@ -145,18 +143,3 @@ class CVAEGANTraining:
         if self.network.duration and not self.data.conditions:
             raise InputError("network: duration needs data.conditions, which give it")
         self.network.sizes()
-
-    @classmethod
-    def of(cls, values: Mapping[str, Any], path: Path) -> CVAEGANTraining:
-        """From the values of a TOML file; folders in it are relative to it.
-
-        Raises
-        ------
-        InputError
-            An unknown name or a value of the wrong kind; the message names it.
-        """
-        return build_at(cls, values, path, data=("folder", "observed"))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain types."""
-        return asdict(self)

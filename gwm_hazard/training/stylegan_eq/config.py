@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
 from gwm_hazard.models.stylegan_eq.design import Design
-from gwm_hazard.training.config import AdversarialFit, OneDevice, build_at
+from gwm_hazard.training.config import AdversarialFit, FromTOML, OneDevice
 
 FAMILY = "stylegan-eq"
 
@@ -69,7 +67,7 @@ class Output:
 
 
 @dataclass(frozen=True)
-class StyleGANEQTraining:
+class StyleGANEQTraining(FromTOML):
     """All tables of a training file of this family; ``network`` sizes both networks."""
 
     data: Data
@@ -79,18 +77,3 @@ class StyleGANEQTraining:
     fit: Fit = field(default_factory=Fit)
     machine: OneDevice = field(default_factory=OneDevice)
     model: Output = field(default_factory=Output)
-
-    @classmethod
-    def of(cls, values: Mapping[str, Any], path: Path) -> StyleGANEQTraining:
-        """From the values of a TOML file; folders in it are relative to it.
-
-        Raises
-        ------
-        InputError
-            An unknown name or a value of the wrong kind; the message names it.
-        """
-        return build_at(cls, values, path, data=("folder",))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain types."""
-        return asdict(self)

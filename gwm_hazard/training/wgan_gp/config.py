@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
 from gwm_hazard.core.units import CONDITIONS
 from gwm_hazard.errors import InputError
 from gwm_hazard.models.wgan_gp.sizes import PRESETS, ConditionalSizes, Sizes, read_sizes
-from gwm_hazard.training.config import AdversarialFit, OneDevice, build_at
+from gwm_hazard.training.config import AdversarialFit, FromTOML, OneDevice
 
 FAMILY = "wgan-gp"
 
@@ -111,7 +109,7 @@ class Output:
 
 
 @dataclass(frozen=True)
-class WGANGPTraining:
+class WGANGPTraining(FromTOML):
     """All tables of a training file of this family."""
 
     data: Data
@@ -128,18 +126,3 @@ class WGANGPTraining:
     def sizes(self) -> Sizes:
         """Of the networks."""
         return self.network.of(len(self.data.conditions))
-
-    @classmethod
-    def of(cls, values: Mapping[str, Any], path: Path) -> WGANGPTraining:
-        """From the values of a TOML file; folders in it are relative to it.
-
-        Raises
-        ------
-        InputError
-            An unknown name or a value of the wrong kind; the message names it.
-        """
-        return build_at(cls, values, path, data=("folder", "observed"))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain types."""
-        return asdict(self)
