@@ -272,6 +272,10 @@ def test_shape_is_held_inside_its_range(model: MatchedModel) -> None:
     [
         ({}, "needs gmm"),
         ({"gmm": "Test", "shape": "matched"}, "by itself"),
+        ({"spectrum": {"periods_s": [0.1, 0.5], "sa_g": [1.0, 0.0]}}, r"SA\(0.5\) = 0 g"),
+        ({"spectrum": {"periods_s": [0.0, 0.1, 0.5], "sa_g": [0, 1.0, 1.0]}}, "PGA = 0 g"),
+        ({"spectrum": {"periods_s": [0.1], "sa_g": [1.0]}}, "give 2 or more"),
+        ({"spectrum": {"periods_s": [11.0, 12.0], "sa_g": [1.0, 1.0]}}, "from 11 to 12 s"),
         ({"gmm": "Test", "fixed": "rake=3"}, "has no condition 'rake'"),
     ],
 )
