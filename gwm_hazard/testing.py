@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,18 +99,12 @@ def _check_card(model: WaveformModel) -> None:
         plain = json.loads(json.dumps(told))
     except (TypeError, ValueError) as exc:
         raise AssertionError(f"the card does not survive JSON: {exc}") from exc
-    again = type(model)(**_arguments(model, plain["parameters"]))
+    from gwm_hazard.models.registry import rebuilt
+
+    again = rebuilt(model, **plain["parameters"])
     assert again.card.to_dict()["parameters"] == told["parameters"], (
         "the card's parameters do not make the same model again"
     )
-
-
-def _arguments(model: WaveformModel, parameters: dict[str, Any]) -> dict[str, Any]:
-    from gwm_hazard.models.registry import WEIGHTS_KEY
-
-    if model.weights is None:
-        return parameters
-    return {k: v for k, v in parameters.items() if k != WEIGHTS_KEY} | {"weights": model.weights}
 
 
 def _scenarios(model: WaveformModel, within: dict[str, tuple[float, float]]) -> Scenarios:
