@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import torch
     import xarray as xr
 
+    from gwm_hazard.core.low_frequency import LowFrequency
     from gwm_hazard.core.noise import Noise
     from gwm_hazard.core.scenario import Scenarios
     from gwm_hazard.core.spectra import Spectra
@@ -79,6 +80,9 @@ class ConditionsOnSpectrum(Protocol, metaclass=_ByArgument):
 class ConditionsOnLowFrequencies(Protocol, metaclass=_ByArgument):
     """A model that adds high frequencies to simulated motions."""
 
+    #: Crossovers that it knows, Hz, growing: the largest up to which a motion is right is taken.
+    crossovers_hz: tuple[float, ...]
+
     def generate(
         self,
         scenarios: Scenarios,
@@ -91,6 +95,15 @@ class ConditionsOnLowFrequencies(Protocol, metaclass=_ByArgument):
         """As :meth:`WaveformModel.generate`.
 
         ``low_frequency`` holds acceleration(scenario, component, time) in m/s2.
+        """
+        ...
+
+    def draw(
+        self, scenarios: Scenarios, noise: Noise, low_frequency: LowFrequency | None = None
+    ) -> torch.Tensor:
+        """As :meth:`WaveformModel.draw`, a motion a row, whose samples the result has in time.
+
+        ``model.batches(scenarios, noise, low_frequency=motions)`` calls it batch by batch.
         """
         ...
 

@@ -57,6 +57,10 @@ class WaveformModel(ABC):
     def npts(self, scenarios: Scenarios) -> NDArray[np.int64]:
         """Samples that each scenario's record needs, shape (n,). Depends on conditions only."""
 
+    def lengths(self, scenarios: Scenarios, **beside: Rows) -> NDArray[np.int64]:
+        """Samples of each record, (n,), by what a model is given beside conditions too."""
+        return self.npts(scenarios)
+
     @abstractmethod
     def draw(self, scenarios: Scenarios, noise: Noise) -> torch.Tensor:
         """One waveform for each row.
@@ -128,7 +132,7 @@ class WaveformModel(ABC):
         for name in beside:
             if name not in inspect.signature(self.draw).parameters:
                 raise InputError(f"model {self.card.name!r} takes no {name}")
-        lengths = self.npts(scenarios)
+        lengths = self.lengths(scenarios, **beside)
         for npts in np.unique(lengths):
             equal = np.flatnonzero(lengths == npts)
             size = batch_size or self.batch_size(int(npts))
@@ -196,7 +200,7 @@ class WaveformModel(ABC):
         if check:
             self.card.check(scenarios)
         rows = len(scenarios)
-        npts = self.npts(scenarios)
+        npts = self.lengths(scenarios, **beside)
         out = np.zeros((rows * n, len(self.card.components), int(npts.max())), dtype=np.float32)
         each = np.repeat(np.arange(rows), n)
         noise = Noise(seed, each, 0, np.tile(np.arange(n), rows))

@@ -1,0 +1,1 @@
+"""From physics-based low frequencies to broadband motions."""
