@@ -98,7 +98,7 @@ class LowFrequency:
             object.__setattr__(made, name, value)
         return made
 
-    def check(self, fc_hz: float, rhypo_km: Array | None = None) -> None:
+    def require(self, fc_hz: float, rhypo_km: Array | None = None) -> None:
         """Whether a model can go on from these motions at a crossover.
 
         Parameters
@@ -110,7 +110,7 @@ class LowFrequency:
         ------
         InputError
             Motions not right up to the crossover, a time step above 1 / (4 fc), a record that
-            ends before S arrives. Energy above the crossover is a warning: it is left out.
+            ends before S arrives.
         """
         if self.valid_hz < fc_hz * (1.0 - 1e-6):
             raise InputError(
@@ -132,6 +132,10 @@ class LowFrequency:
                     f"the origin time, S arrives by {arrival[row]:.4g} s at rhypo = "
                     f"{np.asarray(rhypo_km)[row]:g} km: give a longer simulation"
                 )
+
+    def check(self, fc_hz: float, rhypo_km: Array | None = None) -> None:
+        """:meth:`require`, and a warning where there is energy above fc: it is left out."""
+        self.require(fc_hz, rhypo_km)
         above = self._share_above(1.25 * fc_hz)
         if (above > STOP_BAND).any():
             log.warning(

@@ -40,6 +40,7 @@ BUNDLED = {
     "cvae-gan": "gwm_hazard.models.cvae_gan:CVAEGANModel",
     "wgan-gp": "gwm_hazard.models.wgan_gp:WGANGPModel",
     "stylegan-eq": "gwm_hazard.models.stylegan_eq:StyleGANEQModel",
+    "broadband": "gwm_hazard.models.broadband:BroadbandModel",
 }
 
 #: What an importer is called where it is not its family's name: by whose files it reads.

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Protocol
 
 from gwm_hazard.errors import InputError
+from gwm_hazard.training.broadband.config import BroadbandTraining
+from gwm_hazard.training.broadband.run import train_broadband
 from gwm_hazard.training.config import Progress, TrainingConfig, read_values
 from gwm_hazard.training.cvae_gan.config import CVAEGANTraining
 from gwm_hazard.training.cvae_gan.run import train_cvae_gan
@@ -60,6 +62,14 @@ def _stylegan_eq(
     return train_stylegan_eq(settings, output, progress=progress)
 
 
+def _broadband(
+    config: Path, output: Path, *, base: str | None, snapshot: bool, progress: Progress | None
+) -> Path:
+    _from_nothing("broadband", base, False)
+    settings = BroadbandTraining.of(read_values(config), config)
+    return train_broadband(settings, output, progress=progress, snapshot=snapshot)
+
+
 def _from_nothing(family: str, base: str | None, snapshot: bool) -> None:
     if base or snapshot:
         raise InputError(
@@ -73,6 +83,7 @@ FAMILIES: dict[str, Training] = {
     "cvae-gan": _cvae_gan,
     "wgan-gp": _wgan_gp,
     "stylegan-eq": _stylegan_eq,
+    "broadband": _broadband,
 }
 
 

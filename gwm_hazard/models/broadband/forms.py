@@ -1,0 +1,114 @@
+"""What draws the shape of the high band, by name: one interface for every network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from gwm_hazard.core.noise import Noise
+from gwm_hazard.errors import InputError
+from gwm_hazard.models.broadband import envelope
+from gwm_hazard.models.broadband.transformer import CHANNELS, Transformer, TransformerSizes, flow
+
+#: Records that go through a network together. Always so many: kernels chosen by batch size would
+#: change the last bits.
+PORTION = 4
+
+
+class Shape(nn.Module):
+    """Draws motions above a crossover, whose level and band below it are set afterwards."""
+
+    def streams(self, noise: Noise, npts: int) -> tuple[torch.Tensor, ...]:
+        """All the normals that :meth:`motion` takes, a row a draw."""
+        raise NotImplementedError
+
+    def motion(
+        self, low: torch.Tensor, condition: torch.Tensor, *normals: torch.Tensor
+    ) -> torch.Tensor:
+        """(n, 3, nt) from the low band (n, 3, nt) over its peak, and (n, CONDITIONS)."""
+        raise NotImplementedError
+
+    def drawn(self, low: torch.Tensor, condition: torch.Tensor, noise: Noise) -> torch.Tensor:
+        """:meth:`motion` in portions, each as large as the others."""
+        n = len(low)
+        every = (low, condition, *self.streams(noise, low.shape[2]))
+        full = [torch.cat([t, t[:1].expand(-n % PORTION, *t.shape[1:])]) for t in every]
+        parts = zip(*(torch.split(t, PORTION) for t in full), strict=True)
+        with torch.inference_mode():
+            return torch.cat([self.motion(*part) for part in parts])[:n]
+
+
+class FlowShape(Shape):
+    """Envelopes by :class:`Transformer`, on Gaussian noise."""
+
+    def __init__(self, sizes: Mapping[str, Any]) -> None:
+        super().__init__()
+        given = dict(sizes)
+        self.steps = int(given.pop("steps", 8))
+        if not 1 <= self.steps <= 1000:
+            raise InputError(f"sizes: steps = {self.steps}: must be from 1 to 1000")
+        self.sizes = TransformerSizes(**given)
+        self.network = Transformer(self.sizes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain types."""
+        return self.sizes.to_dict() | {"steps": self.steps}
+
+    def streams(self, noise: Noise, npts: int) -> tuple[torch.Tensor, ...]:
+        """Of the envelope, and of the phases."""
+        length = envelope.tokens(npts)
+        start = noise.normal("envelope", length * CHANNELS)
+        return (
+            torch.from_numpy(start).view(-1, length, CHANNELS),
+            envelope.normals(noise.normal("phases", 3 * npts), len(noise), npts),
+        )
+
+    def motion(
+        self, low: torch.Tensor, condition: torch.Tensor, *normals: torch.Tensor
+    ) -> torch.Tensor:
+        """See :meth:`Shape.motion`."""
+        start, phases = (t.to(low) for t in normals)
+        seen, when = envelope.features(low)
+        drawn = flow(self.network, start, seen, when, condition, self.steps)
+        return envelope.carried(drawn, phases)
+
+
+FORMS: dict[str, type[Any]] = {"flow": FlowShape}
+
+
+def form_of(name: str, sizes: Mapping[str, Any]) -> Any:
+    """A new network of a form.
+
+    Raises
+    ------
+    InputError
+        An unknown form or size.
+    """
+    if name not in FORMS:
+        raise InputError(f"form = {name!r}: known are {', '.join(FORMS)}")
+    try:
+        return FORMS[name](sizes)
+    except TypeError as exc:
+        raise InputError(f"sizes of form {name!r}: {exc}") from exc
+
+
+def condition_of(
+    mag: np.ndarray[Any, Any],
+    distance_km: np.ndarray[Any, Any],
+    vs30: np.ndarray[Any, Any],
+    scale: np.ndarray[Any, Any],
+    fc_hz: float | np.ndarray[Any, Any],
+) -> torch.Tensor:
+    """What networks are told, (n, CONDITIONS): scenario, scale of the low band (m/s2), crossover."""
+    columns = (
+        mag - 6.0,
+        np.log((distance_km + 6.0) / 50.0),
+        2.0 * np.log(vs30 / 400.0),
+        np.log(scale) / 2.0,
+        np.log(np.broadcast_to(fc_hz, np.shape(mag))) / 0.7,
+    )
+    return torch.from_numpy(np.stack(columns, axis=1).astype(np.float32))

@@ -1,0 +1,166 @@
+"""The level of the high band: smoothed Fourier amplitudes, given those of the low band.
+
+A regression of ln amplitudes above the crossover on those below it, magnitude, distance and Vs30,
+with all covariances of its residuals and a part that the sites of an event share. Of the two
+horizontals it tells their mean and half their difference, whose distribution is symmetric; of the
+vertical what the horizontals leave open. The low band's own phases, and the scale of a target, are
+not looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gwm_hazard.core.noise import Noise
+
+Array = NDArray[np.float64]
+
+#: Points of the level, from FIRST times the crossover to TOP_HZ, evenly in ln f.
+POINTS, FIRST, TOP_HZ = 14, 0.9, 30.0
+#: Where the low band is looked at, over the crossover.
+LOW = (0.4, 0.6, 0.8)
+#: Width of the Gaussian window that smooths energies, in ln f.
+WIDTH = 0.13
+#: Of the distance, km: near a source amplitudes stop growing.
+NEAR_KM = 6.0
+#: Passes that bring a motion to its level: the window sees neighbouring frequencies.
+PASSES = 3
+_TINY = 1e-30
+
+
+def grid_hz(fc_hz: float) -> Array:
+    """Frequencies of the level, (POINTS,)."""
+    return np.geomspace(FIRST * fc_hz, TOP_HZ, POINTS)
+
+
+def low_grid_hz(fc_hz: float) -> Array:
+    """Frequencies at which the low band is looked at, (3,)."""
+    return np.array(LOW) * fc_hz
+
+
+@lru_cache(maxsize=64)
+def _weights(size: int, dt_s: float, centres_hz: tuple[float, ...]) -> Array:
+    """(size // 2 + 1, centres): of the energies of a transform, each column adds up to 1."""
+    frequency = np.fft.rfftfreq(size, dt_s)
+    ln_f = np.log(np.maximum(frequency, 0.5 * frequency[1]))
+    place = (ln_f[:, None] - np.log(centres_hz)) / WIDTH
+    weights = np.exp(-0.5 * place**2) / np.maximum(frequency, frequency[1])[:, None]
+    weights[0] = 0.0
+    found: Array = weights / weights.sum(axis=0)
+    return found
+
+
+def ln_amplitude(motion: Array, dt_s: float, centres_hz: Array) -> Array:
+    """ln of smoothed Fourier amplitudes, m/s, of motions (..., nt): (..., centres)."""
+    size = 2 * motion.shape[-1]
+    power = np.abs(np.fft.rfft(motion, size) * dt_s) ** 2
+    weights = _weights(size, dt_s, tuple(centres_hz.tolist()))
+    # Not a product of matrices: a row must not depend on the others, to the last bit.
+    smooth = np.einsum("...k,kj->...j", power, weights)
+    found: Array = 0.5 * np.log(np.maximum(smooth, _TINY))
+    return found
+
+
+def at_level(motion: Array, dt_s: float, ln_level: Array, fc_hz: float) -> Array:
+    """Motions (n, 3, nt) whose smoothed amplitudes are (n, 3, POINTS): one real factor a frequency.
+
+    Phases stay. Beyond the ends of the grid the factor is that of its end.
+    """
+    centres = grid_hz(fc_hz)
+    nt = motion.shape[-1]
+    ln_f = np.log(np.maximum(np.fft.rfftfreq(2 * nt, dt_s), 0.1 * fc_hz))
+    spread = np.stack([np.interp(ln_f, np.log(centres), row) for row in np.eye(POINTS)])
+    for _ in range(PASSES):
+        missing = ln_level - ln_amplitude(motion, dt_s, centres)
+        factor = np.exp(np.einsum("...j,jk->...k", missing, spread))
+        motion = np.fft.irfft(np.fft.rfft(motion, 2 * nt) * factor, 2 * nt)[..., :nt]
+    return motion
+
+
+def predictors(ln_low: Array, mag: Array, distance_km: Array, vs30: Array) -> Array:
+    """Of the mean of the horizontals, (n, 3 + 6): their low band, magnitude, distance, Vs30."""
+    m = mag - 6.0
+    ln_r = 0.5 * np.log((distance_km**2 + NEAR_KM**2) / (50.0**2 + NEAR_KM**2))
+    rest = [np.ones_like(m), m, m**2, ln_r, m * ln_r, distance_km / 100.0, np.log(vs30 / 400.0)]
+    return np.concatenate([ln_low, np.stack(rest, axis=1)], axis=1)
+
+
+@dataclass(frozen=True)
+class Level:
+    """The distribution of the level at one crossover.
+
+    Attributes
+    ----------
+    mean : (10, POINTS), of :func:`predictors`: mean of the horizontals
+    event, record : (POINTS, POINTS), lower triangles: of what sites of an event share, and of the
+        rest of the mean
+    half : (3, POINTS), of half the difference of the horizontals' low bands; ``own`` (POINTS,
+        POINTS) the lower triangle of its residuals
+    vertical : (13, POINTS), of the vertical's low band and :func:`predictors`; ``cross`` (POINTS,
+        POINTS) of the residuals of the mean, ``rest`` (POINTS, POINTS) the lower triangle of what
+        is left
+    """
+
+    mean: Array
+    event: Array
+    record: Array
+    half: Array
+    own: Array
+    vertical: Array
+    cross: Array
+    rest: Array
+
+    @staticmethod
+    def shapes() -> dict[str, tuple[int, int]]:
+        """Of the tensors, by name."""
+        square = (POINTS, POINTS)
+        return {
+            "mean": (10, POINTS), "event": square, "record": square, "half": (3, POINTS),
+            "own": square, "vertical": (13, POINTS), "cross": square, "rest": square,
+        }  # fmt: skip
+
+    @classmethod
+    def of(cls, tensors: Mapping[str, torch.Tensor], prefix: str) -> Level:
+        """From tensors named ``prefix`` + attribute."""
+        names = cls.shapes()
+        return cls(**{k: tensors[prefix + k].numpy().astype(np.float64) for k in names})
+
+    def tensors(self, prefix: str) -> dict[str, torch.Tensor]:
+        """What :meth:`of` reads, float64: kept to all digits."""
+        return {prefix + k: torch.from_numpy(getattr(self, k)) for k in self.shapes()}
+
+    def median(
+        self, ln_low: Array, mag: Array, distance_km: Array, vs30: Array
+    ) -> tuple[Array, Array, Array]:
+        """Medians of mean, half difference and vertical, (n, POINTS) each; ln_low (n, 3, 3)."""
+        both = 0.5 * (ln_low[:, 0] + ln_low[:, 1])
+        of_mean = predictors(both, mag, distance_km, vs30)
+        of_vertical = np.concatenate([ln_low[:, 2], of_mean], axis=1)
+        half = 0.5 * (ln_low[:, 0] - ln_low[:, 1])
+        return (
+            np.einsum("ni,ij->nj", of_mean, self.mean),
+            np.einsum("ni,ij->nj", half, self.half),
+            np.einsum("ni,ij->nj", of_vertical, self.vertical),
+        )
+
+    def draw(
+        self, ln_low: Array, mag: Array, distance_km: Array, vs30: Array, noise: Noise
+    ) -> Array:
+        """ln amplitudes of the three components, (n, 3, POINTS), m/s."""
+        shared = noise.normal("high band event", POINTS, per_event=True).astype(np.float64)
+        normals = noise.normal("high band", 3 * POINTS).astype(np.float64)
+        normals = normals.reshape(-1, 3, POINTS)
+        mean, half, vertical = self.median(ln_low, mag, distance_km, vs30)
+        off = np.einsum("nj,ij->ni", shared, self.event)
+        off = off + np.einsum("nj,ij->ni", normals[:, 0], self.record)
+        half = half + np.einsum("nj,ij->ni", normals[:, 1], self.own)
+        vertical = vertical + np.einsum("nj,ji->ni", off, self.cross)
+        vertical = vertical + np.einsum("nj,ij->ni", normals[:, 2], self.rest)
+        mean = mean + off
+        return np.stack([mean + half, mean - half, vertical], axis=1)
