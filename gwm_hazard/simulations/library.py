@@ -31,6 +31,9 @@ VERSION = 1
 #: Time before the origin in which what a band limit makes of an onset may ring, s.
 LEAD_S = 5.0
 
+#: Depth of the first row, in steps.
+SHALLOWEST = 0.5
+
 #: Steps of distance up to which nodes are one apart.
 _NEAR = 31
 
@@ -106,8 +109,8 @@ class Library:
         return nodes
 
     def depth_km(self, row: int) -> float:
-        """Depth of a row; of the first one not quite the surface."""
-        return (row or 0.25) * self.step_km
+        """Depth of a row; the first one stands for all above, near the surface all is dear."""
+        return (row or SHALLOWEST) * self.step_km
 
     def key(self) -> str:
         """What decides the numbers, in a line."""

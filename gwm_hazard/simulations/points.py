@@ -10,7 +10,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from gwm_hazard.errors import InputError
-from gwm_hazard.simulations.library import Library
+from gwm_hazard.simulations.library import SHALLOWEST, Library
 from gwm_hazard.simulations.moment_rate import SHAPES
 
 Array = NDArray[np.float64]
@@ -100,10 +100,9 @@ def site_velocity(
         raise InputError(f"a source at {points.depth_km.min():g} km depth: must be below 0")
     azimuth = np.arctan2(east, north)
     row = np.maximum(points.depth_km / library.step_km, 0.0)
-    row = np.where(row < 1.0, np.maximum(row - 0.25, 0.0) / 0.75, row)
-    first, last = int(row.min()), int(np.ceil(row.max()))
-    last = max(last, first + 1)
-    spectra, s_s = library.rows(first, last)
+    row = np.where(row < 1.0, np.maximum(row - SHALLOWEST, 0.0) / (1.0 - SHALLOWEST), row)
+    first = int(row.min())
+    spectra, s_s = library.rows(first, int(np.ceil(row.max())))
     f = library.frequencies_hz
     rates, which = _moment_rates(f, points.parameter, shape)
     nodes = library.distances_km
@@ -144,12 +143,14 @@ def _sum(
     """Add all points to ``out`` (3, nf); rows and columns count nodes, the first column at 0."""
     n_rows, n_columns, _, nf = spectra.shape
     for p in range(len(row)):
-        i = min(int(row[p]), n_rows - 2)
-        j = min(int(column[p]), n_columns - 2)
+        i = int(row[p])
+        j = int(column[p])
+        below = min(i + 1, n_rows - 1)
+        beyond = min(j + 1, n_columns - 1)
         u = row[p] - i
         v = column[p] - j
         corner = ((1 - u) * (1 - v), (1 - u) * v, u * (1 - v), u * v)
-        at = (s_s[i, j], s_s[i, j + 1], s_s[i + 1, j], s_s[i + 1, j + 1])
+        at = (s_s[i, j], s_s[i, beyond], s_s[below, j], s_s[below, beyond])
         arrival = corner[0] * at[0] + corner[1] * at[1] + corner[2] * at[2] + corner[3] * at[3]
         w = weights[p]
         rate = rates[which[p]]
@@ -157,7 +158,7 @@ def _sum(
         for k in range(4):
             if corner[k] == 0.0:
                 continue
-            g = spectra[i + k // 2, j + k % 2]
+            g = spectra[below if k > 1 else i, beyond if k % 2 else j]
             angle = -step * (delay[p] + arrival - at[k])
             turn_by = complex(np.cos(angle), np.sin(angle))
             phase = complex(corner[k], 0.0)

@@ -160,13 +160,9 @@ def _field(stream: str, plane: Plane, nx: int, nz: int, noise: Normals) -> Array
     kx = 2.0 * np.pi * np.fft.fftfreq(mx, plane.length / nx) * (2.0 + plane.length / 3.0)
     kz = 2.0 * np.pi * np.fft.rfftfreq(mz, plane.width / nz) * (1.0 + plane.width / 3.0)
     amplitude = (1.0 + kx[:, None] ** 2 + kz**2) ** (-0.5 * (HURST + 1.0))
-    full = np.fft.irfft2(np.fft.rfft2(white) * amplitude, s=(mx, mz))
-    # The variance that was put in, not that of this draw, which would depend on all of it.
-    twice = np.full(amplitude.shape[1], 2.0)
-    twice[0] = 1.0
-    twice[-1] = 1.0
-    power = (amplitude**2 * twice).sum() / (mx * mz)
-    return full[:nx, :nz] / np.sqrt(power)
+    field = np.fft.irfft2(np.fft.rfft2(white) * amplitude, s=(mx, mz))[:nx, :nz]
+    field = field - field.mean()
+    return np.asarray(field / field.std()) if field.size > 1 else field
 
 
 def _slip(plane: Plane, nx: int, nz: int, noise: Normals) -> Array:
