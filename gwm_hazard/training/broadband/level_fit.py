@@ -95,9 +95,7 @@ class _Sample:
             pairs.vs30[rows],
         )  # fmt: skip
         self.three = level[:, 2].max(axis=1) > -30.0  # a vertical of zeros has no amplitude
-        _, self.event, count = np.unique(
-            pairs.event[rows], return_inverse=True, return_counts=True
-        )
+        _, self.event, count = np.unique(pairs.event[rows], return_inverse=True, return_counts=True)
         self.weight = 1.0 / (1.0 + _ALIKE * (count[self.event] - 1.0))
 
 
