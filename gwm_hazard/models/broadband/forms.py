@@ -13,6 +13,12 @@ from gwm_hazard.core.noise import Noise
 from gwm_hazard.errors import InputError
 from gwm_hazard.models.broadband import envelope
 from gwm_hazard.models.broadband.transformer import CHANNELS, Transformer, TransformerSizes, flow
+from gwm_hazard.models.broadband.translator import (
+    SYSTEMS,
+    Encoder,
+    Generator,
+    TranslatorSizes,
+)
 
 #: Records that go through a network together. Always so many: kernels chosen by batch size would
 #: change the last bits.
@@ -77,7 +83,41 @@ class FlowShape(Shape):
         return envelope.carried(drawn, phases)
 
 
-FORMS: dict[str, type[Any]] = {"flow": FlowShape}
+class TranslatorShape(Shape):
+    """Motions by a system of :mod:`gwm_hazard.models.broadband.translator`."""
+
+    system = ""
+
+    def __init__(self, sizes: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.sizes = TranslatorSizes(**sizes)
+        self.generator = Generator(SYSTEMS[self.system], self.sizes)
+        self.encoder = Encoder(self.sizes) if SYSTEMS[self.system].style else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain types."""
+        return self.sizes.to_dict()
+
+    def streams(self, noise: Noise, npts: int) -> tuple[torch.Tensor, ...]:
+        """Of the phases, and of the style."""
+        return (
+            envelope.normals(noise.normal("phases", 3 * npts), len(noise), npts),
+            torch.from_numpy(noise.normal("style", self.sizes.style)),
+        )
+
+    def motion(
+        self, low: torch.Tensor, condition: torch.Tensor, *normals: torch.Tensor
+    ) -> torch.Tensor:
+        """See :meth:`Shape.motion`."""
+        noise, style = (t.to(low) for t in normals)
+        made: torch.Tensor = self.generator(low, condition, noise, style)
+        return made
+
+
+FORMS: dict[str, type[Any]] = {
+    "flow": FlowShape,
+    **{name: type(name, (TranslatorShape,), {"system": name}) for name in SYSTEMS},
+}
 
 
 def form_of(name: str, sizes: Mapping[str, Any]) -> Any:
@@ -103,7 +143,7 @@ def condition_of(
     scale: np.ndarray[Any, Any],
     fc_hz: float | np.ndarray[Any, Any],
 ) -> torch.Tensor:
-    """What networks are told, (n, CONDITIONS): scenario, scale of the low band (m/s2), crossover."""
+    """What networks are told, (n, CONDITIONS): scenario, scale of low band (m/s2), crossover."""
     columns = (
         mag - 6.0,
         np.log((distance_km + 6.0) / 50.0),

@@ -76,9 +76,13 @@ def at_level(motion: Array, dt_s: float, ln_level: Array, fc_hz: float) -> Array
     nt = motion.shape[-1]
     ln_f = np.log(np.maximum(np.fft.rfftfreq(2 * nt, dt_s), 0.1 * fc_hz))
     spread = np.stack([np.interp(ln_f, np.log(centres), row) for row in np.eye(POINTS)])
+    # what a window sees of a change at each point: undone, so that three passes are enough
+    seen = np.linalg.inv(spread @ _weights(2 * nt, dt_s, tuple(centres.tolist())))
     for _ in range(PASSES):
         missing = ln_level - ln_amplitude(motion, dt_s, centres)
-        factor = np.exp(np.einsum("...j,jk->...k", missing, spread))
+        factor = np.exp(
+            np.einsum("...j,jk->...k", np.einsum("...i,ij->...j", missing, seen), spread)
+        )
         motion = np.fft.irfft(np.fft.rfft(motion, 2 * nt) * factor, 2 * nt)[..., :nt]
     return motion
 

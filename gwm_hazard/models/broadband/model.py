@@ -226,6 +226,6 @@ class BroadbandModel(WaveformModel):
 
 
 def peak(low: Array) -> Array:
-    """Largest vector amplitude of low bands (n, 3, nt), (n,), m/s2: what a network's input is over."""
+    """Largest vector amplitude of low bands (n, 3, nt), (n,), m/s2: inputs are over it."""
     found: Array = np.sqrt((low**2).sum(axis=1).max(axis=1))
     return found

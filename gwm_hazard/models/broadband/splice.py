@@ -36,9 +36,7 @@ def padded(npts: int) -> int:
     return 2 * npts
 
 
-def low_spectrum(
-    motion: Array, dt_s: float, npts: int, out_dt_s: float, fc_hz: float
-) -> Complex:
+def low_spectrum(motion: Array, dt_s: float, npts: int, out_dt_s: float, fc_hz: float) -> Complex:
     """L X of a motion at the frequencies of the padded window of another time step.
 
     Parameters

@@ -25,13 +25,17 @@ CHANNELS = 3 * BANDS
 
 @dataclass(frozen=True)
 class TransformerSizes:
-    """Width of a token, blocks, heads, times the width inside a block, taps of the convolution."""
+    """Width, blocks, heads, times the width inside a block, taps of the convolution.
+
+    ``patch`` tokens of time go through together.
+    """
 
     width: int = 96
-    blocks: int = 4
+    blocks: int = 3
     heads: int = 4
     expansion: int = 3
-    taps: int = 9
+    taps: int = 7
+    patch: int = 2
 
     def __post_init__(self) -> None:
         if self.width % (2 * self.heads) or self.taps % 2 == 0:
@@ -91,14 +95,15 @@ class Transformer(nn.Module):
         super().__init__()
         width = sizes.width
         self.width = width
-        self.enter = nn.Linear(CHANNELS + FEATURES, width)
+        self.patch = sizes.patch
+        self.enter = nn.Linear(sizes.patch * (CHANNELS + FEATURES), width)
         self.time = nn.Linear(width, width)
         self.told = nn.Sequential(nn.Linear(CONDITIONS, width), nn.SiLU(), nn.Linear(width, width))
         self.way = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
         self.change = nn.Linear(width, 9 * width)
         self.block = nn.ModuleList([Block(sizes) for _ in range(sizes.blocks)])
         self.norm = nn.LayerNorm(width)
-        self.leave = nn.Linear(width, CHANNELS)
+        self.leave = nn.Linear(width, sizes.patch * CHANNELS)
         nn.init.zeros_(self.leave.weight)
         nn.init.zeros_(self.leave.bias)
         nn.init.normal_(self.change.weight, std=0.02)
@@ -125,11 +130,14 @@ class Transformer(nn.Module):
         """
         state = self.way(waves(1000.0 * share, self.width, 10_000.0)) + self.told(condition)
         change = self.change(functional.silu(state)).unflatten(1, (9, self.width))
-        h = self.enter(torch.cat([x, seen], dim=2)) + self.time(waves(when, self.width, 1000.0))
+        length = x.shape[1]
+        both = functional.pad(torch.cat([x, seen], dim=2), (0, 0, 0, -length % self.patch))
+        h = self.enter(both.unflatten(1, (-1, self.patch)).flatten(2))
+        h = h + self.time(waves(when[:, :: self.patch], self.width, 1000.0))
         for block in self.block:
             h = block(h, change)
         velocity: torch.Tensor = self.leave(self.norm(h))
-        return velocity
+        return velocity.unflatten(2, (self.patch, CHANNELS)).flatten(1, 2)[:, :length]
 
 
 def flow(

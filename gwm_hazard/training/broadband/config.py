@@ -7,7 +7,7 @@ from typing import Any
 
 from gwm_hazard.errors import InputError
 from gwm_hazard.models.broadband.forms import FORMS
-from gwm_hazard.training.config import FromTOML, OneDevice, Optimisation
+from gwm_hazard.training.config import AdversarialFit, FromTOML, OneDevice, Optimisation
 
 FAMILY = "broadband"
 
@@ -51,6 +51,18 @@ class Network:
 
 
 @dataclass(frozen=True)
+class Losses:
+    """Weights of the parts of an adversarial generator's loss
+    (:mod:`gwm_hazard.training.broadband.game`)."""
+
+    adversarial: float = 1.0
+    focal: float = 1.0
+    similarity: float = 1.0
+    spectra: float = 1.0
+    divergence: float = 0.05
+
+
+@dataclass(frozen=True)
 class Output:
     """The model that comes out: ranges of its conditions, fields of its card."""
 
@@ -69,7 +81,8 @@ class Output:
 class BroadbandTraining(FromTOML):
     """All tables of a training file of this family.
 
-    ``fit`` is on the first set, ``tune`` goes on with the observed one.
+    ``fit`` is on the first set, ``tune`` goes on with the observed one. Systems that play against
+    critics take ``game`` and ``game_tune`` in their place, and ``losses``.
     """
 
     data: Data
@@ -78,5 +91,8 @@ class BroadbandTraining(FromTOML):
     network: Network = field(default_factory=Network)
     fit: Optimisation = field(default_factory=Optimisation)
     tune: Optimisation = field(default_factory=lambda: Optimisation(steps=1000, rate=3e-4))
+    game: AdversarialFit = field(default_factory=AdversarialFit)
+    game_tune: AdversarialFit = field(default_factory=AdversarialFit)
+    losses: Losses = field(default_factory=Losses)
     machine: OneDevice = field(default_factory=OneDevice)
     model: Output = field(default_factory=Output)

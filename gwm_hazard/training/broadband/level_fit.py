@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from gwm_hazard.errors import InputError
 from gwm_hazard.models.broadband.level import Level, predictors
 from gwm_hazard.training.broadband.records import PairedRecords
 
@@ -55,9 +56,11 @@ def fit_level(
     own = first.half - first.half_low @ half
 
     three = np.flatnonzero(first.three)
-    few = len(three) < 3 * (mean.shape[0] + 3)
-    if few and second is None:
-        raise_few(len(three))
+    if len(three) < mean.shape[0] + 8 and second is None:
+        raise InputError(
+            f"{len(three)} records with a vertical: too few for its level; give simulated ones "
+            "beside them"
+        )
     v = np.concatenate([first.low_v, first.x], axis=1)[three]
     v2 = np.concatenate([other.low_v, other.x], axis=1)
     vertical = regressed(v, first.vertical[three], v2, other.vertical, three)
@@ -73,15 +76,6 @@ def fit_level(
     )  # fmt: skip
 
 
-def raise_few(count: int) -> None:
-    """Too few records with a vertical."""
-    from gwm_hazard.errors import InputError
-
-    raise InputError(
-        f"{count} records with a vertical: too few for its level; give simulated ones beside them"
-    )
-
-
 class _Sample:
     """What the regression takes of records."""
 
@@ -95,9 +89,7 @@ class _Sample:
             pairs.vs30[rows],
         )  # fmt: skip
         self.three = level[:, 2].max(axis=1) > -30.0  # a vertical of zeros has no amplitude
-        _, self.event, count = np.unique(
-            pairs.event[rows], return_inverse=True, return_counts=True
-        )
+        _, self.event, count = np.unique(pairs.event[rows], return_inverse=True, return_counts=True)
         self.weight = 1.0 / (1.0 + _ALIKE * (count[self.event] - 1.0))
 
 

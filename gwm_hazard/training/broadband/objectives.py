@@ -35,4 +35,4 @@ class FlowObjective(nn.Module):
             x = (1.0 - way) * start + way * goal
         off = (self.network(x, share, seen, when, condition) - (goal - start)).square() * counted
         loss = off.sum() / (counted.sum() * off.shape[1])
-        return loss, {"flow": loss}
+        return loss, {"loss": loss}

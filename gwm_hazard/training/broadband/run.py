@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -10,16 +11,19 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from gwm_hazard.core.card import described
-from gwm_hazard.models.broadband.forms import FlowShape, form_of
+from gwm_hazard.models.broadband.forms import FlowShape, TranslatorShape, form_of
 from gwm_hazard.models.broadband.model import BroadbandModel
 from gwm_hazard.models.broadband.transformer import CHANNELS
 from gwm_hazard.models.registry import save_model
 from gwm_hazard.models.weights import Weights
 from gwm_hazard.training import loop
+from gwm_hazard.training.adversarial import Schedule, adam_players, play
 from gwm_hazard.training.broadband.config import BroadbandTraining
+from gwm_hazard.training.broadband.game import Game, GamePairs
 from gwm_hazard.training.broadband.level_fit import fit_level
 from gwm_hazard.training.broadband.objectives import FlowObjective
 from gwm_hazard.training.broadband.records import FlowPairs, PairedRecords
+from gwm_hazard.training.checkpoint import load_state
 from gwm_hazard.training.config import Optimisation, Progress
 from gwm_hazard.training.figures import plot_curves
 from gwm_hazard.training.run import MODEL, claimed, started
@@ -62,14 +66,13 @@ def _train(
         observed = PairedRecords(data.observed, data.crossovers_hz, data.shift_s)
     torch.manual_seed(config.seed)
     shape = form_of(config.network.form, config.network.sizes)
-    for stage, pairs, settings in zip(
-        STAGES, (simulated, observed), (config.fit, config.tune), strict=True
-    ):
-        if pairs is None or not settings.steps:
+    for stage, pairs in zip(STAGES, (simulated, observed), strict=True):
+        if pairs is None:
             continue
-        left = _fit(config, shape, pairs, settings, folder / stage, fabric, stage, progress,
-                    stop_after, fit)  # fmt: skip
-        if left:
+        fitted = _Stage(config, shape, pairs, folder / stage, fabric, stage, progress)
+        if not fit:
+            fitted.load()
+        elif fitted.run(stop_after):
             return folder
     model = BroadbandModel(
         weights=Weights.of(_tensors(config, shape, simulated, observed)),
@@ -87,41 +90,69 @@ def _train(
     return folder / MODEL
 
 
-def _fit(
-    config: BroadbandTraining,
-    shape: FlowShape,
-    pairs: PairedRecords,
-    settings: Optimisation,
-    folder: Path,
-    fabric: Fabric,
-    stage: str,
-    progress: Progress | None,
-    stop_after: int | None,
-    fit: bool,
-) -> bool:
-    """One stage; True where it was left before its end."""
-    objective = FlowObjective(shape)
-    names = loop.trained(objective)
-    if not fit:
-        if (path := folder / loop.CHECKPOINT).is_file():
-            from gwm_hazard.training.checkpoint import load_state
+class _Stage:
+    """One fit: of the flow, or of a system and its critics."""
 
+    def __init__(
+        self, config: BroadbandTraining, shape: FlowShape | TranslatorShape, pairs: PairedRecords,
+        folder: Path, fabric: Fabric, name: str, progress: Progress | None,
+    ) -> None:  # fmt: skip
+        self.config, self.shape, self.pairs = config, shape, pairs
+        self.folder, self.fabric, self.name, self.progress = folder, fabric, name, progress
+        flow = isinstance(shape, FlowShape)
+        self.objective = FlowObjective(shape) if flow else shape  # type: ignore[arg-type]
+        self.names = loop.trained(self.objective)
+
+    def load(self) -> None:
+        """The averaged weights of a run so far, where there is one."""
+        if (path := self.folder / loop.CHECKPOINT).is_file():
             tensors, _ = load_state(path)
-            loop.assign(names, {k: tensors[f"average.{k}"] for k in names})
-        return False
+            loop.assign(self.names, {k: tensors[f"average.{k}"] for k in self.names})
 
-    def echo(step: int, parts: Mapping[str, float]) -> None:
-        if progress is not None:
-            progress(stage, step / settings.steps, parts)
+    def run(self, stop_after: int | None) -> bool:
+        """Fit; True where it was left before its end."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if isinstance(self.objective, FlowObjective):
+            best = self._flow(self.objective, stop_after)
+        else:
+            best = self._game(stop_after)
+        loop.assign(self.names, best)
+        return stop_after is not None
 
-    folder.mkdir(parents=True, exist_ok=True)
-    best = loop.fit(
-        objective, FlowPairs(pairs, CHANNELS), settings, folder, fabric, seed=config.seed,
-        stream=stage, checkpoint_s=config.machine.checkpoint_s, progress=echo,
-        stop_after=stop_after,
-    )  # fmt: skip
-    loop.assign(names, best)
-    return stop_after is not None
+    def _flow(self, objective: FlowObjective, stop_after: int | None) -> dict[str, torch.Tensor]:
+        settings: Optimisation = getattr(self.config, self.name)
+
+        def echo(step: int, parts: Mapping[str, float]) -> None:
+            if self.progress is not None:
+                self.progress(self.name, step / settings.steps, parts)
+
+        return loop.fit(
+            objective, FlowPairs(self.pairs, CHANNELS), settings, self.folder, self.fabric,
+            seed=self.config.seed, stream=self.name,
+            checkpoint_s=self.config.machine.checkpoint_s, progress=echo, stop_after=stop_after,
+        )  # fmt: skip
+
+    def _game(self, stop_after: int | None) -> dict[str, torch.Tensor]:
+        fit = self.config.game if self.name == "fit" else self.config.game_tune
+        game = Game(self.shape, self.config.losses)  # type: ignore[arg-type]
+        device = self.fabric.device
+        self.shape.to(device), game.critic.to(device)
+        players = adam_players(
+            fit, (game.critic, game.critic_loss), (self.shape, game.generator_loss), clip=1.0
+        )
+        # the vectors of spectral norms move with every look
+        critic = replace(players["critic"], state=dict(game.critic.named_buffers()))
+        return play(
+            players | {"critic": critic},
+            "generator",
+            GamePairs(self.pairs, self.config.seed),
+            Schedule(fit.steps, fit.batch, self.config.seed, fit.cosine, fit.average, fit.check,
+                     self.config.machine.checkpoint_s),
+            self.folder,
+            device,
+            progress=self.progress,
+            stop_after=stop_after,
+        )  # fmt: skip
 
 
 def _tensors(
