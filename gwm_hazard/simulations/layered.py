@@ -69,7 +69,8 @@ class LayeredSource:
     kind : "finite", or "point" with Brune's moment rate
     stress_bar : stress parameter of a point, bar
     seismogenic_km : depth that ruptures of random geometry do not pass
-    max_distance_km, step_km : of the :class:`Library`
+    max_distance_km, step_km : of the :class:`Library`; parts of a rupture that are further from a
+        site are taken to be there
     """
 
     layers: Layers
@@ -145,6 +146,11 @@ class LayeredSource:
         where = ("mag", "repi", "azimuth", "strike", "dip", "rake")
         return (*where, "hypo_depth") if self.kind == "point" else (*where, "ztor", "width")
 
+    @property
+    def reach_km(self) -> float:
+        """Epicentral distance to which motions are made: parts of a long rupture lie further."""
+        return 0.8 * self.max_distance_km
+
     @cached_property
     def library(self) -> Library:
         """The Green's functions."""
@@ -183,7 +189,7 @@ class LayeredSource:
             angle = np.radians(row["azimuth"][0] + row["strike"][0])
             north, east = row["repi"][0] * np.cos(angle), row["repi"][0] * np.sin(angle)
             shape = "brune" if self.kind == "point" else "yoffe"
-            velocity = site_velocity(library, points, north, east, shape)
+            velocity = site_velocity(library, points, north, east, shape, clip=True)
             velocity[:2] *= amplitude[i]
             velocity *= 2j * np.pi * f * np.exp(2j * np.pi * f * start[i])
             motion = np.fft.irfft(velocity, library.nt) / library.dt_s

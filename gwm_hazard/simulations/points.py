@@ -73,7 +73,13 @@ def radiation(azimuth: Array, strike: Array, dip: Array, rake: Array) -> Array:
 
 
 def site_velocity(
-    library: Library, points: Points, north_km: float, east_km: float, shape: str = "yoffe"
+    library: Library,
+    points: Points,
+    north_km: float,
+    east_km: float,
+    shape: str = "yoffe",
+    *,
+    clip: bool = False,
 ) -> NDArray[np.complex128]:
     """Spectra of velocity at a site, (3, nf) m/s times s: north, east, up.
 
@@ -83,6 +89,7 @@ def site_velocity(
     Parameters
     ----------
     shape : of moment rates, of :data:`gwm_hazard.simulations.moment_rate.SHAPES`
+    clip : take what is further than the library reaches as if it were there
 
     Raises
     ------
@@ -91,6 +98,8 @@ def site_velocity(
     """
     north, east = north_km - points.north_km, east_km - points.east_km
     distance = np.hypot(north, east)
+    if clip:
+        distance = np.minimum(distance, library.max_distance_km)
     if distance.max() > library.max_distance_km:
         raise InputError(
             f"a source is {distance.max():.1f} km from the site, max_distance_km = "
