@@ -405,10 +405,7 @@ def verify_model(name: str | Path, device: str = "cpu") -> str:
         ends = np.array(model.target_periods_s)
         beside["target"] = Spectra(ends, np.full((1, 2), np.log(0.1)))
     if isinstance(model, ConditionsOnLowFrequencies):  # type: ignore[misc]
-        t = np.arange(0.0, 40.0, 0.1)
-        tone = np.sin(2 * np.pi * 0.4 * t) * np.exp(-0.5 * ((t - 15.0) / 3.0) ** 2)
-        motion = np.stack([tone, 0.7 * tone, 0.3 * tone])[None]
-        beside["low_frequency"] = LowFrequency(motion, 0.1, model.crossovers_hz[-1])
+        beside["low_frequency"] = LowFrequency.trial(1, model.crossovers_hz[0])
     npts = int(model.lengths(middle, **beside)[0])
     ((_, acc),) = model.batches(middle, Noise(0, 0, 0, 0), **beside)
     if acc.shape != (1, len(card.components), npts) or not np.isfinite(acc).all():

@@ -20,6 +20,7 @@ from gwm_hazard.models.broadband.level import POINTS, Level
 from gwm_hazard.models.broadband.seismoalice import PLANS, hybrid, run, weight_shapes
 from gwm_hazard.models.registry import import_model, save_model, verify_model
 from gwm_hazard.models.weights import Weights
+from gwm_hazard.testing import check_model
 
 TINY = {
     "flow": {"width": 16, "blocks": 1, "heads": 2, "taps": 3, "steps": 2},
@@ -134,6 +135,10 @@ def test_motions_from_xarray(model):
     a = model.generate(SCENARIOS, 2, low_frequency=dataset)["acceleration"].values
     b = model.generate(SCENARIOS, 2, low_frequency=low)["acceleration"].values
     np.testing.assert_allclose(a, b, rtol=0, atol=1e-6 * np.abs(b).max())
+
+
+def test_it_keeps_what_the_package_relies_on(model):
+    check_model(model)
 
 
 def test_a_folder_and_its_check(model, tmp_path):

@@ -68,7 +68,7 @@ def fit_level(
     # a ridge: the residuals of neighbouring frequencies are nearly the same
     square = off[three].T @ off[three]
     square += 0.02 * np.trace(square) / len(square) * np.eye(len(square))
-    cross: Array = np.linalg.solve(square, off[three].T @ left)
+    cross = np.asarray(np.linalg.solve(square, off[three].T @ left), dtype=np.float64)
     rest = left - off[three] @ cross
     return Level(
         mean, root_of(tau), root_of(phi), half, root_of(own.T @ own / max(1, len(own) - 3)),
