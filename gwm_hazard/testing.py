@@ -13,18 +13,23 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gwm_hazard.core.low_frequency import LowFrequency
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.core.units import ALL_CONDITIONS
 from gwm_hazard.intensity import intensity_measures_array
+from gwm_hazard.models.abilities import ConditionsOnLowFrequencies
 from gwm_hazard.models.base import WaveformModel
 from gwm_hazard.models.devices import available
 from gwm_hazard.models.double import RandomModel
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["RandomModel", "check_model"]
 
@@ -68,6 +73,8 @@ def check_model(
     """
     same = partial(_same, rounding=rounding, dt_s=model.dt_s if by == "measures" else None)
     _check_card(model)
+    if isinstance(model, ConditionsOnLowFrequencies):  # type: ignore[misc]
+        model = _OnMotion(model)
     scenarios = _scenarios(model, dict(conditions or {}))
     noise = Noise(3, np.arange(ROWS), np.arange(ROWS) + 7, np.arange(ROWS) % 2)
     drawn = _drawn(model, scenarios, noise)
@@ -91,6 +98,33 @@ def check_model(
             same(drawn, _drawn(model, scenarios, noise), "another device")
         finally:
             model.device = device
+
+
+class _OnMotion(WaveformModel):
+    """A model that adds high frequencies to motions, on one that is made up."""
+
+    def __init__(self, model: Any) -> None:
+        self.model, self.card = model, model.card
+        self.bytes_per_sample = model.bytes_per_sample
+
+    @property
+    def device(self) -> str:  # type: ignore[override]
+        return str(self.model.device)
+
+    @device.setter
+    def device(self, value: str) -> None:
+        self.model.device = value
+
+    def _motions(self, n: int) -> LowFrequency:
+        return LowFrequency.trial(n, self.model.crossovers_hz[0])
+
+    def npts(self, scenarios: Scenarios) -> NDArray[np.int64]:
+        n = len(scenarios)
+        return np.asarray(self.model.lengths(scenarios, low_frequency=self._motions(n)))
+
+    def draw(self, scenarios: Scenarios, noise: Noise) -> torch.Tensor:
+        drawn: torch.Tensor = self.model.draw(scenarios, noise, self._motions(len(scenarios)))
+        return drawn
 
 
 def _check_card(model: WaveformModel) -> None:

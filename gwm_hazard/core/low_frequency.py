@@ -155,6 +155,15 @@ class LowFrequency:
         return share
 
     @classmethod
+    def trial(cls, n: int, valid_hz: float) -> LowFrequency:
+        """Made-up motions of 30 s, to try a model with: a tone at 0.4 of ``valid_hz``."""
+        dt_s = 0.1 / valid_hz
+        t = np.arange(0.0, 30.0, dt_s)
+        tone = np.sin(0.8 * np.pi * valid_hz * t) * np.exp(-0.5 * ((t - 12.0) / 3.0) ** 2)
+        one = np.stack([tone, 0.7 * tone, 0.3 * tone])
+        return cls(np.repeat(one[None], n, axis=0), dt_s, valid_hz)
+
+    @classmethod
     def of(
         cls, given: LowFrequency | xr.Dataset | xr.DataArray, n: int, valid_hz: float | None = None
     ) -> LowFrequency:

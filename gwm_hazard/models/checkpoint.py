@@ -68,6 +68,25 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return found
 
 
+def read_state(path: Path) -> Any:
+    """The content of a safetensors file, or of a checkpoint.
+
+    Raises
+    ------
+    ModelError
+        A file that cannot be read, or as :func:`read_checkpoint`.
+    """
+    if path.suffix != ".safetensors":
+        return read_checkpoint(path)
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError, ValueError) as exc:
+        raise ModelError(f"{path}: not a readable safetensors file ({exc})") from exc
+
+
 def take_tensors(
     found: Any, expected: Mapping[str, tuple[int, ...]], where: str
 ) -> dict[str, torch.Tensor]:

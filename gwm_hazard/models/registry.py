@@ -45,7 +45,7 @@ BUNDLED = {
 }
 
 #: What an importer is called where it is not its family's name: by whose files it reads.
-IMPORTED_AS = {"wgan-gp": "florez"}
+IMPORTED_AS = {"wgan-gp": "florez", "broadband": "seismoalice"}
 
 ENTRY_POINT_GROUP = "gwm_hazard.models"
 CARD_FILE = "card.json"
@@ -392,19 +392,22 @@ def verify_model(name: str | Path, device: str = "cpu") -> str:
     """
     import numpy as np
 
+    from gwm_hazard.core.low_frequency import LowFrequency
     from gwm_hazard.core.noise import Noise
     from gwm_hazard.core.scenario import Scenarios
     from gwm_hazard.core.spectra import Spectra
-    from gwm_hazard.models.abilities import ConditionsOnSpectrum
+    from gwm_hazard.models.abilities import ConditionsOnLowFrequencies, ConditionsOnSpectrum
 
     model = load_model(name, device)
     card = model.card
     middle = Scenarios(**{r.name: [(r.low + r.high) / 2.0] for r in card.conditions})
-    npts = int(model.npts(middle)[0])
     beside: dict[str, Any] = {}
     if isinstance(model, ConditionsOnSpectrum):  # type: ignore[misc]  # its own way of asking
         ends = np.array(model.target_periods_s)
         beside["target"] = Spectra(ends, np.full((1, 2), np.log(0.1)))
+    if isinstance(model, ConditionsOnLowFrequencies):  # type: ignore[misc]
+        beside["low_frequency"] = LowFrequency.trial(1, model.crossovers_hz[0])
+    npts = int(model.lengths(middle, **beside)[0])
     ((_, acc),) = model.batches(middle, Noise(0, 0, 0, 0), **beside)
     if acc.shape != (1, len(card.components), npts) or not np.isfinite(acc).all():
         raise ModelError(f"model {str(name)!r}: draws {acc.shape}, or values not finite")

@@ -26,8 +26,10 @@ def test_masks():
     np.testing.assert_allclose(low_mask(2 * f, 2.0), low_mask(f, 1.0))
 
 
-@pytest.mark.parametrize(("nt", "dt_s", "fc_hz"), [(800, 0.05, 1.0), (333, 0.1, 0.5), (2048, 0.01, 2.0),
-                                                   (500, 0.037, 1.0)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("nt", "dt_s", "fc_hz"),
+    [(800, 0.05, 1.0), (333, 0.1, 0.5), (2048, 0.01, 2.0), (500, 0.037, 1.0)],
+)
 def test_the_low_band_is_kept(nt, dt_s, fc_hz):
     """Against the transform of the motion, by its sum, at any time step."""
     x = np.stack([motion(nt, dt_s, 0.9 * fc_hz) for _ in range(3)])

@@ -132,6 +132,15 @@ def test_the_level_is_that_of_the_records(training_set):
     np.testing.assert_allclose(both.mean(axis=0), mean[0], atol=0.1)
     wanted = level.event @ level.event.T + level.record @ level.record.T
     np.testing.assert_allclose(np.cov(both.T), wanted, atol=0.12 * np.diag(wanted).max())
+    # the vertical goes with the horizontals as its residuals do with theirs
+    off, left = goal - mean, found[:, 2] - vertical
+    square = off.T @ off
+    square += 0.02 * np.trace(square) / len(square) * np.eye(len(square))
+    expected = wanted @ np.linalg.solve(square, off.T @ left)
+    found_cross = (both - mean[0]).T @ (draws[:, 2] - vertical[0]) / n
+    np.testing.assert_allclose(found_cross, expected, atol=0.12 * np.diag(wanted).max())
+    spread = (draws[:, 2] - vertical[0]).std(axis=0)
+    assert (spread < 2.5 * left.std(axis=0)).all() and (spread > 0.7 * left.std(axis=0)).all()
     # sites of one event share what is of the event
     sites = level.draw(
         np.repeat(low[:1], 2, axis=0), *(np.repeat(v[:1], 2) for v in at), Noise(1, 5, [0, 1], 0)

@@ -9,8 +9,9 @@ baseline; Fourier amplitudes across the crossover; correlations between bands; o
 components; EG and PG in the published settings, where draws stand beside the honest ceiling.
 
 Baselines: B0 x alone; B1 x and the stochastic model; B3 the training record nearest in magnitude,
-distance and low band; B4 another record of the same earthquake. All through the same splice, aligned
-where a tenth of the energy of the low band's horizontals has come; B3 and B4 scaled by the low band.
+distance and low band; B4 another record of the same earthquake. All through the same splice,
+aligned where a tenth of the energy of the low band's horizontals has come; B3 and B4 scaled by the
+low band.
 """
 
 from __future__ import annotations
@@ -45,11 +46,17 @@ BEST_OF = 20
 
 
 class HeldOut:
-    """Test records, their low bands and their conditions."""
+    """Test records within the ranges of a model, their low bands and their conditions."""
 
-    def __init__(self, folder: Path, fc_hz: float, most: int) -> None:
+    def __init__(
+        self, folder: Path, fc_hz: float, most: int, ranges: list[tuple[str, float, float]]
+    ) -> None:
         self.pairs = PairedRecords(str(folder), (fc_hz,))
         rows = self.pairs.test[np.isfinite(self.pairs.vs30[self.pairs.test])]
+        for name, low, high in ranges:
+            values = {"mag": self.pairs.mag, "rhypo": self.pairs.distance_km,
+                      "vs30": self.pairs.vs30}[name][rows]  # fmt: skip
+            rows = rows[(values >= low) & (values <= high)]
         self.rows = rows[np.unique(np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(int))]
         self.fc_hz = fc_hz
         self.y = self.pairs.set.waveforms(self.rows).astype(np.float64)
@@ -206,8 +213,7 @@ def across(held: HeldOut, waves: np.ndarray) -> None:
 
 def between_bands(held: HeldOut, waves: np.ndarray) -> None:
     """Correlation of residuals (a fit in M, ln R and ln Vs30) of SA below and above fc."""
-    at = {"3 s": IMTS.index("SA(3)"), "1.5 s": IMTS.index("SA(1.5)"), "0.5 s": IMTS.index("SA(0.5)"),
-          "0.2 s": IMTS.index("SA(0.2)"), "0.1 s": IMTS.index("SA(0.1)")}  # fmt: skip
+    at = {f"{t:g} s": IMTS.index(f"SA({t:g})") for t in (3.0, 1.5, 0.5, 0.2, 0.1)}
     m = held.mag - 6.0
     design = np.stack([np.ones_like(m), m, m**2, np.log(held.distance + 6.0),
                        m * np.log(held.distance + 6.0), np.log(held.vs30)], axis=1)  # fmt: skip
@@ -325,7 +331,8 @@ def signals(held: HeldOut, waves: np.ndarray, most: int) -> None:
         print(f"  {name:<12} {m[0]:.2f} +- {s[0]:.2f} / {m[1]:.2f} +- {s[1]:.2f};   "
               f"{m[2]:.2f} / {m[3]:.2f}")  # fmt: skip
     print("  honest ceiling (true envelope and spectrum, own phases) about 6.9 / 6.7; published:\n"
-          "  Pix2Pix 7.45 / 8.63, BicycleGAN 6.87 / 8.08, MUST 6.28 / 8.24, factorised 5.80 / 8.32\n"
+          "  Pix2Pix 7.45 / 8.63, BicycleGAN 6.87 / 8.08, MUST 6.28 / 8.24, factorised 5.80 / "
+          "8.32\n"
           "  (their input is a record through a causal Butterworth filter, which can be inverted,\n"
           "  and their codes are of the target: not comparable)")  # fmt: skip
 
@@ -343,8 +350,9 @@ def main() -> None:
     keep_one_thread()
     logging.getLogger("gwm_hazard").setLevel(logging.ERROR)
     pd.set_option("display.width", 160)
-    held = HeldOut(args.data, args.fc, args.records)
     model = load_model(args.model, "cpu")
+    ranges = [(r.name, r.low, r.high) for r in model.card.conditions]
+    held = HeldOut(args.data, args.fc, args.records, ranges)
     print(f"{len(held.rows)} records of {len(np.unique(held.event))} test events, fc = {args.fc:g} "
           f"Hz, {args.draws} draws each", flush=True)  # fmt: skip
     waves = model_draws(model, held, args.draws, seed=5)
@@ -359,11 +367,12 @@ def main() -> None:
     print("components at fc and above:")
     components(held, waves, model)
     sd = ln.std(axis=1).mean(axis=0)
-    print("sd of ln over draws of one x: "
-          + ", ".join(f"{t} {sd[IMTS.index(t)]:.2f}" for t in ("PGA", "SA(0.2)", "SA(2)", "RSD595")))  # fmt: skip
-    by_event = pd.DataFrame({"event": held.event, "mag": held.mag} | {
-        t: (held.ln - ln.mean(axis=1))[:, IMTS.index(t)] for t in ("PGA", "SA(0.2)", "SA(0.5)", "SA(2)")
-    }).groupby("event")  # fmt: skip
+    some = ("PGA", "SA(0.2)", "SA(0.5)", "SA(1)", "SA(2)", "SA(3)", "RSD595")
+    cells = [f"{t} {sd[IMTS.index(t)]:.2f}" for t in some]
+    print("sd of ln over draws of one x: " + ", ".join(cells))
+    off = held.ln - ln.mean(axis=1)
+    columns = {t: off[:, IMTS.index(t)] for t in some}
+    by_event = pd.DataFrame({"event": held.event, "mag": held.mag} | columns).groupby("event")
     print(by_event.mean().assign(records=by_event.size()).round(2).to_string(), flush=True)
     print("baselines: bias / sd, LLH (mean over SA at T < 1/fc)")
     short = [i for i, t in enumerate(PERIODS) if t < 1.0 / args.fc]
@@ -371,8 +380,7 @@ def main() -> None:
     for name, each in baselines(held, args.draws).items():
         rows[name] = residual_table(held, of_unequal(each))
     for name, found in rows.items():
-        cells = [f"{t} {found.loc[t, 'bias']:+.2f} / {found.loc[t, 'sd']:.2f}"
-                 for t in ("PGA", "SA(0.2)", "SA(0.5)", "SA(1)", "SA(2)", "SA(3)", "RSD595")]  # fmt: skip
+        cells = [f"{t} {found.loc[t, 'bias']:+.2f} / {found.loc[t, 'sd']:.2f}" for t in some]
         mean = found.iloc[short]["LLH"].mean()
         print(f"  {name:<6}" + "  ".join(cells) + f"  LLH {mean:.2f}", flush=True)
     signals(held, waves, args.signals)

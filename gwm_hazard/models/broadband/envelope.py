@@ -61,7 +61,8 @@ def _whole(motion: torch.Tensor) -> torch.Tensor:
 def _spectra(motion: torch.Tensor) -> torch.Tensor:
     """(n, 3, nt) to complex (n, 3, tokens, rows)."""
     whole = _whole(motion)
-    return TRANSFORM.analyse(whole.flatten(0, 1)).unflatten(0, whole.shape[:2])
+    found = TRANSFORM.analyse(whole.flatten(0, 1))
+    return found.view(*whole.shape[:2], *found.shape[1:])
 
 
 def _energy(spectra: torch.Tensor) -> torch.Tensor:
@@ -85,13 +86,14 @@ def envelope(motion: torch.Tensor) -> torch.Tensor:
 
 def carried(ln_energy: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
     """Noise (n, 3, nt) whose energy in bands follows envelopes (n, tokens, 3 * BANDS)."""
-    wanted = torch.exp(ln_energy.unflatten(2, (3, BANDS)).transpose(1, 2) * _SD + _MEAN)
+    apart = ln_energy.reshape(*ln_energy.shape[:2], 3, BANDS).transpose(1, 2)
+    wanted = torch.exp(apart * _SD + _MEAN)
     spectra = _spectra(noise)
     own = _energy(spectra)
     ln_gain = torch.log(wanted / (own + _LEAST * own.mean(dim=2, keepdim=True))) / 2.0
     gain = torch.exp(torch.einsum("nctb,br->nctr", ln_gain, _rows().to(ln_gain)))
     made = TRANSFORM.synthesise((spectra * gain).flatten(0, 1))
-    return made.unflatten(0, noise.shape[:2])[..., : noise.shape[2]]
+    return made.view(*noise.shape[:2], -1)[..., : noise.shape[2]]
 
 
 def features(low: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

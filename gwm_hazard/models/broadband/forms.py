@@ -11,7 +11,7 @@ from torch import nn
 
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.errors import InputError
-from gwm_hazard.models.broadband import envelope
+from gwm_hazard.models.broadband import envelope, seismoalice
 from gwm_hazard.models.broadband.transformer import CHANNELS, Transformer, TransformerSizes, flow
 from gwm_hazard.models.broadband.translator import (
     SYSTEMS,
@@ -114,8 +114,48 @@ class TranslatorShape(Shape):
         return made
 
 
+class SeismoALICEShape(Shape):
+    """Motions by the public networks of 2020."""
+
+    def __init__(self, sizes: Mapping[str, Any]) -> None:
+        super().__init__()
+        if sizes:
+            raise InputError(f"sizes = {dict(sizes)}: the networks of 2020 have none to choose")
+        for name, shape in self.weight_shapes().items():
+            self.register_buffer(name.replace(".", "_"), torch.zeros(shape))
+
+    @staticmethod
+    def weight_shapes() -> dict[str, tuple[int, ...]]:
+        """Of the tensors, by their published names."""
+        names = ("Fef", "Ghz", "Gdd")
+        return {k: v for n in names for k, v in seismoalice.weight_shapes(n).items()}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain types."""
+        return {}
+
+    def streams(self, noise: Noise, npts: int) -> tuple[torch.Tensor, ...]:
+        """Of the motion, its code, and the code of the broadband motion."""
+        whole = npts + -npts % 32
+        shapes = {"filtered": (3, whole), "code": (8, whole // 32), "broadband": (32, whole // 32)}
+        return tuple(
+            torch.from_numpy(noise.normal(k, a * b)).view(-1, a, b) for k, (a, b) in shapes.items()
+        )
+
+    def motion(
+        self, low: torch.Tensor, condition: torch.Tensor, *normals: torch.Tensor
+    ) -> torch.Tensor:
+        """See :meth:`Shape.motion`; each component over its peak, as in their training."""
+        weights = {k: getattr(self, k.replace(".", "_")) for k in self.weight_shapes()}
+        nt = low.shape[2]
+        x = torch.nn.functional.pad(low, (0, -nt % 32))
+        x = x / x.abs().amax(dim=2, keepdim=True).clamp_min(1e-12)
+        return seismoalice.hybrid(weights, x, *(t.to(low) for t in normals))[..., :nt]
+
+
 FORMS: dict[str, type[Any]] = {
     "flow": FlowShape,
+    "sa2020": SeismoALICEShape,
     **{name: type(name, (TranslatorShape,), {"system": name}) for name in SYSTEMS},
 }
 

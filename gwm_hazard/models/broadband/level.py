@@ -137,7 +137,7 @@ class Level:
 
     def tensors(self, prefix: str) -> dict[str, torch.Tensor]:
         """What :meth:`of` reads, float64: kept to all digits."""
-        return {prefix + k: torch.from_numpy(getattr(self, k)) for k in self.shapes()}
+        return {prefix + k: torch.tensor(getattr(self, k)) for k in self.shapes()}
 
     def median(
         self, ln_low: Array, mag: Array, distance_km: Array, vs30: Array

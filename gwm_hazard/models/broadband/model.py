@@ -185,24 +185,19 @@ class BroadbandModel(WaveformModel):
         self, scenarios: Scenarios, noise: Noise, low_frequency: LowFrequency | None = None
     ) -> torch.Tensor:
         """See :meth:`WaveformModel.draw`; ``low_frequency`` has a motion a row."""
-        return torch.from_numpy(
-            self.spliced(scenarios, noise, low_frequency)[
-                ..., : self._samples(low_frequency)  # type: ignore[arg-type]
-            ].astype(np.float32)
-        ).to(self.device)
+        if low_frequency is None:
+            raise InputError(self._needed())
+        made = self.spliced(scenarios, noise, low_frequency)[..., : self._samples(low_frequency)]
+        return torch.from_numpy(made.astype(np.float32)).to(self.device)
 
-    def spliced(
-        self, scenarios: Scenarios, noise: Noise, low_frequency: LowFrequency | None
-    ) -> Array:
+    def spliced(self, scenarios: Scenarios, noise: Noise, low_frequency: LowFrequency) -> Array:
         """The motions on the padded window of the splice, (n, 3, 2 npts), float64, m/s2.
 
         Raises
         ------
         InputError
-            No motions, or such that :meth:`LowFrequency.require` refuses.
+            Motions that :meth:`LowFrequency.require` refuses.
         """
-        if low_frequency is None:
-            raise InputError(self._needed())
         scenarios.require(self.card.condition_names, f"model {self.card.name!r}")
         fc_hz = self.crossover_hz(low_frequency)
         low_frequency.require(fc_hz, scenarios["rhypo"])

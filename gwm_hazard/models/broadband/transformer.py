@@ -129,15 +129,15 @@ class Transformer(nn.Module):
         condition : (n, CONDITIONS)
         """
         state = self.way(waves(1000.0 * share, self.width, 10_000.0)) + self.told(condition)
-        change = self.change(functional.silu(state)).unflatten(1, (9, self.width))
+        change = self.change(functional.silu(state)).view(-1, 9, self.width)
         length = x.shape[1]
         both = functional.pad(torch.cat([x, seen], dim=2), (0, 0, 0, -length % self.patch))
-        h = self.enter(both.unflatten(1, (-1, self.patch)).flatten(2))
+        h = self.enter(both.reshape(len(x), -1, self.patch * both.shape[2]))
         h = h + self.time(waves(when[:, :: self.patch], self.width, 1000.0))
         for block in self.block:
             h = block(h, change)
         velocity: torch.Tensor = self.leave(self.norm(h))
-        return velocity.unflatten(2, (self.patch, CHANNELS)).flatten(1, 2)[:, :length]
+        return velocity.reshape(len(x), -1, CHANNELS)[:, :length]
 
 
 def flow(

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from gwm_hazard.errors import ModelError
-from gwm_hazard.models.checkpoint import read_checkpoint, take_tensors
+from gwm_hazard.models.checkpoint import read_state, take_tensors
 from gwm_hazard.models.options import one_path, span
 from gwm_hazard.models.weights import Weights
 from gwm_hazard.models.wgan_gp.model import WGANGPModel
@@ -89,15 +89,7 @@ def import_model(
 
 
 def _state(path: Path) -> Mapping[str, Any]:
-    if path.suffix == ".safetensors":
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-
-        try:
-            return load_file(path)
-        except (SafetensorError, OSError, ValueError) as exc:
-            raise ModelError(f"{path}: not a readable safetensors file ({exc})") from exc
-    found: Any = read_checkpoint(path)
+    found: Any = read_state(path)
     for name in ("state_dict", "generator", "G"):
         if isinstance(found.get(name), Mapping):
             return found[name]

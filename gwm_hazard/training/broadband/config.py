@@ -46,8 +46,9 @@ class Network:
     sizes: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.form not in FORMS:
-            raise InputError(f"network: form = {self.form!r}: known are {', '.join(FORMS)}")
+        known = [form for form in FORMS if form != "sa2020"]
+        if self.form not in known:
+            raise InputError(f"network: form = {self.form!r}: known are {', '.join(known)}")
 
 
 @dataclass(frozen=True)

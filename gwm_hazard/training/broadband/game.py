@@ -90,12 +90,10 @@ class Game:
     def __init__(self, shape: TranslatorShape, losses: Losses) -> None:
         self.shape, self.losses = shape, losses
         sizes = shape.sizes
-        made = {
-            "patch": lambda: Patch(6),
-            "whole": lambda: Whole(sizes),
-            "joint": lambda: Whole(sizes, sizes.style),
-        }
-        self.critic = nn.ModuleDict({k: made[k]() for k in CRITICS[shape.system]})
+        self.critic = nn.ModuleDict()
+        for name in CRITICS[shape.system]:
+            style = sizes.style if name == "joint" else 0
+            self.critic[name] = Patch(6) if name == "patch" else Whole(sizes, style)
 
     def _style(self, high: torch.Tensor, noise: Noise) -> tuple[torch.Tensor, torch.Tensor]:
         """Style of the record, drawn about its mean, and its divergence from the prior."""

@@ -36,7 +36,7 @@ def fit_level(
     if simulated is not None and count and weight:
         second = _Sample(simulated, simulated.train[:count], fc_hz)
 
-    def regressed(x: Array, y: Array, x2: Array, y2: Array, where: Array) -> Array:
+    def regressed(x: Array, y: Array, x2: Array, y2: Array, where: NDArray[np.int64]) -> Array:
         sqrt_w = np.sqrt(first.weight[where])[:, None]
         a, b = x * sqrt_w, y * sqrt_w
         if second is not None:
@@ -68,11 +68,11 @@ def fit_level(
     # a ridge: the residuals of neighbouring frequencies are nearly the same
     square = off[three].T @ off[three]
     square += 0.02 * np.trace(square) / len(square) * np.eye(len(square))
-    cross = np.linalg.solve(square, off[three].T @ left)
+    cross = np.asarray(np.linalg.solve(square, off[three].T @ left), dtype=np.float64)
     rest = left - off[three] @ cross
     return Level(
         mean, root_of(tau), root_of(phi), half, root_of(own.T @ own / max(1, len(own) - 3)),
-        vertical, cross.T, root_of(rest.T @ rest / max(1, len(rest) - len(vertical) - 3)),
+        vertical, cross, root_of(rest.T @ rest / max(1, len(rest) - len(vertical) - 3)),
     )  # fmt: skip
 
 

@@ -54,7 +54,7 @@ class PairedRecords:
         self.distance_km = distance_km(table, "effective")
         self.vs30 = table["vs30"].to_numpy(dtype=float)
         self.event = table["event_id"].to_numpy(dtype=str)
-        usable = np.isfinite(self.mag) & np.isfinite(self.distance_km)
+        usable = np.isfinite(self.mag + self.distance_km)
         rows = {s: self.set.rows(s) for s in ("train", "dev", "test")}
         self.train, self.dev, self.test = (r[usable[r]] for r in rows.values())
         if records:
