@@ -133,18 +133,12 @@ def _check_card(model: WaveformModel) -> None:
         plain = json.loads(json.dumps(told))
     except (TypeError, ValueError) as exc:
         raise AssertionError(f"the card does not survive JSON: {exc}") from exc
-    again = type(model)(**_arguments(model, plain["parameters"]))
+    from gwm_hazard.models.registry import rebuilt
+
+    again = rebuilt(model, **plain["parameters"])
     assert again.card.to_dict()["parameters"] == told["parameters"], (
         "the card's parameters do not make the same model again"
     )
-
-
-def _arguments(model: WaveformModel, parameters: dict[str, Any]) -> dict[str, Any]:
-    from gwm_hazard.models.registry import WEIGHTS_KEY
-
-    if model.weights is None:
-        return parameters
-    return {k: v for k, v in parameters.items() if k != WEIGHTS_KEY} | {"weights": model.weights}
 
 
 def _scenarios(model: WaveformModel, within: dict[str, tuple[float, float]]) -> Scenarios:

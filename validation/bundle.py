@@ -15,8 +15,8 @@ from typing import Any
 
 from gwm_hazard.core.card import described
 from gwm_hazard.models.registry import (
-    WEIGHTS_KEY,
     load_model,
+    rebuilt,
     save_model,
     shipped,
     verify_model,
@@ -44,9 +44,8 @@ def main() -> None:
     args = parser.parse_args()
     card = tomllib.loads((HERE / args.name.replace("-", "_") / "card.toml").read_text("utf-8"))
     model = load_model(args.model, "cpu")
-    parameters = {k: v for k, v in model.card.parameters.items() if k != WEIGHTS_KEY}
-    parameters = within(parameters, card.pop("ranges")) | card.pop("parameters", {})
-    shipping = type(model)(weights=model.weights, **parameters)  # type: ignore[attr-defined]
+    parameters = within(model.card.parameters, card.pop("ranges")) | card.pop("parameters", {})
+    shipping = rebuilt(model, **parameters)
     shipping.card = described(shipping.card, card)
     save_model(shipping, SHIPPED / args.name)
     print(f"{shipped()[args.name]}: {verify_model(SHIPPED / args.name)}")

@@ -220,6 +220,8 @@ class CatalogueWriter:
         self, name: str, values: NDArray[Any], start: int, *, coordinate: bool = True, **attrs: Any
     ) -> None:
         if name not in self._file.variables:
+            if start:
+                raise InputError(f"{name}: the first {start} records of {self.path} lack it")
             text = values.dtype.kind in "UO"
             kind = h5py.string_dtype() if text else values.dtype
             packed = {} if text else _COMPRESSED

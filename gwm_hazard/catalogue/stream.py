@@ -112,6 +112,7 @@ def write_catalogue(
     plan: Plan,
     *,
     block_records: int | None = None,
+    resume: bool = True,
     progress: Callable[[float], None] | None = None,
 ) -> Path:
     """Draw, measure and write the records of a plan; goes on where an earlier run was stopped.
@@ -121,6 +122,7 @@ def write_catalogue(
     path : file to write; ``PATH.parts`` beside it holds the blocks of an unfinished run
     plan : what to write
     block_records : records of a block, by default :data:`BLOCK`
+    resume : go on with the blocks of a run that was stopped, and keep them where this one fails
     progress : called with the share that is done
 
     Raises
@@ -132,17 +134,23 @@ def write_catalogue(
     """
     path = Path(path)
     size = block_records or BLOCK[plan.store]
-    if plan.store == "waveforms" and not path.with_name(path.name + ".parts").exists():
+    folder = path.with_name(path.name + ".parts")
+    if plan.store == "waveforms" and not folder.exists():
         check_room(path, _bytes(plan, size), f"{plan.records:,} waveforms, in parts and joined,")
-    with working(path, path.with_name(path.name + ".parts"), plan.fingerprint(size)) as parts:
-        starts = range(0, plan.records, size)
-        names = [parts / f"{i:06d}.h5" for i in range(len(starts))]
-        for name, start in zip(names, starts, strict=True):
-            if not name.exists():
-                _write_block(name, plan, start, min(start + size, plan.records))
-            if progress is not None:
-                progress(min(start + size, plan.records) / plan.records)
-        _join(path, names, plan)
+    with working(path, folder, plan.fingerprint(size), anew=not resume) as parts:
+        try:
+            starts = range(0, plan.records, size)
+            names = [parts / f"{i:06d}.h5" for i in range(len(starts))]
+            for name, start in zip(names, starts, strict=True):
+                if not name.exists():
+                    _write_block(name, plan, start, min(start + size, plan.records))
+                if progress is not None:
+                    progress(min(start + size, plan.records) / plan.records)
+            _join(path, names, plan)
+        except BaseException:
+            if not resume:
+                parts.remove()
+            raise
         parts.remove()
     return path
 

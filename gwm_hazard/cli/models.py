@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from gwm_hazard.cli._options import device_option, progress_bar, seed_option
 from gwm_hazard.errors import ModelError
 
 #: Families whose published files have an address.
@@ -158,3 +159,84 @@ def models_verify(names: tuple[str, ...], device: str) -> None:
 
     for name in names:
         click.echo(f"{name}: {verify_model(name, device)}")
+
+
+@models.command("between-event")
+@click.argument("name")
+@click.option(
+    "--output",
+    "-o",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Model folder to write.",
+)
+@click.option(
+    "--gmm",
+    default="BooreEtAl2014",
+    show_default=True,
+    help="Whose tau^2 / sigma^2 the model is to have, on average over measures.",
+)
+@click.option(
+    "--scenario",
+    "-s",
+    "pairs",
+    multiple=True,
+    help="Conditions of the draws, NAME=VALUE; by default 30 km, Vs30 400 m/s, depth 10 km.",
+)
+@click.option("--mag", default="5,7", show_default=True, help="Magnitudes, M,M,...")
+@click.option("--events", default=60, show_default=True, help="Of each ensemble, 4 sites each.")
+@seed_option()
+@device_option
+def models_between_event(
+    name: str,
+    output: Path,
+    gmm: str,
+    pairs: tuple[str, ...],
+    mag: str,
+    events: int,
+    seed: int,
+    device: str,
+) -> None:
+    """Give a model between-event terms: sites of an event share a part of its latent noise.
+
+    For networks that learned records one by one (TFCGAN, HighFEM, WGAN). The share is found from
+    draws, so that tau^2 / sigma^2 is that of a published model. Every single record is drawn as
+    before.
+    """
+    from gwm_hazard.models.event_share import IMTS, SHARES, calibrated, shared
+    from gwm_hazard.models.registry import load_model, save_model
+    from gwm_hazard.openquake.gmm import variance_parts
+
+    model = load_model(name, device)
+    given = _conditions(pairs)
+    usual = {"rrup": 30.0, "rhypo": 30.0, "vs30": 400.0, "hypo_depth": 10.0}
+    scenario = {n: v for n, v in (usual | given).items() if n in model.card.condition_names}
+    for condition in {*model.card.condition_names} - {"mag", *scenario}:
+        raise click.UsageError(f"model {name!r} needs {condition}: give -s {condition}=VALUE")
+    wanted = variance_parts(gmm, [float(m) for m in mag.split(",")], IMTS)
+    with progress_bar(f"shares of {name}") as progress:
+        found = calibrated(
+            model,
+            wanted,
+            scenario,
+            events=events,
+            seed=seed,
+            progress=progress,
+        )
+    for m, part in found.parts.items():
+        rows = ", ".join(f"{rho:g}: {p:.2f}" for rho, p in zip(SHARES, part, strict=True))
+        click.echo(f"M {m:g}: tau^2 / sigma^2 {wanted[m]:.2f}; by share {rows}")
+    save_model(shared(model, found.share), output)
+    told = zip(found.share.mag, found.share.share, strict=True)
+    click.echo(f"{output}: shares {', '.join(f'{s:.2f} at M {m:g}' for m, s in told)}")
+
+
+def _conditions(pairs: Sequence[str]) -> dict[str, float]:
+    found = {}
+    for pair in pairs:
+        name, _, value = pair.partition("=")
+        try:
+            found[name.strip()] = float(value)
+        except ValueError:
+            raise click.BadParameter(f"{pair!r}: write NAME=VALUE") from None
+    return found

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gwm_hazard.core.card import ModelCard
+from gwm_hazard.core.event_share import EventShare
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.core.spatial import published
@@ -52,6 +53,8 @@ class WaveformModel(ABC):
     #: True for a family whose constructor takes ``weights``, and keeps them
     needs_weights: ClassVar[bool] = False
     weights: Weights | None = None
+    #: What sites of an event share of the latent, of a model that knows no events.
+    event_share: EventShare | None = None
 
     @abstractmethod
     def npts(self, scenarios: Scenarios) -> NDArray[np.int64]:
@@ -132,6 +135,8 @@ class WaveformModel(ABC):
         for name in beside:
             if name not in inspect.signature(self.draw).parameters:
                 raise InputError(f"model {self.card.name!r} takes no {name}")
+        if self.event_share is not None:
+            noise = self.event_share.noise(scenarios, noise)
         lengths = self.lengths(scenarios, **beside)
         for npts in np.unique(lengths):
             equal = np.flatnonzero(lengths == npts)

@@ -25,9 +25,11 @@ from pathlib import Path
 from typing import Any
 
 from gwm_hazard.core.card import ModelCard, Range
+from gwm_hazard.core.event_share import EventShare
 from gwm_hazard.errors import ModelError
 from gwm_hazard.files.atomic import replacing
 from gwm_hazard.models.base import WaveformModel
+from gwm_hazard.models.event_share import shared
 from gwm_hazard.models.weights import WEIGHTS_FILE, Weights
 
 #: family -> "module:class"; the class takes the ``parameters`` of a card as keyword arguments,
@@ -54,6 +56,8 @@ CARD_FORMAT = 1
 #: Among the parameters of a card: which weights belong to it. Surfaces and catalogues, which
 #: know a model by family and parameters, so know its weights too.
 WEIGHTS_KEY = "weights_sha256"
+#: Field of what sites of an event share, which is not the family's.
+EVENT_SHARE = "event_share"
 
 
 def families() -> dict[str, str]:
@@ -357,6 +361,7 @@ def _build(
     """The model of a family, with the weights of a file where the family needs them."""
     cls = _family_class(family, where)
     arguments = dict(parameters or {})
+    share = arguments.pop(EVENT_SHARE, None)
     if cls.needs_weights:
         sha256 = arguments.pop(WEIGHTS_KEY, None)
         if not isinstance(sha256, str) or weights_file is None:
@@ -364,9 +369,23 @@ def _build(
         arguments["weights"] = Weights.read(weights_file, sha256)
     try:
         model: WaveformModel = cls(**arguments)
+        return model if share is None else shared(model, EventShare.of(share))
     except (TypeError, ValueError) as exc:
         raise ModelError(f"{where}: {exc}") from exc
-    return model
+
+
+def rebuilt(
+    model: WaveformModel, *, weights: Weights | None = None, **parameters: Any
+) -> WaveformModel:
+    """A model with the parameters of another, and its weights, where nothing else is told."""
+    arguments = {**model.card.parameters, **parameters}
+    arguments.pop(WEIGHTS_KEY, None)
+    share = arguments.pop(EVENT_SHARE, None)
+    if model.weights is not None:
+        arguments["weights"] = weights or model.weights
+    new: WaveformModel = type(model)(**arguments)
+    new.device = model.device
+    return new if share is None else shared(new, EventShare.of(share))
 
 
 def _device(device: str) -> str:

@@ -234,6 +234,28 @@ def evaluate(
     return out
 
 
+def variance_parts(text: str, mags: Sequence[float], imts: Sequence[str]) -> dict[float, float]:
+    """tau^2 / sigma^2 of a GSIM by magnitude, the mean over measures that it gives.
+
+    At 30 km on Vs30 400 m/s, vertical strike-slip.
+    """
+    gsim = gsim_of(text)
+    kinds = [i for i in imts if gives(gsim, i)]
+    usual = {"vs30": 400.0, "vs30measured": 1.0, "z1pt0": 200.0, "z2pt5": 1.0, "ztor": 5.0,
+             "dip": 90.0, "width": 10.0, "hypo_depth": 10.0, "rake": 0.0}  # fmt: skip
+    columns = {
+        name: np.asarray(mags, dtype=np.float64)
+        if name == "mag"
+        else np.full(len(mags), usual.get(name, 30.0 if name.startswith("r") else 0.0))
+        for name in inputs_of(gsim)
+    }
+    _, sigma, tau, _ = evaluate(gsim, columns, kinds)
+    if not (tau > 0).any():
+        raise InputError(f"GMM {text!r} has no between-event standard deviation: take another")
+    parts = (tau**2 / sigma**2).mean(axis=0)
+    return {float(m): float(p) for m, p in zip(mags, parts, strict=True)}
+
+
 def ln_to_rotd50(component: Any, name: str) -> float:
     """What is added to the mean of ln IM of a component to have that of RotD50.
 

@@ -21,6 +21,7 @@ from gwm_hazard.distribution.moments import Moments
 from gwm_hazard.errors import InputError
 from gwm_hazard.intensity import parse_imt
 from gwm_hazard.models.matched import MatchedModel
+from gwm_hazard.models.matched.model import CORRELATION
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.openquake.spectra import GmmSpectra, describe
 
@@ -64,8 +65,9 @@ def source_of(model: MatchedModel) -> GmmSpectra:
 @lru_cache(maxsize=8)
 def made(of: Made) -> MatchedModel:
     """One instance a process."""
-    more = {"correlation": of.correlation} if of.correlation else {}
-    model = MatchedModel(of.gmm, of.shape or SHAPE, distance=of.distance, fixed=of.fixed, **more)
+    model = MatchedModel(
+        of.gmm, of.shape or SHAPE, of.correlation or CORRELATION, of.distance, of.fixed
+    )
     told = describe(source_of(model)) + f"; shape {model.shape.card.name!r}"
     if told not in _said:
         _said.add(told)

@@ -23,13 +23,11 @@ from numpy.typing import NDArray
 from openquake.calculators.export import export
 from openquake.commonlib.datastore import DataStore
 
-from gwm_hazard.catalogue.store import CatalogueWriter
+from gwm_hazard.catalogue.stream import Block, Plan, write_catalogue
 from gwm_hazard.core.draws import Draws
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.errors import InputError
-from gwm_hazard.intensity import parse_imt
-from gwm_hazard.models.measuring import measured
 from gwm_hazard.openquake import figures
 from gwm_hazard.openquake.accounting import THRESHOLD, range_accounting
 from gwm_hazard.openquake.component import component_of
@@ -180,34 +178,46 @@ class _Sampled:
 
 def _write_catalogue(dstore: DataStore, path: Path, jobs: list[_Sampled], seed: int) -> None:
     oq = dstore["oqparam"]
-    measures = tuple(dict.fromkeys([*oq.imtls, *STANDARD_MEASURES]))
-    gsim = jobs[0].branch.gsim
-    model = model_of(gsim)
-    longest = max(int(model.npts(job.draws.scenarios).max()) for job in jobs)
-    component = component_of(oq)
+    # OpenQuake does not have every distance in every branch.
+    names = [k for k in jobs[0].draws.scenarios if all(k in j.draws.scenarios for j in jobs)]
+    draws = Draws.concat(
+        [Draws(Scenarios(**{k: j.draws.scenarios[k] for k in names}), j.draws.noise) for j in jobs]
+    )
+    columns = {k: np.concatenate([job.columns[k] for job in jobs]) for k in _EXTRA}
+
+    def block(start: int, stop: int) -> Block:
+        part = draws.take(slice(start, stop))
+        return Block(
+            part.scenarios, part.model_noise, {k: v[start:stop] for k, v in columns.items()}
+        )
+
     provenance = {
         "calculation_id": str(dstore.calc_id),
         "calculation": oq.description,
         "investigation_time_years": str(oq.investigation_time),
         "checksum": str(dstore["/"].attrs.get("checksum32", "")),
-        "component": component,
+        "component": component_of(oq),
     }
-    units = {m: parse_imt(m).measure.unit for m in measures}
-    done, total = 0, sum(len(job.draws) for job in jobs)
-    with CatalogueWriter(path, model, longest, seed, units, _EXTRA, provenance) as writer:
-        for job in jobs:
-            for rows, acceleration, values in measured(model, job.draws, measures, component):
-                part = job.draws.take(rows)
-                writer.append(
-                    acceleration,
-                    part.scenarios,
-                    part.model_noise,
-                    {m: values[:, i] for i, m in enumerate(measures)},
-                    {k: v[rows] for k, v in job.columns.items()},
-                )
-                done += len(rows)
-                log.info("waveforms: %d of %d", done, total)
-    log.info("wrote %s: %d accelerograms", path, total)
+    plan = Plan(
+        model_of(jobs[0].branch.gsim),
+        len(draws),
+        block,
+        seed,
+        tuple(dict.fromkeys([*oq.imtls, *STANDARD_MEASURES])),
+        extra=_EXTRA,
+        provenance=provenance,
+        component=component_of(oq),
+    )
+    # A calculation that runs again has another number: parts of a killed one are of no use.
+    write_catalogue(
+        path,
+        plan,
+        resume=False,
+        progress=lambda share: log.info(
+            "waveforms: %d of %d", round(share * len(draws)), len(draws)
+        ),
+    )
+    log.info("wrote %s: %d accelerograms", path, len(draws))
 
 
 def _sampled(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pandas as pd
 from lightning_fabric import Fabric
@@ -15,7 +16,7 @@ from gwm_hazard.errors import ModelError
 from gwm_hazard.files.atomic import replacing
 from gwm_hazard.models.highfem.denoiser import LatentDiffusion
 from gwm_hazard.models.highfem.model import HighFEMModel
-from gwm_hazard.models.registry import WEIGHTS_KEY, load_model, save_model
+from gwm_hazard.models.registry import load_model, rebuilt, save_model
 from gwm_hazard.models.weights import Weights
 from gwm_hazard.training import lowrank
 from gwm_hazard.training.config import Data, Progress, TrainingConfig
@@ -148,9 +149,8 @@ def _model(
     base: HighFEMModel, network: LatentDiffusion, config: TrainingConfig, folder: Path
 ) -> HighFEMModel:
     """The base model with other weights and the card's fields of the configuration."""
-    parameters = {k: v for k, v in base.card.parameters.items() if k != WEIGHTS_KEY}
     tensors = {k: t.contiguous() for k, t in network.state_dict().items()}
-    model = HighFEMModel(weights=Weights.of(tensors), **parameters)
+    model = cast(HighFEMModel, rebuilt(base, weights=Weights.of(tensors)))
     texts = {k: getattr(base.card, k) for k in ("summary", "licence", "citation", "limitations")}
     texts |= {"name": folder.name, "training_data": f"{base.card.name}, then {config.data.folder}"}
     texts["distance"] = config.data.distance

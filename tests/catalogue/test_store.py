@@ -9,7 +9,7 @@ import xarray as xr
 
 from gwm_hazard import Noise, Scenarios, open_catalogue
 from gwm_hazard.catalogue.store import CatalogueWriter
-from gwm_hazard.errors import CatalogueError
+from gwm_hazard.errors import CatalogueError, InputError
 
 SC = Scenarios(mag=[5.0, 7.0, 5.5], rrup=[20.0, 10.0, 30.0], vs30=[760.0, 300.0, 400.0])
 NOISE = Noise(7, np.array([2**64 - 1, 12, 5], np.uint64), [0, 3, 1], [4, 0, 2])
@@ -206,3 +206,15 @@ def test_files_of_a_surface_are_not_catalogues(path):
         file.attrs["format"] = "gwm_hazard surface"
     with pytest.raises(CatalogueError, match="not a waveform catalogue"):
         open_catalogue(path)
+
+
+def test_a_column_that_the_first_records_lack_is_refused(toy, tmp_path):
+    sc, noise = Scenarios(mag=[5.0], rrup=[20.0], vs30=[400.0]), Noise(1, 0, 0, 0)
+    more = Scenarios(mag=[5.0], rrup=[20.0], vs30=[400.0], rjb=[15.0])
+    with (
+        pytest.raises(InputError, match=r"rjb: the first 1 records of .*late\.h5 lack it"),
+        CatalogueWriter(tmp_path / "late.h5", toy, 160, 1, {}, store="keys") as writer,
+    ):
+        writer.append(None, sc, noise, {}, npts=[160])
+        writer.append(None, more, noise, {}, npts=[160])
+    assert not list(tmp_path.iterdir())

@@ -27,6 +27,7 @@ from gwm_hazard.distribution.build import build_surface
 from gwm_hazard.distribution.file import read_surface
 from gwm_hazard.distribution.find import find_or_build
 from gwm_hazard.distribution.surface import Axis, Surface
+from gwm_hazard.intensity import rotd
 from gwm_hazard.models.registry import load_model
 
 COMMAND = Path(sys.executable).with_name("gwm-hazard")
@@ -96,6 +97,26 @@ def test_models_list_and_info() -> None:
     assert json.loads(run("models", "info", "stochastic", "--json")) == json.loads(
         json.dumps(card.to_dict())
     )
+
+
+@pytest.mark.parametrize("model", ["stochastic", "cvae-gan-small"])
+def test_generate_for_a_spectrum(model: str, tmp_path: Path) -> None:
+    """The spectrum of a code, RotD50, whatever gives the shape."""
+    periods, sa = [0.0, 0.1, 0.5, 1.0, 2.0, 4.0], [0.4, 1.0, 1.0, 0.5, 0.25, 0.1]
+    table = tmp_path / "code.csv"
+    lines = [f"{t},{a}" for t, a in zip(periods[::-1], sa[::-1], strict=True)]
+    table.write_text("\n".join(["# a code", "period,SA", *lines]))
+    path = tmp_path / "waveforms.h5"
+    conditions = ("mag=6.8", "rrup=15", "rhypo=18", "vs30=400", "hypo_depth=10")
+    told = [word for c in conditions for word in ("-s", c)]
+    run("generate", "--model", model, *told, "--target", table, "-n", 4, "-o", path)
+    with gwm.open_catalogue(path) as data:
+        waves = data.acceleration.values
+        card = json.loads(data.attrs["model_card"])
+    found = rotd(waves[:, :2], 0.01, periods)[:, 0]
+    assert np.median(np.abs(found / sa - 1.0)) < 0.02
+    assert np.abs(found / sa - 1.0).max() < 0.2
+    assert card["parameters"]["spectrum"] == {"periods_s": periods, "sa_g": sa}
 
 
 def test_generate_writes_what_the_library_draws(waveforms: Path) -> None:

@@ -117,6 +117,23 @@ def test_nothing_moves_before_an_onset(pair: Any) -> None:
     assert np.abs(matched[..., :990]).max() < 5e-3 * np.abs(matched).max()
 
 
+def test_targets_far_from_the_record(pair: Any) -> None:
+    """Where much is to be changed no pass runs away: single periods, tilts, whole decades."""
+    raw, _, targets = pair
+    n, raw, targets = 10, raw[:10], targets.take(slice(0, 10))
+    x = np.log(np.maximum(P, 0.01))
+    tilt = np.linspace(-0.6, 0.6, n)[:, None] * (x - x.mean())
+    lump = 1.5 * np.exp(-0.5 * ((x - np.linspace(x[1], x[-1], n)[:, None]) / 0.4) ** 2)
+    for more in (np.full((n, 1), 3.0), np.full((n, 1), -3.0), tilt, lump, -lump):
+        ln = over_floor(targets.ln_sa + more, P)
+        far = Targets(P, ln)
+        left, _ = achieved(match(raw, 0.01, far), 0.01, far)
+        left = np.abs(left[:, (P >= 0.05) & (P <= 5.0)])
+        assert np.median(left) < 0.02
+        assert np.quantile(left, 0.95) < 0.15
+        assert left.max() < 0.7
+
+
 def test_peaks_are_the_targets_too(pair: Any) -> None:
     _, matched, targets = pair
     ln, pgv = achieved(matched, 0.01, targets)
@@ -255,6 +272,10 @@ def test_shape_is_held_inside_its_range(model: MatchedModel) -> None:
     [
         ({}, "needs gmm"),
         ({"gmm": "Test", "shape": "matched"}, "by itself"),
+        ({"spectrum": {"periods_s": [0.1, 0.5], "sa_g": [1.0, 0.0]}}, r"SA\(0.5\) = 0 g"),
+        ({"spectrum": {"periods_s": [0.0, 0.1, 0.5], "sa_g": [0, 1.0, 1.0]}}, "PGA = 0 g"),
+        ({"spectrum": {"periods_s": [0.1], "sa_g": [1.0]}}, "give 2 or more"),
+        ({"spectrum": {"periods_s": [11.0, 12.0], "sa_g": [1.0, 1.0]}}, "from 11 to 12 s"),
         ({"gmm": "Test", "fixed": "rake=3"}, "has no condition 'rake'"),
     ],
 )

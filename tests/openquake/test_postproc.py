@@ -14,6 +14,7 @@ import xarray as xr
 from openquake.baselib import __version__ as oq_version
 from scipy.stats import truncnorm
 
+from gwm_hazard.catalogue import stream
 from gwm_hazard.catalogue.store import open_catalogue
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
@@ -251,7 +252,7 @@ def test_an_exception_leaves_the_former_catalogue_and_no_part(
     def fail(*args: Any, **kwargs: Any) -> Any:
         raise RuntimeError("no more memory")
 
-    monkeypatch.setattr(postproc, "measured", fail)
+    monkeypatch.setattr(stream, "intensity_measures_array", fail)
     with pytest.raises(RuntimeError, match="no more memory"):
         postproc.write_catalogues(finished.dstore, path, "PGA", 2, 1)
     assert [p.name for p in tmp_path.iterdir()] == ["waveforms.h5"]

@@ -20,6 +20,7 @@ from __future__ import annotations
 import argparse
 from itertools import pairwise
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -35,7 +36,7 @@ from gwm_hazard.models.cvae_gan.form import LN_G, Form
 from gwm_hazard.models.cvae_gan.level import corrected, scaled
 from gwm_hazard.models.cvae_gan.network import latent_of
 from gwm_hazard.models.devices import keep_one_thread
-from gwm_hazard.models.registry import WEIGHTS_KEY, load_model
+from gwm_hazard.models.registry import load_model, rebuilt
 from gwm_hazard.records.training_set import TrainingSet
 
 GRID = Form()
@@ -113,9 +114,7 @@ HEADER = (
 
 def network_alone(model: CVAEGANModel) -> CVAEGANModel:
     """The same without the passes."""
-    parameters = {k: v for k, v in model.card.parameters.items() if k != WEIGHTS_KEY}
-    assert model.weights is not None
-    return CVAEGANModel(weights=model.weights, **(parameters | {"passes": 0}))
+    return cast(CVAEGANModel, rebuilt(model, passes=0))
 
 
 def drawn(model: CVAEGANModel, targets: Targets, n: int, seed: int) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.models.highfem import HighFEMModel
 from gwm_hazard.models.highfem.importer import import_model
-from gwm_hazard.models.registry import WEIGHTS_KEY, load_model
+from gwm_hazard.models.registry import load_model, rebuilt
 
 
 def model_of(paths: Sequence[Path], **options: Any) -> HighFEMModel:
@@ -30,11 +30,7 @@ def model_of(paths: Sequence[Path], **options: Any) -> HighFEMModel:
 
 def varied(model: HighFEMModel, **options: Any) -> HighFEMModel:
     """The same weights with other options of sampling and phase retrieval."""
-    assert model.weights is not None
-    parameters = {k: v for k, v in model.card.parameters.items() if k != WEIGHTS_KEY}
-    new = HighFEMModel(weights=model.weights, **(parameters | options))
-    new.device = model.device
-    return new
+    return cast(HighFEMModel, rebuilt(model, **options))
 
 
 def scenarios(model: HighFEMModel, n: int, seed: int = 1) -> Scenarios:

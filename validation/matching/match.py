@@ -35,11 +35,14 @@ _VH_IMTS = ("SA(0.05)", "SA(0.1)", "SA(0.2)", "SA(0.5)", "SA(1.0)", "SA(3.0)")
 
 
 def scenarios(n: int) -> Scenarios:
-    """n scenarios over the range of shape and GMM, the same whenever asked."""
+    """n scenarios over the range of shape and GMM, the same whenever asked.
+
+    Magnitudes are in bins, as those of the ruptures of hazard models.
+    """
     rng = np.random.default_rng(17)
     distance = np.exp(rng.uniform(np.log(8.0), np.log(180.0), n))
     return Scenarios(
-        mag=rng.uniform(5.0, 7.8, n),
+        mag=rng.uniform(5.0, 7.8, n).round(1),
         rjb=distance,
         rrup=np.hypot(distance, 5.0),
         rhypo=np.hypot(distance, 10.0),

@@ -33,7 +33,7 @@ from gwm_hazard.models.matched.pace import bring_to_rest, keep_pace, pace_of
 Array = NDArray[np.float64]
 
 #: Passes of the correction: the ratio of the spectra, then by turns Gauss-Newton and wavelets.
-PASSES = 8
+PASSES = 9
 #: Nodes of g, log-spaced between 0.7 times the lowest target frequency and 0.9 Nyquist.
 NODES = 60
 #: Shortest period that is matched by g; residuals of shorter ones, PGA among them, and of PGV
@@ -42,6 +42,9 @@ SHORTEST_S = 0.05
 W_SHORT, W_PGV, SOFT_LIMIT = 0.05, 0.3, 0.1
 #: Penalties of a pass: second differences of g between nodes, and g.
 W_ROUGH, W_SIZE = 0.001, 0.003
+
+#: Linear steps of a pass, of the first passes and the others, and the largest of them, ln.
+SOLVES, LARGEST = (4, 3, 2), 1.0
 
 #: Bands, log-spaced, in which the derivatives take amplitudes together.
 BINS = 400
@@ -126,14 +129,6 @@ def _grid(npts: int, dt_s: float, periods: tuple[float, ...], with_pgv: bool) ->
     return _Grid(low, weight, nodes, bins, power, node_of_bin, penalty, trust)
 
 
-def _shares(spectra: NDArray[np.complex128], grid: _Grid) -> Array:
-    """Share of each node in the mean square response to each record: (n, K, J), sums to 1."""
-    square = (np.abs(spectra[:, :2]) ** 2).sum(axis=1)
-    energy = np.add.reduceat(square, grid.bins, axis=1)[:, None] * grid.power
-    out: Array = energy @ grid.node_of_bin / energy.sum(axis=2, keepdims=True)
-    return out
-
-
 def match(
     acceleration: NDArray[np.floating], dt_s: float, targets: Targets, passes: int = PASSES
 ) -> NDArray[np.float32]:
@@ -209,6 +204,7 @@ def _matched(acc: Array, dt_s: float, targets: Targets, passes: int) -> Array:
         wanted = np.column_stack([wanted, targets.ln_pgv])
     pace = pace_of(acc, dt_s)
     nudge = None
+    best, least = acc, np.full(len(acc), np.inf)
     for number in range(passes):
         if number and number % 2 == 0:
             if nudge is None:
@@ -217,19 +213,30 @@ def _matched(acc: Array, dt_s: float, targets: Targets, passes: int) -> Array:
             acc[:, :2] = nudge(np.ascontiguousarray(acc[:, :2]))
         else:
             spectra = scipy.fft.rfft(acc)
-            if number == 0:
-                # Far from the target the derivatives say little: the ratio itself, at f = 1 / T.
-                g = _ratio(acc, dt_s, targets, grid)
-            else:
-                left = wanted - ln_peaks(acc, dt_s, targets)
-                g = _step(_shares(spectra, grid), left, grid)
+            left = wanted - ln_peaks(acc, dt_s, targets)
+            if number > 1:
+                best, least = _better(acc, _misfit(left, grid), best, least)
+            g = _step(spectra, left, grid, SOLVES[min(number, 2)])
             spectra *= _causal(_on_grid(g, grid), npts)[:, None]
             spectra[..., 0] = 0.0
             acc = scipy.fft.irfft(spectra, n=npts)
-            if number < 4:  # later ones change little
+            if number < 6:  # later ones change little
                 keep_pace(acc, pace.ends, pace.ln_share)
-                acc = bring_to_rest(acc, pace)
-    return bring_to_rest(acc, pace)
+        acc = bring_to_rest(acc, pace)
+    # A pass may overshoot: what is nearest counts, not what is last.
+    return _better(acc, _misfit(wanted - ln_peaks(acc, dt_s, targets), grid), best, least)[0]
+
+
+def _misfit(left: Array, grid: _Grid) -> Array:
+    """How far records (n,) are from their targets, in all."""
+    out: Array = np.sqrt(((left * np.maximum(grid.trust, W_PGV)) ** 2).mean(axis=1))
+    return out
+
+
+def _better(new: Array, misfit: Array, best: Array, least: Array) -> tuple[Array, Array]:
+    """Of each record the nearer one."""
+    nearer = misfit < least
+    return np.where(nearer[:, None, None], new, best), np.where(nearer, misfit, least)
 
 
 def _causal(ln_amplitude: Array, npts: int) -> NDArray[np.complex128]:
@@ -246,26 +253,29 @@ def _on_grid(g: Array, grid: _Grid) -> Array:
     return lower + (upper - lower) * grid.weight
 
 
-def _ratio(acc: Array, dt_s: float, targets: Targets, grid: _Grid) -> Array:
-    """ln of target over achieved at 1 / T of some periods, at the nodes, (n, J)."""
-    use = np.flatnonzero(targets.periods_s >= min(SHORTEST_S, targets.periods_s[-2]))
-    use = np.unique([*use[::3], use[-1]])
-    periods = targets.periods_s[use]
-    left = targets.ln_sa[:, use] - np.log(rotd(acc[:, :2], dt_s, periods)[:, 0])
-    x = np.log(grid.nodes)
-    return np.stack([np.interp(x, -np.log(periods[::-1]), row[::-1]) for row in left])
+def _step(spectra: NDArray[np.complex128], left: Array, grid: _Grid, solves: int) -> Array:
+    """g by penalised least squares on the mean square responses, (n, J).
 
-
-def _step(shares: Array, left: Array, grid: _Grid) -> Array:
-    """The penalised least-squares step of g, (n, J)."""
-    a = shares * grid.trust[:, None]
-    at = a.transpose(0, 2, 1)
+    These are exponential in g: where much is left, one linear step overshoots by as much.
+    """
+    square = (np.abs(spectra[:, :2]) ** 2).sum(axis=1)
+    energy = np.add.reduceat(square, grid.bins, axis=1)[:, None] * grid.power
+    before = energy.sum(axis=2)
     # Beyond what phases explain, PGA and PGV must not bend the spectrum.
     soft = grid.trust < 1.0
     pull = np.where(soft, np.clip(left, -SOFT_LIMIT, SOFT_LIMIT), left)
-    right = at @ (pull * grid.trust)[:, :, None]
-    step = np.linalg.solve(at @ a + grid.penalty, right)[:, :, 0]
-    return np.asarray(step, dtype=np.float64)
+    g = np.zeros((len(left), NODES))
+    for _ in range(solves):
+        now = energy * np.exp(2.0 * g @ grid.node_of_bin.T)[:, None]
+        total = now.sum(axis=2)
+        # the share of each node in the response to each record
+        a = now @ grid.node_of_bin / total[:, :, None] * grid.trust[:, None]
+        at = a.transpose(0, 2, 1)
+        still = (pull - 0.5 * np.log(total / before)) * grid.trust
+        right = (at @ still[:, :, None])[:, :, 0] - g @ grid.penalty
+        step = np.linalg.solve(at @ a + grid.penalty, right[:, :, None])[:, :, 0]
+        g += np.clip(step, -LARGEST, LARGEST)
+    return g
 
 
 def ln_peaks(acceleration: NDArray[np.floating], dt_s: float, targets: Targets) -> Array:

@@ -22,7 +22,12 @@ from gwm_hazard.errors import InputError
 from gwm_hazard.models.abilities import ConditionsOnSpectrum
 from gwm_hazard.models.base import WaveformModel
 from gwm_hazard.models.matched.match import Targets, match
-from gwm_hazard.models.matched.targets import JoinedSpectra, SpectrumDraws, SpectrumSource
+from gwm_hazard.models.matched.targets import (
+    GivenSpectrum,
+    JoinedSpectra,
+    SpectrumDraws,
+    SpectrumSource,
+)
 from gwm_hazard.models.registry import load_model, model_as_told
 
 if TYPE_CHECKING:
@@ -49,14 +54,17 @@ class MatchedModel(WaveformModel):
     gmm : str or list of str
         A ground-motion model by its TOML name, "BooreEtAl2014" or "[Class]\\nargument = value";
         of several the condition ``gmm`` numbers the one of a scenario.
-    shape : str or mapping
-        The model whose waveforms are corrected: a name or folder for
+    shape : str, mapping or WaveformModel
+        The model whose waveforms are corrected: itself, a name or folder for
         :func:`gwm_hazard.models.registry.load_model`, or what a card says of it.
     correlation : str
         Between the residuals of two periods, by name.
     distance, fixed : str
         How the shape model is conditioned, as of
         :func:`gwm_hazard.core.conditioning.conditioning_of`.
+    spectrum : mapping
+        In place of ``gmm``, one spectrum for all draws: ``periods_s`` and ``sa_g``, RotD50, see
+        :class:`gwm_hazard.models.matched.targets.GivenSpectrum`.
 
     Raises
     ------
@@ -67,12 +75,13 @@ class MatchedModel(WaveformModel):
     def __init__(
         self,
         gmm: str | Sequence[str] = "",
-        shape: str | Mapping[str, Any] = "stochastic",
+        shape: str | Mapping[str, Any] | WaveformModel = "stochastic",
         correlation: str = CORRELATION,
         distance: str = "",
         fixed: str = "",
+        spectrum: Mapping[str, Sequence[float]] | None = None,
     ) -> None:
-        if not gmm:
+        if not gmm and spectrum is None:
             raise InputError(
                 'model "matched" needs gmm, the ground-motion model whose spectra are drawn, '
                 'e.g. gmm = "BooreEtAl2014"'
@@ -86,11 +95,13 @@ class MatchedModel(WaveformModel):
             )
         self.conditioning = conditioning_of(known, distance=distance, fixed=fixed)
         several = [] if isinstance(gmm, str) else list(gmm)
-        self.spectra = SpectrumDraws(
-            JoinedSpectra([_source(one, correlation) for one in several])
-            if several
-            else _source(str(gmm), correlation)
-        )
+        self.spectra: SpectrumDraws | GivenSpectrum
+        if spectrum is not None:
+            self.spectra = GivenSpectrum(**spectrum)
+        elif several:
+            self.spectra = SpectrumDraws(JoinedSpectra([_source(g, correlation) for g in several]))
+        else:
+            self.spectra = SpectrumDraws(_source(str(gmm), correlation))
         source = self.spectra.source
         self.bytes_per_sample = self.shape.bytes_per_sample + 16
         self.card = ModelCard(
@@ -104,7 +115,7 @@ class MatchedModel(WaveformModel):
             conditions=self._ranges(source),
             components=known.components,
             sampling_rate_hz=known.sampling_rate_hz,
-            tectonic_region=source.tectonic_region,
+            tectonic_region=source.tectonic_region or known.tectonic_region,
             between_event=source.between_event,
             limitations=(*LIMITATIONS, *known.limitations),
             parameters={
@@ -113,6 +124,11 @@ class MatchedModel(WaveformModel):
                 "correlation": correlation,
                 "distance": distance,
                 "fixed": fixed,
+                **(
+                    {}
+                    if spectrum is None
+                    else {"spectrum": {k: list(v) for k, v in spectrum.items()}}
+                ),
             },
         )
 
@@ -125,7 +141,7 @@ class MatchedModel(WaveformModel):
     def device(self, value: str) -> None:
         self.shape.device = value
 
-    def _ranges(self, source: SpectrumSource) -> tuple[Range, ...]:
+    def _ranges(self, source: SpectrumSource | GivenSpectrum) -> tuple[Range, ...]:
         """Those of the shape model where it has them; a GMM is asked as far as it answers."""
         inner = self.conditioning.ranges
         names = [n for n in ALL_CONDITIONS if n in self.conditioning.columns | source.columns]
@@ -192,7 +208,9 @@ def covering(targets: Targets, shortest_s: float, longest_s: float) -> Spectra:
     return Spectra(periods, ln_sa)
 
 
-def _shape(shape: str | Mapping[str, Any]) -> WaveformModel:
+def _shape(shape: str | Mapping[str, Any] | WaveformModel) -> WaveformModel:
+    if isinstance(shape, WaveformModel):
+        return shape
     if isinstance(shape, str):
         if shape == "matched":
             raise InputError('shape = "matched": must be a model that draws by itself')

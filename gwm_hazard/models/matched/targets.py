@@ -31,6 +31,7 @@ from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.core.spatial import published
 from gwm_hazard.core.spatial.tuning import mixing, weights_of
+from gwm_hazard.core.spectra import Spectra
 from gwm_hazard.errors import InputError
 from gwm_hazard.models.matched.match import Targets
 
@@ -133,6 +134,55 @@ class JoinedSpectra:
             columns = self._columns[number]
             out[:, rows] = m.mean[:, columns], m.tau[:, columns], m.phi[:, columns]
         return SpectralMoments(*out)
+
+
+class GivenSpectrum:
+    """One spectrum for every draw, for a design or a code: nothing of it is random.
+
+    Parameters
+    ----------
+    periods_s : (K,), increasing, s; 0 for PGA
+    sa_g : (K,), g
+        Between its periods straight lines in ln T; it is matched at those of :data:`PERIODS_S`
+        that it reaches.
+
+    Raises
+    ------
+    InputError
+        Periods that do not grow, SA that is not above 0, or fewer than two periods to match.
+    """
+
+    name, columns, between_event, tectonic_region = "spectrum", frozenset[str](), False, ""
+
+    def __init__(self, periods_s: Sequence[float], sa_g: Sequence[float]) -> None:
+        if len(periods_s) != len(sa_g):
+            raise InputError(f"target spectrum: {len(periods_s)} periods, {len(sa_g)} of SA")
+        periods, sa = np.asarray(periods_s, dtype=np.float64), np.asarray(sa_g, dtype=np.float64)
+        with_pga = bool(len(periods) and periods[0] == 0.0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ln = np.log(sa)
+        given = Spectra(periods[with_pga:], ln[None, with_pga:])
+        if with_pga and not np.isfinite(ln[0]):
+            raise InputError(f"target spectrum: PGA = {sa[0]:g} g: must be a number above 0")
+        low, high = given.periods_s[[0, -1]]
+        inside = np.array([t for t in PERIODS_S[1:] if low <= t <= high])
+        self.periods_s = np.concatenate([[0.0] * with_pga, inside])
+        if len(self.periods_s) < 2:
+            raise InputError(f"target spectrum: from {low:g} to {high:g} s; must reach further")
+        self.ln_sa = np.concatenate([ln[: int(with_pga)], given.ln_at(inside)[0]])
+
+    @property
+    def source(self) -> GivenSpectrum:
+        """Itself: what is drawn is what is given."""
+        return self
+
+    def __call__(self, scenarios: Scenarios, noise: Noise) -> Targets:
+        """The spectrum, a row a draw."""
+        return Targets(self.periods_s, np.tile(self.ln_sa, (len(noise), 1)))
+
+    def spatial(self, name: str) -> Array:
+        """No part of it is drawn."""
+        raise InputError(f"spatial_correlation = {name!r}: a given spectrum has none")
 
 
 class SpectrumDraws:
