@@ -205,11 +205,8 @@ class LayeredSource:
             corner = corner_hz(mag, self.stress_bar, beta)
             zero = np.zeros(1)
             return Points(zero, zero, depth, moment_n_m(mag), zero, corner, strike, dip, rake)
-        width = float(row["width"][0])
-        plane = Plane(
-            mag, strike, dip, rake, float(row["ztor"][0]), width,
-            wells_coppersmith(mag, rake)[0] / width,
-        )  # fmt: skip
+        width, length = _sides(mag, rake, float(row["width"][0]))
+        plane = Plane(mag, strike, dip, rake, float(row["ztor"][0]), width, length)
         # By the numbers that are drawn, whatever kind of noise draws them.
         drawn = noise.normal("rupture hypocentre", 2, per_event=True)
         key = np.array([mag, strike, dip, rake, plane.ztor, width]).tobytes() + drawn.tobytes()
@@ -249,9 +246,17 @@ class LayeredSource:
         if self.kind == "point":
             depth, length = scenarios["hypo_depth"], np.zeros(len(scenarios))
         else:
-            area = [wells_coppersmith(*v)[0] for v in zip(mag, scenarios["rake"], strict=True)]
-            depth, length = scenarios["ztor"], np.array(area) / scenarios["width"]
+            told = zip(mag, scenarios["rake"], scenarios["width"], strict=True)
+            depth, length = scenarios["ztor"], np.array([_sides(*v)[1] for v in told])
         near = np.hypot(np.maximum(repi - 0.5 * length, 0.0), depth)
         slow = float(self.layers.at("vs_km_s", np.array(5.0)))
         s_s = np.hypot(repi, depth) / slow
         return near / fastest, s_s + 0.5 * length / (0.75 * slow)
+
+
+def _sides(mag: float, rake: float, width: float) -> tuple[float, float]:
+    """Width and length, km, of a rupture by its width; a point has none, and is given one."""
+    area, usual = wells_coppersmith(mag, rake)
+    if width < 0.2 * usual:
+        width = usual
+    return width, area / width
