@@ -112,7 +112,7 @@ def models_import(
 
     KIND is a family that offers an importer: `tfcgan SAVED_MODEL_DIR`, `highfem EDM.ckpt
     AUTOENCODER.ckpt`, `cvae-gan GENERATOR_EPOCH_DIR`, `florez GENERATOR.pt`, `stylegan-eq
-    NETWORK.pkl`. Nothing in the files is executed.
+    NETWORK.pkl`, `seismoalice GENERATORS`. Nothing in the files is executed.
     """
     _import(kind, paths, output, options)
 

@@ -25,7 +25,8 @@ from gwm_hazard.cli._options import Bars
 def train(config: Path, base: str | None, snapshot: bool, output: Path) -> None:
     """Train a model as CONFIG, a TOML file, says.
 
-    Its setting `family` is "highfem" (the default), "cvae-gan", "wgan-gp" or "stylegan-eq".
+    Its setting `family` is "highfem" (the default), "cvae-gan", "wgan-gp", "stylegan-eq"
+    or "broadband".
     """
     # Read when torch is loaded: threads that do not spin while they wait, for shared machines.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")

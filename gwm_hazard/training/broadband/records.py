@@ -82,7 +82,7 @@ class PairedRecords:
         fc_hz = np.array(self.crossovers_hz)[(u[:, 0] * len(self.crossovers_hz)).astype(int)]
         motion = turned(self.set.waveforms(rows).astype(np.float64), 2 * np.pi * u[:, 1])
         motion = shifted(motion, np.round((2 * u[:, 2] - 1) * self.shift).astype(int))
-        there = motion.any(axis=2)
+        there = np.abs(motion).max(axis=2) > 0
         low, high = self.bands(motion, fc_hz)
         scale = np.maximum(peak(low), 1e-12)
         guard = noise.normal("guard", low[0].size).reshape(low.shape)
