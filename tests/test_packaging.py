@@ -72,7 +72,7 @@ def test_wheel_holds_package_shim_and_tables(wheel: Path) -> None:
     for path in (ROOT / "gwm_hazard").rglob("*"):
         if path.suffix in (".py", ".csv"):
             assert path.relative_to(ROOT).as_posix() in names
-    assert "gwm_hazard/models/stochastic/tables/bayless_abrahamson.csv" in names
+    assert "gwm_hazard/core/tables/bayless_abrahamson.csv" in names
     # Nothing in OpenQuake's folders but the shim, nothing that a build left behind.
     ours = {n for n in names if n.startswith("openquake/")}
     assert ours == {"openquake/hazardlib/gsim/gwm_hazard_gsim.py"}

@@ -26,7 +26,7 @@ from gwm_hazard.core.units import ALL_CONDITIONS
 from gwm_hazard.files.outputs import check_room
 from gwm_hazard.files.parts import working
 from gwm_hazard.intensity import intensity_measures_array, parse_imt
-from gwm_hazard.models.base import WaveformModel
+from gwm_hazard.models.base import Rows, WaveformModel
 
 #: Size of compressed samples, against float32: a little less than what is seen.
 COMPRESSED = 0.7
@@ -40,12 +40,14 @@ class Block:
     """Records in the order in which they are written.
 
     ``measures`` are those already known, by name; what is missing is measured on the waveforms.
+    ``beside`` is what the model takes beside conditions and noise, a row a record.
     """
 
     scenarios: Scenarios
     noise: Noise
     extra: Mapping[str, ArrayLike] = field(default_factory=dict)
     measures: Mapping[str, ArrayLike] = field(default_factory=dict)
+    beside: Mapping[str, Rows] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -156,7 +158,8 @@ def write_catalogue(
 def _bytes(plan: Plan, size: int) -> float:
     """About what a catalogue takes on disk, in parts and joined, by its first block."""
     first = plan.block(0, min(size, plan.records))
-    samples = float(plan.model.npts(first.scenarios).mean()) * len(plan.model.card.components)
+    lengths = plan.model.lengths(first.scenarios, **first.beside)
+    samples = float(lengths.mean()) * len(plan.model.card.components)
     return 2 * COMPRESSED * 4 * samples * plan.records
 
 
@@ -164,7 +167,7 @@ def _write_block(path: Path, plan: Plan, start: int, stop: int) -> None:
     """Records start .. stop - 1, drawn where the store or a measure asks for it."""
     block = plan.block(start, stop)
     model, n = plan.model, stop - start
-    npts = model.npts(block.scenarios)
+    npts = model.lengths(block.scenarios, **block.beside)
     known = {imt: np.asarray(v) for imt, v in block.measures.items() if imt in plan.imts}
     missing = [imt for imt in plan.imts if imt not in known]
     measured = {imt: np.empty(n) for imt in missing}
@@ -173,7 +176,7 @@ def _write_block(path: Path, plan: Plan, start: int, stop: int) -> None:
         shape = (n, len(model.card.components), int(npts.max()))
         acceleration = np.zeros(shape, dtype=np.float32)
     if missing or acceleration is not None:
-        for rows, drawn in model.batches(block.scenarios, block.noise):
+        for rows, drawn in model.batches(block.scenarios, block.noise, None, **block.beside):
             if missing:
                 values = intensity_measures_array(drawn, model.dt_s, missing, plan.component)
                 for i, imt in enumerate(missing):

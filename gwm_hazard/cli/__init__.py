@@ -23,6 +23,7 @@ ANYWHERE = ("--debug", "--verbose")
 #: Subcommands: each is the click command of its own name in the module of that name.
 COMMANDS = (
     "benchmark",
+    "broadband",
     "catalogue",
     "data",
     "export",
@@ -39,6 +40,8 @@ COMMANDS = (
 KEPT = {
     "benchmark": "finished sections and draws are kept in the output folder; the same command goes "
     "on from there",
+    "broadband": "finished blocks are kept in the output folder (waveforms.h5.parts); the same "
+    "command goes on from there",
     "catalogue": "finished blocks are kept beside the output (.parts); the same command goes on "
     "from there",
     "data calibrate": "finished medians are kept; the same command goes on from there",

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from gwm_hazard.core.card import ModelCard
 from gwm_hazard.distribution.build import IMTS, REALIZATIONS, build_surface
@@ -75,11 +76,12 @@ def find_or_build(
     model: WaveformModel,
     imts: tuple[str, ...] = IMTS,
     progress: Callable[[float], None] | None = None,
+    **options: Any,
 ) -> Path:
     """Path of a surface for the model: bundled, else cached, else built now under a lock.
 
     Processes that ask at the same time wait for the one that builds. ``progress`` is that of
-    :func:`build_surface`; by default it is logged.
+    :func:`build_surface`, by default it is logged; ``options`` are others of it.
     """
     model.card.require_level()
     if (path := bundled_surface(model)) is not None:
@@ -91,7 +93,8 @@ def find_or_build(
     with FileLock(path.with_suffix(".lock")):
         if not path.is_file():
             log.warning("no surface for model %r: building it once, %s", model.card.name, path)
-            build_surface(model, path, imts=imts, progress=progress or LogProgress())
+            progress = progress or LogProgress()
+            build_surface(model, path, imts=imts, progress=progress, **options)
     return path
 
 

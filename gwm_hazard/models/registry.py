@@ -38,6 +38,7 @@ BUNDLED = {
     "stochastic": "gwm_hazard.models.stochastic:StochasticModel",
     "tfcgan": "gwm_hazard.models.tfcgan:TFCGANModel",
     "highfem": "gwm_hazard.models.highfem:HighFEMModel",
+    "layered": "gwm_hazard.models.layered:LayeredModel",
     "matched": "gwm_hazard.models.matched:MatchedModel",
     "cvae-gan": "gwm_hazard.models.cvae_gan:CVAEGANModel",
     "wgan-gp": "gwm_hazard.models.wgan_gp:WGANGPModel",

@@ -33,9 +33,9 @@ from gwm_hazard.distribution.surface import Surface
 from gwm_hazard.errors import InputError
 from gwm_hazard.models.base import WaveformModel
 from gwm_hazard.models.devices import keep_one_thread
-from gwm_hazard.models.registry import load_model
-from gwm_hazard.openquake import matched
-from gwm_hazard.openquake.model_paths import located
+from gwm_hazard.models.registry import CARD_FILE, load_model
+from gwm_hazard.openquake import layered, matched
+from gwm_hazard.openquake.model_paths import located, located_file
 
 ESTIMATORS = ("surface", "direct")
 POLICIES = ("clip", "error")
@@ -125,6 +125,9 @@ class GenerativeWaveformGMM(GMPE):
     correlation : str
         With ``model = "matched"``: between periods of a drawn spectrum, of
         :data:`gwm_hazard.openquake.correlation.NAMES`; "BakerJayaram2008" by default.
+    low_frequency : str
+        With a broadband model: the file of a layered earth, relative to the job.ini, of which the
+        low frequencies are (:mod:`gwm_hazard.openquake.layered`).
 
     Raises
     ------
@@ -164,6 +167,7 @@ class GenerativeWaveformGMM(GMPE):
         gmm: str = "",
         shape: str = "",
         correlation: str = "",
+        low_frequency: str = "",
     ):
         _check_choice("estimator", estimator, ESTIMATORS)
         _check_choice("out_of_range", out_of_range, POLICIES)
@@ -187,8 +191,19 @@ class GenerativeWaveformGMM(GMPE):
         held = None
         #: The GSIM of a matched branch, and what makes its model.
         self._gmm = None
-        matched.check_arguments(model, gmm, shape, correlation)
-        if model == matched.MODEL:
+        self._layered = None  # what makes the model of a branch with low_frequency
+        matched.check_arguments(model, gmm, shape, correlation, low_frequency)
+        if low_frequency:
+            self.low_frequency = located_file(low_frequency)
+            self._layered = layered.Made(model, self.low_frequency, distance, fixed)
+            distance = fixed = ""  # of the broadband model, which the layered one conditions
+            self.card = layered.made(self._layered).card
+            if estimator == "surface":
+                held = layered.surface(self._layered, surface_file)
+                self._estimator = SurfaceEstimator(held)
+            else:
+                Ensemble(realizations, seed)
+        elif model == matched.MODEL:
             if surface_file:
                 raise InputError(
                     f"surface_file = {surface_file!r}: a matched branch has the moments of its gmm"
@@ -197,10 +212,10 @@ class GenerativeWaveformGMM(GMPE):
             matched.prepare(self, matched.Made(gmm, shape, correlation, distance, fixed))
         elif estimator == "direct":
             Ensemble(realizations, seed)  # refuses bad values before the calculation starts
-            self.card = load_model(model, device).card
+            self.card = layered.check_alone(load_model(model, device)).card
         elif surface_file:
             # OpenQuake removes the file after this call when it reads a datastore.
-            loaded = load_model(model, device)
+            loaded = layered.check_alone(load_model(model, device))
             held = load_for(loaded, surface_file)
             self.card = loaded.card
         else:
@@ -212,7 +227,7 @@ class GenerativeWaveformGMM(GMPE):
                 self.card, within=within, distance=distance, fixed=fixed
             )
         told = self.conditioning.fixed or self.conditioning.priors
-        if held is not None and (surface_file or told):
+        if held is not None and self._layered is None and (surface_file or told):
             self._estimator = SurfaceEstimator.of(held, self.conditioning)
         sites, rupture, distances = _required(self.conditioning.columns)
         self.REQUIRES_SITES_PARAMETERS = sites
@@ -295,27 +310,31 @@ def _required(columns: frozenset[str]) -> tuple[set[str], set[str], set[str]]:
 @lru_cache(maxsize=4)
 def _loaded_model(model: str, device: str) -> WaveformModel:
     """One instance a process: networks do not travel between processes."""
-    if multiprocessing.parent_process() is not None:
-        keep_one_thread()  # a worker of OpenQuake, which runs one process a core already
     return load_model(model, device)
 
 
 @lru_cache(maxsize=4)
 def _found_surface(model: str) -> tuple[Surface, ModelCard]:
+    if (Path(model) / CARD_FILE).is_file():
+        layered.check_alone(_loaded_model(model, "cpu"))
     return surface_by_name(model)
 
 
 def model_of(gsim: GenerativeWaveformGMM) -> WaveformModel:
     """The model that draws the waveforms of a GSIM, loaded once a process."""
+    if multiprocessing.parent_process() is not None:
+        keep_one_thread()  # a worker of OpenQuake, which runs one process a core already
     if gsim._gmm is not None:
-        if multiprocessing.parent_process() is not None:
-            keep_one_thread()
         return matched.model_of(gsim)
+    if gsim._layered is not None:
+        return layered.made(gsim._layered, "rupture", gsim.device)
     return _loaded_model(gsim.model, gsim.device)
 
 
 def model_name(gsim: GenerativeWaveformGMM) -> str:
     """Tells models apart: where one is, or the shape of a matched one; ends in its name."""
+    if gsim._layered is not None:
+        return layered.name(gsim._layered)
     if gsim._gmm is None:
         return gsim.model
     shape = Path(gsim._matched.shape)
@@ -326,7 +345,7 @@ def model_name(gsim: GenerativeWaveformGMM) -> str:
 def estimator_of(gsim: GenerativeWaveformGMM) -> Estimator:
     """What tells the distribution of ln IM behind a GSIM."""
     if gsim.estimator == "direct":
-        model = _loaded_model(gsim.model, gsim.device)
+        model = model_of(gsim)
         given = gsim.conditioning
         priors = {name: given.ranges[name] for name in given.priors}
         return DirectEstimator(model, gsim.realizations, gsim.seed, priors)

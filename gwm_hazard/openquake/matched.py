@@ -45,8 +45,15 @@ class Made(NamedTuple):
     fixed: str
 
 
-def check_arguments(model: str, gmm: str, shape: str, correlation: str) -> None:
-    """Refuse arguments of a matched branch that stand without it."""
+def check_arguments(
+    model: str, gmm: str, shape: str, correlation: str, low_frequency: str = ""
+) -> None:
+    """Refuse arguments of a matched branch that stand without it, and those it does not take."""
+    if low_frequency and model == MODEL:
+        raise InputError(
+            f"low_frequency = {low_frequency!r}: goes with a broadband model, not with model = "
+            f'"{MODEL}"'
+        )
     given = {"gmm": gmm, "shape": shape, "correlation": correlation}
     for name, value in given.items():
         if value and model != MODEL:

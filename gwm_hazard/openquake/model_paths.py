@@ -20,7 +20,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-from gwm_hazard.errors import ModelError
+from gwm_hazard.errors import InputError, ModelError
 from gwm_hazard.models.registry import CARD_FILE, families, model_folders
 
 log = logging.getLogger(__name__)
@@ -60,6 +60,24 @@ def located(model: str) -> str:
         f"installed model has this name ({', '.join(sorted({*families(), *here}))}); "
         "`gwm-hazard models import` makes one"
     )
+
+
+def located_file(path: str) -> str:
+    """Absolute path of a file that a branch names.
+
+    Raises
+    ------
+    InputError
+        No such file where it was looked for.
+    """
+    if found := _file(path):
+        return str(found)
+    looked = " or ".join(dict.fromkeys(map(str, _candidates(path))))
+    raise InputError(f"low_frequency = {path!r}: no file {looked}")
+
+
+def _file(path: str) -> Path | None:
+    return next((p for p in _candidates(path) if p.is_file()), None)
 
 
 def _candidates(model: str) -> list[Path]:
@@ -142,16 +160,26 @@ def _gsim(original: Callable[..., Any]) -> Callable[..., Any]:
         tree = toml.loads(text)
         with looking_in(basedir):
             for arguments in _arguments(tree):
-                for name in {"model", "shape"} & set(arguments):
-                    if (folder := _folder(arguments[name])) and not _stored.get():
-                        arguments[name] = os.path.relpath(folder, Path(basedir).resolve())
+                for name, found in _PATHS.items():
+                    if name in arguments and not _stored.get() and (path := found(arguments[name])):
+                        arguments[name] = os.path.relpath(path, Path(basedir).resolve())
             gsim = original(toml.dumps(tree), basedir)
         if type(gsim).__name__ == _GSIM:
             # collapse_gsim_logic_tree makes another GSIM of these, knowing no folder.
             gsim.kwargs["model"] = gsim.model
+            if gsim._layered is not None:
+                gsim.kwargs["low_frequency"] = gsim.low_frequency
         return gsim
 
     return wrapped
+
+
+#: Arguments of our GSIMs that are paths, and what looks for them.
+_PATHS: dict[str, Callable[[str], Path | None]] = {
+    "model": _folder,
+    "shape": _folder,
+    "low_frequency": _file,
+}
 
 
 def _arguments(tree: dict[str, Any]) -> Iterator[dict[str, Any]]:

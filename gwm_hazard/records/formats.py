@@ -35,6 +35,10 @@ FORMATS = _INSTALLED | {
     "unam": "gwm_hazard.records.readers.unam",
     "csmnc": "gwm_hazard.records.readers.csmnc",
     "cwa": "gwm_hazard.records.readers.cwa",
+    "bbp": "gwm_hazard.records.readers.bbp",
+    "cybershake": "gwm_hazard.records.readers.cybershake",
+    "sw4": "gwm_hazard.records.readers.sw4",
+    "specfem": "gwm_hazard.records.readers.specfem",
     "csv": "gwm_hazard.records.readers.text",
 }
 
@@ -53,6 +57,9 @@ _BY_HEADER = (
     "csmnc",
     "cwa",
 )
+
+#: Formats of simulated motions, whose reader tells a file, as those of other packages do.
+_SIMULATED = ("bbp", "cybershake", "sw4", "specfem")
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _AT2 = re.compile(r"NPTS\s*=\s*\d|^\s*\d+\s+[\d.eE+-]+\s+NPTS", re.IGNORECASE | re.MULTILINE)
@@ -97,9 +104,9 @@ def detect(path: Path) -> str:
         head = file.read(16384)
     if not head.strip():
         raise InputError(f"{path}: the file is empty")
-    for installed, module in _INSTALLED.items():
-        if importlib.import_module(module).recognises(path):
-            return installed
+    for told in (*_INSTALLED, *_SIMULATED):
+        if importlib.import_module(FORMATS[told]).recognises(path):
+            return told
     if head.startswith(_HDF5):
         from gwm_hazard.records.readers.asdf import is_asdf
 

@@ -103,6 +103,7 @@ class Options:
     components : names of components as the files have them, and what they are: H1, H2, N, E, an
         azimuth in degrees, Z, or "-" for one that is left out
     columns : names of the columns of a text file, in their order
+    simulated : whether the unit may be of velocity or displacement, which is then differentiated
     """
 
     unit: str | None = None
@@ -110,6 +111,7 @@ class Options:
     inventory: Path | None = None
     components: Mapping[str, str] = field(default_factory=dict)
     columns: tuple[str, ...] = ()
+    simulated: bool = False
 
 
 @dataclass(frozen=True)

@@ -280,6 +280,7 @@ def _about_regression(
 
 
 def _bayless_abrahamson() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    from gwm_hazard.models.stochastic.spectrum import bayless_abrahamson, interfrequency_correlation
+    from gwm_hazard.core.site_amplification import bayless_abrahamson
+    from gwm_hazard.models.stochastic.spectrum import interfrequency_correlation
 
     return bayless_abrahamson()["freq_hz"], interfrequency_correlation()

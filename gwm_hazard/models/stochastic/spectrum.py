@@ -12,6 +12,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from gwm_hazard.core.site_amplification import (
+    BOORE_2016_FACTOR,
+    BOORE_2016_HZ,
+    bayless_abrahamson,
+)
 from gwm_hazard.core.units import GRAVITY_M_S2
 from gwm_hazard.models.stochastic.parameters import StochasticParameters
 
@@ -19,27 +24,6 @@ Columns = dict[str, torch.Tensor]
 
 #: Frequencies at which spectra are evaluated before interpolation to those of the FFT, Hz.
 COARSE_HZ = np.geomspace(0.002, 60.0, 192)
-
-#: Boore (2016), crustal amplification from a source at 3.5 km/s to a generic profile with
-#: Vs30 760 m/s: frequency, Hz, and factor.
-BOORE_2016_HZ = np.array(
-    "0.010 0.015 0.021 0.031 0.045 0.065 0.095 0.138 0.200 0.291 0.423 0.615 0.894 1.301 1.892 "
-    "2.751 4.000 5.817 8.459 12.301 17.889 26.014 37.830 55.012 80.0".split(),
-    dtype=np.float64,
-)
-BOORE_2016_FACTOR = np.array(
-    "1.00 1.01 1.02 1.02 1.04 1.06 1.09 1.13 1.18 1.25 1.32 1.41 1.51 1.64 1.80 "
-    "1.99 2.18 2.38 2.56 2.75 2.95 3.17 3.42 3.68 3.96".split(),
-    dtype=np.float64,
-)
-
-
-@lru_cache(maxsize=1)
-def bayless_abrahamson() -> dict[str, NDArray[np.float64]]:
-    """Published coefficients by frequency (31 rows), columns as the header of the file says."""
-    text = files(__package__).joinpath("tables/bayless_abrahamson.csv").read_text("utf-8")
-    rows = list(csv.DictReader(line for line in text.splitlines() if line[0] != "#"))
-    return {name: np.array([float(row[name]) for row in rows]) for name in rows[0]}
 
 
 def interfrequency_correlation() -> NDArray[np.float64]:

@@ -24,6 +24,7 @@ import numpy as np
 from gwm_hazard.errors import InputError
 from gwm_hazard.records.obspy_formats import obspy_format
 from gwm_hazard.records.record import Failure, Options, Record, Source, Value
+from gwm_hazard.records.simulated import acceleration
 from gwm_hazard.records.traces import (
     Trace,
     assemble,
@@ -221,6 +222,8 @@ def _record(traces: Sequence[Any], label: str, paths: Sequence[Path], options: O
         vertical = _vertical(trace.stats, named(name, options.components))
         # before the samples: no unit is the commonest mistake
         data, sensitivities[name] = _acceleration(trace, options)
+        if vertical and _inclination(trace.stats) > 135:
+            data = -data  # points down
         components.append(
             Trace(name, vertical, data, trace.stats.delta, trace.stats.starttime - start)
         )
@@ -234,8 +237,13 @@ def _record(traces: Sequence[Any], label: str, paths: Sequence[Path], options: O
     return assemble(components, metadata, options.components, raw=True)
 
 
+def _inclination(stats: Any) -> float:
+    """Of a SAC component, deg from up; as SAC writes it where the header does not tell."""
+    return float(stats.get("sac", {}).get("cmpinc", _SAC_UNDEFINED))
+
+
 def _vertical(stats: Any, name: str) -> bool:
-    inclination = stats.get("sac", {}).get("cmpinc", _SAC_UNDEFINED)
+    inclination = _inclination(stats)
     if inclination != _SAC_UNDEFINED:
         if min(abs(inclination - a) for a in (0, 90, 180)) > 5:
             raise InputError(
@@ -266,6 +274,8 @@ def _acceleration(trace: Any, options: Options) -> tuple[np.ndarray, float]:
             f"{trace.stats._format} files tell no unit: give that of the samples with --unit, e.g. "
             "--unit m/s2, or for counts the StationXML with --inventory"
         )
+    if options.simulated:
+        return acceleration(data, trace.stats.delta, options.unit), 0.0
     return data * unit_factor(options.unit), 0.0
 
 

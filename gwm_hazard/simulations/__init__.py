@@ -1,0 +1,1 @@
+"""Low frequencies by physics: layered earth, point and finite sources, Green's functions."""
