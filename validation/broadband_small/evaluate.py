@@ -374,9 +374,10 @@ def undone(model: object, held: HeldOut, most: int) -> None:
         return out
 
     told = leak(translate, held.y[rows] / scale, DT_S, held.fc_hz)
-    print(f"asked twice: EG / PG {told.filtered[0]:.2f} / {told.filtered[1]:.2f} from input through "
-          f"a Butterworth filter, {told.limited[0]:.2f} / {told.limited[1]:.2f} from strictly "
-          f"limited input: {'it undoes the filter' if told.exposed else 'no leak'}")  # fmt: skip
+    (eg, pg), (eg_2, pg_2) = told.filtered, told.limited
+    print(f"asked twice: EG / PG {eg:.2f} / {pg:.2f} from input through a Butterworth filter, "
+          f"{eg_2:.2f} / {pg_2:.2f} from strictly limited input: "
+          f"{'it undoes the filter' if told.exposed else 'no leak'}")  # fmt: skip
 
 
 def speed(model: object, held: HeldOut) -> None:
