@@ -27,6 +27,7 @@ import pandas as pd
 import torch
 
 from gwm_hazard.benchmark.metrics.arrivals import onsets_s
+from gwm_hazard.benchmark.metrics.leak import leak
 from gwm_hazard.benchmark.metrics.time_frequency import eg_pg
 from gwm_hazard.core.low_frequency import LowFrequency
 from gwm_hazard.core.noise import Noise
@@ -358,6 +359,26 @@ def signals(held: HeldOut, waves: np.ndarray, most: int) -> None:
           "  and their codes are of the target: not comparable)")  # fmt: skip
 
 
+def undone(model: object, held: HeldOut, most: int) -> None:
+    """Whether the model undoes a Butterworth filter."""
+    rows = np.flatnonzero(held.three)
+    rows = rows[np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(int)]
+    scale = np.abs(held.y[rows]).max(axis=2, keepdims=True)
+
+    def translate(motion: np.ndarray) -> np.ndarray:
+        out = np.empty_like(motion)
+        low = LowFrequency(motion * scale, DT_S, held.fc_hz)
+        noise = Noise(13, rows, 0, 0)
+        for part, acc in model.batches(held.scenarios(rows), noise, low_frequency=low):  # type: ignore[attr-defined]
+            out[part] = acc / scale[part]
+        return out
+
+    told = leak(translate, held.y[rows] / scale, DT_S, held.fc_hz)
+    print(f"asked twice: EG / PG {told.filtered[0]:.2f} / {told.filtered[1]:.2f} from input through "
+          f"a Butterworth filter, {told.limited[0]:.2f} / {told.limited[1]:.2f} from strictly "
+          f"limited input: {'it undoes the filter' if told.exposed else 'no leak'}")  # fmt: skip
+
+
 def speed(model: object, held: HeldOut) -> None:
     """Time of 50 realizations for one motion, on one thread."""
     low, scenario = held.low(np.arange(1)), held.scenarios(np.arange(1))
@@ -415,6 +436,7 @@ def main() -> None:
         mean = found.iloc[short]["LLH"].mean()
         print(f"  {name:<6}" + "  ".join(cells) + f"  LLH {mean:.2f}", flush=True)
     signals(held, waves, args.signals)
+    undone(model, held, args.signals)
 
 
 if __name__ == "__main__":

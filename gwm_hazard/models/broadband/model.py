@@ -40,7 +40,7 @@ LIMITATIONS = (
     "The band below 0.8 of the crossover is that of the simulation, with its errors: nothing of it "
     "is mended.",
     "Phases above the crossover are drawn: a record is not reconstructed.",
-    "Horizontals and vertical are drawn with independent phases above the crossover.",
+    "The vertical's phases are independent of the horizontals' above the crossover.",
 )
 
 
