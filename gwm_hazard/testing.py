@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,9 +27,6 @@ from gwm_hazard.models.abilities import ConditionsOnLowFrequencies
 from gwm_hazard.models.base import WaveformModel
 from gwm_hazard.models.devices import available
 from gwm_hazard.models.double import RandomModel
-
-if TYPE_CHECKING:
-    import torch
 
 __all__ = ["RandomModel", "check_model"]
 
@@ -122,9 +119,8 @@ class _OnMotion(WaveformModel):
         n = len(scenarios)
         return np.asarray(self.model.lengths(scenarios, low_frequency=self._motions(n)))
 
-    def draw(self, scenarios: Scenarios, noise: Noise) -> torch.Tensor:
-        drawn: torch.Tensor = self.model.draw(scenarios, noise, self._motions(len(scenarios)))
-        return drawn
+    def draw(self, scenarios: Scenarios, noise: Noise) -> Any:
+        return self.model.draw(scenarios, noise, self._motions(len(scenarios)))
 
 
 def _check_card(model: WaveformModel) -> None:

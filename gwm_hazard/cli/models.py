@@ -12,9 +12,6 @@ import click
 from gwm_hazard.cli._options import device_option, progress_bar, seed_option
 from gwm_hazard.errors import ModelError
 
-#: Families whose published files have an address.
-FETCHED = ("highfem",)
-
 
 @click.group()
 def models() -> None:
@@ -118,7 +115,7 @@ def models_import(
 
 
 @models.command("fetch")
-@click.argument("kind", type=click.Choice(FETCHED))
+@click.argument("kind")
 @_model_folder
 @click.option("--url", help="Another address of the archive with the published files.")
 @click.option(
@@ -141,9 +138,11 @@ def models_fetch(
 
     from platformdirs import user_cache_path
 
-    from gwm_hazard.cli._options import progress_bar
+    from gwm_hazard.models.registry import fetchers
 
-    fetch = importlib.import_module(f"gwm_hazard.models.{kind}.fetch").fetch
+    if kind not in fetchers():
+        raise click.BadParameter(f"{kind!r}: known are {', '.join(sorted(fetchers()))}")
+    fetch = importlib.import_module(fetchers()[kind]).fetch
     folder = downloads or user_cache_path("gwm_hazard") / "downloads" / kind
     with progress_bar(f"download {kind}") as progress:
         paths = fetch(folder, url=url, progress=progress)

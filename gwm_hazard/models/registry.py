@@ -207,12 +207,18 @@ def save_model(model: WaveformModel, folder: str | Path) -> Path:
 
 def importers() -> dict[str, str]:
     """Families that import published files: name -> importer module."""
-    return {name: module for name, module in _importers()}
+    return dict(_beside("importer"))
 
 
-def _importers() -> Iterator[tuple[str, str]]:
+def fetchers() -> dict[str, str]:
+    """Families whose published files have an address: name -> module with ``fetch``."""
+    return dict(_beside("fetch"))
+
+
+def _beside(what: str) -> Iterator[tuple[str, str]]:
+    """Families in whose package there is a module of this name."""
     for name, target in families().items():
-        module = target.partition(":")[0] + ".importer"
+        module = f"{target.partition(':')[0]}.{what}"
         try:
             if importlib.util.find_spec(module) is not None:
                 yield IMPORTED_AS.get(name, name), module

@@ -52,8 +52,8 @@ FLOOR = 0.27
 SHARPNESS = 6.0
 #: Shorter periods (s) follow PGA. How far in ln it, and PGV, is from what the spectrum tells.
 STIFF_S, SPREAD = 0.025, 0.3
-#: Residuals that tell what these do to mean and standard deviation.
-ENSEMBLE = 256
+#: Events, of these and as many opposite ones, that tell what this does to the moments.
+ENSEMBLE = 64
 
 
 @dataclass(frozen=True)
@@ -207,9 +207,16 @@ class SpectrumDraws:
         self._root = root / np.sqrt((root**2).sum(axis=1, keepdims=True))
         self.correlation = self._root @ self._root.T
         self._peaks = np.append(source.periods_s < STIFF_S, [True] * source.with_pgv)
-        normals = Noise(0, 0, 0, np.arange(ENSEMBLE // 2)).normal("target ensemble", size)
-        rows = self._residuals(np.concatenate([normals, -normals]))
-        self._ensemble = rows / rows.std(axis=0)
+        normals = Noise(0, 0, 0, np.arange(ENSEMBLE)).normal("target ensemble", 3 * size)
+        first, *both = np.split(normals, 3, axis=1)
+        event = self._residuals(np.concatenate([first, -first]))
+        event /= event.std(axis=0)
+        records = [self._residuals(np.concatenate([r, r])) for r in both]
+        records = [r / np.sqrt((r**2).mean(axis=0)) for r in records]
+        # Of each event four sites, two by two with opposite signs: whatever is linear in the
+        # records is exactly uncorrelated between the two pairs.
+        self._event = event
+        self._records = np.stack([records[0], -records[0], records[1], -records[1]], axis=1)
         self._spatial: dict[str, Array] = {}
 
     def __call__(self, scenarios: Scenarios, noise: Noise) -> Targets:
@@ -219,7 +226,7 @@ class SpectrumDraws:
         event = self._residuals(noise.normal("target event", size, per_event=True))
         record = self._residuals(noise.normal("target record", size))
         ln = moments.mean + moments.tau * event + moments.phi * record
-        ln = self._attainable(ln, moments.mean, np.hypot(moments.tau, moments.phi))
+        ln = self._attainable(ln, event, moments)
         k = len(self.source.periods_s)
         return Targets(self.source.periods_s, ln[:, :k], ln[:, k] if self.source.with_pgv else None)
 
@@ -239,21 +246,37 @@ class SpectrumDraws:
         self._spatial[name] = mixing(weights, self._root)
         return self._spatial[name]
 
-    def _attainable(self, ln: Array, mean: Array, sigma: Array) -> Array:
-        """The draws where a motion can be, with the moments that they had."""
-        unique, inverse = np.unique(np.concatenate([mean, sigma], axis=1), axis=0,
-                                    return_inverse=True)  # fmt: skip
-        m = mean.shape[1]
-        centre, shift, scale = (np.empty((len(unique), m)) for _ in range(3))
-        for i, row in enumerate(unique):
-            ensemble = over_floor(row[:m] + row[m:] * self._ensemble, self.source.periods_s)
-            centre[i] = (ensemble - _by_energy(ensemble, self.source.periods_s)).mean(axis=0)
-            moved = self._near_energy(ensemble, centre[i])
-            shift[i], scale[i] = moved.mean(axis=0), row[m:] / moved.std(axis=0)
-        at = inverse.ravel()
-        moved = self._near_energy(over_floor(ln, self.source.periods_s), centre[at])
-        out: Array = mean + (moved - shift[at]) * scale[at]
+    def _attainable(self, ln: Array, event: Array, moments: SpectralMoments) -> Array:
+        """The draws where a motion can be, with the moments that they had.
+
+        What is moved is scaled, which gives phi, and a part of the event's own residual is added,
+        which gives tau.
+        """
+        table = np.concatenate([moments.mean, moments.tau, moments.phi], axis=1)
+        unique, inverse = np.unique(table, axis=0, return_inverse=True)
+        changes = [self._change(*np.split(row, 3)) for row in unique]
+        centre, shift, scale, more = (
+            np.stack(x)[inverse.ravel()] for x in zip(*changes, strict=True)
+        )
+        moved = self._near_energy(over_floor(ln, self.source.periods_s), centre)
+        out: Array = moments.mean + (moved - shift) * scale + more * event
         return out
+
+    def _change(self, mean: Array, tau: Array, phi: Array) -> tuple[Array, Array, Array, Array]:
+        """At one scenario: the centre of peaks, and shift, scale and share of the event, (M,)."""
+        events, sites, m = self._records.shape
+        rows = (mean + tau * self._event[:, None] + phi * self._records).reshape(-1, m)
+        rows = over_floor(rows, self.source.periods_s)
+        centre = (rows - _by_energy(rows, self.source.periods_s)).mean(axis=0)
+        moved = self._near_energy(rows, centre)
+        shift = moved.mean(axis=0)
+        by_event = (moved - shift).reshape(events, sites, m)
+        one, other = by_event[:, :2].mean(axis=1), by_event[:, 2:].mean(axis=1)
+        between = np.where(tau > 0, (one * other).mean(axis=0), 0.0)
+        scale = phi / np.sqrt(moved.var(axis=0) - between)
+        along = scale * (by_event.mean(axis=1) * self._event).mean(axis=0)
+        beyond = np.maximum(along**2 - scale**2 * between + tau**2, 0.0)
+        return centre, shift, scale, np.where(tau > 0, np.sqrt(beyond) - along, 0.0)
 
     def _near_energy(self, ln: Array, centre: Array) -> Array:
         """PGA, SA at the shortest periods and PGV within :data:`SPREAD` of what the rest tells."""
