@@ -22,7 +22,15 @@ from gwm_hazard.models.devices import keep_one_thread
 from gwm_hazard.models.layered import LayeredModel
 
 LAYERS = Path(__file__).parents[2] / "demos" / "broadband" / "layered.toml"
-SITES = 10
+SITES, DEPTHS = 10, 17
+
+
+def green_functions(row: int) -> bool:
+    """A depth of the library; whether it was not kept yet."""
+    library = loaded().source.library
+    missing = not (library.folder / f"{row:04d}.npz").exists()
+    library.row(row)
+    return missing
 
 
 def low(event: int, sites: int) -> int:
@@ -69,15 +77,13 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=1000)
     parser.add_argument("--workers", type=int, default=2)
     args = parser.parse_args()
-    library = loaded().source.library
-    start, missing = time.perf_counter(), 0
-    for row in range(17):
-        missing += not (library.folder / f"{row:04d}.npz").exists()
-        library.row(row)
-    print(f"library: {missing} of 17 depths computed in {time.perf_counter() - start:.0f} s")
     events = args.pairs // SITES
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(args.workers, spawn) as pool:
+        start = time.perf_counter()
+        missing = sum(pool.map(green_functions, range(DEPTHS)))
+        took = time.perf_counter() - start
+        print(f"library: {missing} of {DEPTHS} depths computed in {took:.0f} s")
         for name, work in (("low frequencies", low), ("broadband motions", whole)):
             list(pool.map(work, range(args.workers), [1] * args.workers))  # kernels, networks
             start = time.perf_counter()
