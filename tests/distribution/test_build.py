@@ -146,7 +146,7 @@ def test_the_limit_of_nodes_ends_it_with_a_warning(tmp_path: Path, caplog) -> No
 
 
 def test_an_interrupted_build_ends_as_an_undisturbed_one(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("gwm_hazard.distribution.refine.SAVE_EVERY_S", 0.0)
+    monkeypatch.setattr("gwm_hazard.distribution.refine.SAVING_SHARE", 1e9)
     tolerance = Tolerance(mean=0.4, sigma=0.05)
     whole = build_surface(ToyModel(), tmp_path / "a.h5", axes=COARSE, tolerance=tolerance, **SMALL)
 
