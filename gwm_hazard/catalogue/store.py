@@ -303,7 +303,7 @@ def open_catalogue(path: str | Path, device: str | None = None) -> xr.Dataset:
         dataset = xr.open_dataset(path, engine="h5netcdf", phony_dims="access")
     except InputError as exc:
         raise CatalogueError(str(exc)) from exc
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as exc:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError) as exc:
         raise CatalogueError(f"{path}: not a readable HDF5 file ({exc})") from exc
     if dataset.attrs.get("format") != FORMAT:
         dataset.close()
