@@ -37,6 +37,7 @@ from gwm_hazard.errors import CatalogueError, InputError
 from gwm_hazard.files.atomic import replacing
 from gwm_hazard.files.foreign import check_hdf5
 from gwm_hazard.files.hdf5_writing import writing
+from gwm_hazard.files.parts import digest
 from gwm_hazard.files.provenance import attributes
 from gwm_hazard.intensity.one_component import conversion_attributes
 from gwm_hazard.models.base import WaveformModel
@@ -128,6 +129,7 @@ class CatalogueWriter:
             | {"dt_s": model.dt_s, "store": store, "device": str(model.device)}
             | provenance
         )
+        self._file.attrs["content"] = _content(self._file.attrs)
         names = self._file.create_variable("component", ("component",), h5py.string_dtype())
         names[:] = np.array(components, dtype=object)
         time = self._file.create_variable(
@@ -217,8 +219,9 @@ class CatalogueWriter:
         """
         target = self._file._h5file["acceleration"]
         start = self.records - len(source)
-        for i in range(source.id.get_num_chunks()):
-            offset = source.id.get_chunk_info(i).chunk_offset
+        offsets: list[tuple[int, ...]] = []
+        source.id.chunk_iter(lambda chunk: offsets.append(chunk.chunk_offset))
+        for offset in offsets:
             mask, data = source.id.read_direct_chunk(offset)
             target.id.write_direct_chunk((offset[0] + start, *offset[1:]), data, mask)
 
@@ -264,6 +267,11 @@ def _as_float32(name: str, values: NDArray[np.float64]) -> NDArray[np.float32]:
             "float32; round them before drawing, e.g. Scenarios(rrup=numpy.float32(rrup))"
         )
     return narrow
+
+
+def _content(attrs: Mapping[Any, Any]) -> str:
+    """SHA-256 of what decides the numbers and no checksum of HDF5 covers."""
+    return digest([str(attrs.get(name)) for name in ("model_card", "seed", "dt_s", "store")])
 
 
 def _version(dataset: xr.Dataset, path: Path) -> int:
@@ -315,6 +323,9 @@ def open_catalogue(path: str | Path, device: str | None = None) -> xr.Dataset:
             f"{path}: catalogue format {found}, this version reads up to {FORMAT_VERSION}; "
             "update gwm_hazard"
         )
+    if dataset.attrs.get("content", _content(dataset.attrs)) != _content(dataset.attrs):
+        dataset.close()
+        raise CatalogueError(f"{path}: its attributes are not those that were written: damaged")
     if dataset.attrs.get("store") == "keys":
         from gwm_hazard.catalogue.redraw import drawn_acceleration
 

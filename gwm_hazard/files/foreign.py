@@ -194,7 +194,7 @@ def table(path: str | Path, **options: Any) -> pd.DataFrame:
             about = pq.ParquetFile(path).metadata
             unpacked = sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups))
             _check_table(path, unpacked, about.num_rows * about.num_columns)
-            return pd.read_parquet(path)
+            return pd.read_parquet(path, page_checksum_verification=True)
         if path.suffix == ".gz":
             _check_gzip(path)
         _check_table(path, path.stat().st_size, 0)

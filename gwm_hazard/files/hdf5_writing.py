@@ -2,7 +2,8 @@
 
 HDF5 that meets such an error inside cannot close its file any more, and brings the process down.
 It writes through :class:`_Held` instead, which keeps the first error and from then on takes
-everything without writing it, so that the library always comes to an orderly end.
+everything without writing it, so that the library always comes to an orderly end. The layout is
+that of HDF5 1.10, whose headers and indices carry checksums.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ def writing(path: Path) -> Iterator[h5py.File]:
 
     held = _Held(path)
     try:
-        with h5py.File(held, "w") as file:
+        with h5py.File(held, "w", libver=("v110", "v110")) as file:
             yield file
     except Exception as exc:
         if held.error is None:

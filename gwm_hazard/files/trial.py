@@ -19,7 +19,7 @@ from gwm_hazard.errors import InputError
 
 #: What a look may take: bytes above those of the process, seconds of work, and one more for each
 #: so many bytes of the file.
-MOST_BYTES, MOST_SECONDS, BYTES_A_SECOND = 1 << 30, 10, 2 << 20
+MOST_BYTES, MOST_SECONDS, BYTES_A_SECOND = 1 << 30, 4, 2 << 20
 
 
 def tried(look: Callable[[], None], path: Path) -> None:

@@ -103,6 +103,8 @@ class TrainingSet:
                 sizes = {int(k.removeprefix("bucket")): v.shape for k, v in file["data"].items()}
             self.components = tuple(layout["component_order"].decode())
             self.dt_s = 1.0 / float(layout["sampling_rate"])
+            if self.dt_s != 1.0 / float(self.attributes.get("sampling_rate_hz", 1.0 / self.dt_s)):
+                raise InputError(f"{path}: a sampling rate other than was written: it is damaged")
             self.npts = int(self.attributes["npts"])
             self._sizes = [sizes[i] for i in range(len(sizes))]
         except InputError:
@@ -319,8 +321,13 @@ class TrainingSetWriter:
             file["data_format/sampling_rate"] = 1.0 / self.dt_s
             file["data_format/measurement"] = "acceleration"
             file["data_format/unit"] = "mps2"
+            file.attrs["sampling_rate_hz"] = 1.0 / self.dt_s  # under the checksum of a header
             for number in range(len(self._parts)):
-                file[f"data/bucket{number}"] = np.load(self._part(number, "npy"))
+                bucket = np.load(self._part(number, "npy"))
+                file.create_dataset(
+                    f"data/bucket{number}", data=bucket, chunks=(1, *bucket.shape[1:]),
+                    fletcher32=True,
+                )  # fmt: skip
         tables = []
         for number, part in enumerate(self._parts):
             traces = [f"bucket{number}${i},:{len(order)},:{self.npts}" for i in range(len(part))]

@@ -1,4 +1,4 @@
-"""All writers on a disk without room, and killed at any step: run by test_disk_and_kills.py.
+"""All writers on a disk without room, and killed at any step: run by test_faults.py.
 
 The writers run in children, forked before any thread has begun. A file that no byte is written to
 beyond a limit stands for a full disk; a kill is ``os._exit`` at one of the steps that change the
