@@ -271,7 +271,7 @@ def _as_float32(name: str, values: NDArray[np.float64]) -> NDArray[np.float32]:
 
 def _content(attrs: Mapping[Any, Any]) -> str:
     """SHA-256 of what decides the numbers and no checksum of HDF5 covers."""
-    return digest([str(attrs.get(name)) for name in ("model_card", "seed", "dt_s", "store")])
+    return digest([str(attrs.get(name)) for name in ("seed", "dt_s", "store")])
 
 
 def _version(dataset: xr.Dataset, path: Path) -> int:

@@ -57,7 +57,7 @@ class Parts:
             path.unlink()
         self.folder.rmdir()
 
-    def become(self, output: Path, parts: Iterable[str]) -> None:
+    def become(self, output: Path, parts: Iterable[str] = ()) -> None:
         """Give the folder, which now holds the whole, its last name; then take away the parts."""
         self.folder.rename(output)
         for name in (*parts, self._plan):

@@ -27,7 +27,7 @@ def test_all_writers(what, least):
 
 
 def test_some_hostile_files():
-    assert run("hostile", "0", "3")[0] == 18
+    assert run("hostile", "0", "2")[0] == 12
 
 
 @pytest.mark.slow
