@@ -1,4 +1,4 @@
-"""Two hundred hostile or damaged files: surfaces, cards, catalogues, training sets, tables, archives.
+"""Hostile or damaged files: surfaces, cards, catalogues, training sets, tables and archives.
 
 Damage is drawn: bits turned over, ends cut off, pieces moved or emptied. What cannot be drawn is
 written: links and storage in other files, claims beyond what is stored, values that mean nothing,
@@ -59,7 +59,8 @@ class Catalogues:
 
     def read(self, folder):
         with open_catalogue(folder / self.file) as data:
-            found = [data[n].values for n in ("acceleration", "mag", "rrup", "vs30", "event", "npts")]
+            names = ("acceleration", "mag", "rrup", "vs30", "event", "npts")
+            found = [data[n].values for n in names]
             found.append(np.array([float(data.attrs["dt_s"]), int(data.attrs["seed"])]))
         records = list(read_records(folder / self.file))
         return [*found, *(r.acceleration for r in records)]
@@ -71,8 +72,8 @@ class TrainingSets:
     def write(self, folder):
         waves = np.random.default_rng(0).normal(size=(20, 3, 400)).astype(np.float32)
         with TrainingSetWriter(folder / "set", npts=400) as writer:
-            names = [f"r{k}" for k in range(20)]
-            writer.append(waves, pd.DataFrame({"record_id": names, "event_id": "a", "split": "train"}))
+            rows = {"record_id": [f"r{k}" for k in range(20)], "event_id": "a", "split": "train"}
+            writer.append(waves, pd.DataFrame(rows))
 
     def read(self, folder):
         held = TrainingSet.open(folder / "set")
