@@ -126,7 +126,7 @@ def test_scenarios_at_once_follow_the_speed_of_the_model(tmp_path: Path, monkeyp
 
         monkeypatch.setattr("gwm_hazard.distribution.refine.time.monotonic", lambda now=now: now[0])
         at = {"mag": np.linspace(4.0, 8.0, 64)}
-        Estimates(tmp_path / "x.npz", "plan")("k", at, np.zeros(64), make)
+        Estimates(tmp_path / f"{seconds}.npz", "plan")("k", at, np.zeros(64), make)
         sizes[seconds] = drawn
     assert sizes[0.01] == [1, 2, 4, 8, 16, 16, 16, 1] and set(sizes[8.0]) == {1}
 
