@@ -80,7 +80,7 @@ def writing(path: Path) -> Iterator[h5py.File]:
 
     held = _Held(path)
     try:
-        with h5py.File(held, "w", libver=("v110", "v110")) as file:
+        with h5py.File(held, "w", libver=("v110", "v110"), track_order=True) as file:
             yield file
     except Exception as exc:
         if held.error is None:

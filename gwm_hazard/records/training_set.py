@@ -316,6 +316,8 @@ class TrainingSetWriter:
             file.attrs["software"] = json.dumps(software_versions())
             for key, value in self._attributes.items():
                 file.attrs[key] = value if isinstance(value, str) else json.dumps(value)
+            for group in ("data_format", "data"):
+                file.create_group(group)  # those that HDF5 makes on the way carry the time
             file["data_format/dimension_order"] = "CW"
             file["data_format/component_order"] = order
             file["data_format/sampling_rate"] = 1.0 / self.dt_s

@@ -29,6 +29,8 @@ def write(records: Records, folder: Path, options: Options) -> list[str]:
     traces: list[str] = []
     with writing(folder / "waveforms.hdf5") as file:
         file.attrs.update({k: str(v) for k, v in records.dataset.attrs.items()})
+        for group in ("data_format", "data"):
+            file.create_group(group)  # those that HDF5 makes on the way carry the time
         file["data_format/dimension_order"] = "CW"
         file["data_format/component_order"] = order
         file["data_format/sampling_rate"] = 1.0 / records.dt_s
