@@ -35,6 +35,9 @@ _FILTERS = frozenset({1, 2, 3, 32000})
 #: Objects of a file, rows times columns of a table, and bytes of a table once unpacked.
 MOST_OBJECTS, MOST_CELLS, MOST_TABLE_BYTES = 2_000_000, 500_000_000, 4 << 30
 
+#: Bytes of a card or of settings.
+MOST_TEXT_BYTES = 16 << 20
+
 #: Bytes of what HDF5 unpacks at once.
 MOST_CHUNK_BYTES = 256 << 20
 
@@ -44,6 +47,13 @@ def regular(path: Path) -> Path:
     if not stat.S_ISREG(path.stat().st_mode):
         raise InputError(f"{path}: not a regular file but a folder, a device or a pipe")
     return path
+
+
+def read_text(path: Path, encoding: str = "utf-8", errors: str = "strict") -> str:
+    """What a card or a file of settings says; InputError for one that is not of a card's size."""
+    if (size := regular(path).stat().st_size) > MOST_TEXT_BYTES:
+        raise InputError(f"{path}: {size:,} bytes, at most {MOST_TEXT_BYTES:,} are read")
+    return path.read_text(encoding, errors)
 
 
 def inside(folder: Path, name: str) -> Path:

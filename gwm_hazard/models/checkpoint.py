@@ -17,6 +17,7 @@ import torch
 from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
 from gwm_hazard.errors import ModelError
+from gwm_hazard.files.foreign import regular
 
 #: Packages whose classes a checkpoint may name: settings of the training, which are not needed.
 _SHELLS = ("tqdne.", "pytorch_lightning.", "lightning.", "lightning_fabric.", "pathlib.", "numpy.")
@@ -111,7 +112,7 @@ def take_tensors(
 
 def _check_archive(path: Path) -> None:
     try:
-        size = path.stat().st_size
+        size = regular(path).stat().st_size
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
             for entry in entries:

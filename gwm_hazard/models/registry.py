@@ -28,7 +28,7 @@ from gwm_hazard.core.card import ModelCard, range_of, real
 from gwm_hazard.core.event_share import EventShare
 from gwm_hazard.errors import InputError, ModelError
 from gwm_hazard.files.atomic import replacing
-from gwm_hazard.files.foreign import regular
+from gwm_hazard.files.foreign import read_text
 from gwm_hazard.models.base import WaveformModel
 from gwm_hazard.models.event_share import shared
 from gwm_hazard.models.weights import WEIGHTS_FILE, Weights
@@ -50,7 +50,6 @@ IMPORTED_AS = {"wgan-gp": "florez"}
 
 ENTRY_POINT_GROUP = "gwm_hazard.models"
 CARD_FILE = "card.json"
-MOST_CARD_BYTES = 16 << 20
 #: Written into every model folder's card, so that a later layout can be told apart.
 CARD_FORMAT = 1
 #: Peak of a draw in the middle of the ranges that no ground has: 100 g.
@@ -332,9 +331,7 @@ def _told(card: Mapping[str, Any], own: ModelCard, where: str) -> dict[str, Any]
 
 def _read_card(path: Path) -> dict[str, Any]:
     try:
-        if path.stat().st_size > MOST_CARD_BYTES:
-            raise ValueError(f"{path.stat().st_size:,} bytes")
-        card = json.loads(regular(path).read_text(encoding="utf-8"))
+        card = json.loads(read_text(path))
     except (OSError, ValueError, RecursionError) as exc:
         raise ModelError(f"{path}: not a readable model card ({exc})") from exc
     if not isinstance(card, dict) or card.get("format") != CARD_FORMAT:

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from gwm_hazard.errors import ModelError
+from gwm_hazard.files.foreign import regular
 from gwm_hazard.models.checkpoint import read_checkpoint, take_tensors
 from gwm_hazard.models.options import one_path, span
 from gwm_hazard.models.weights import Weights
@@ -94,7 +95,7 @@ def _state(path: Path) -> Mapping[str, Any]:
         from safetensors.torch import load_file
 
         try:
-            return load_file(path)
+            return load_file(regular(path))
         except (SafetensorError, OSError, ValueError) as exc:
             raise ModelError(f"{path}: not a readable safetensors file ({exc})") from exc
     found: Any = read_checkpoint(path)
