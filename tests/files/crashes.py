@@ -7,6 +7,7 @@ disk: making, naming and removing files and folders, and writing to them.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import resource
@@ -23,7 +24,9 @@ import pandas as pd
 
 from gwm_hazard.catalogue.export import export_catalogue
 from gwm_hazard.catalogue.generated import write_generated
+from gwm_hazard.cli import main
 from gwm_hazard.core.scenario import Scenarios
+from gwm_hazard.distribution.build import build_surface
 from gwm_hazard.distribution.file import write_surface
 from gwm_hazard.files import hdf5_writing
 from gwm_hazard.files.parts import keep
@@ -63,6 +66,23 @@ def training_set(folder):
             writer.append(block, rows)
 
 
+def built(folder):
+    if not (folder / "b.h5").exists():
+        build_surface(ToyModel(), folder / "b.h5", axes=surface().axes, imts=("PGA",),
+                      realizations=16, held_out=12, shape_scenarios=0)  # fmt: skip
+
+
+def command(folder):
+    """As a user sees it: exit code 1 with one line, which is what `main` ends with."""
+    scenario = "-s mag=5 -s rrup=20 -s vs30=400 -s hypo_depth=8"
+    generate = f"generate --model stochastic -n 20 {scenario} -o g.h5"
+    with contextlib.chdir(folder), contextlib.redirect_stdout(None):
+        for line, made in ((generate, "g.h5"), ("im g.h5 --imts PGA -o im.csv", "im.csv")):
+            if not Path(made).exists() or Path(f"{made}.parts").exists():
+                sys.argv = ["gwm-hazard", *line.split()]
+                main()
+
+
 def arrays(folder):
     keep(folder / "a.npz", "plan", x=np.arange(20000.0))
 
@@ -84,7 +104,7 @@ def exported(folder):
         export_catalogue(folder / "w.h5", name, folder / name, overwrite=True)
 
 
-WRITERS = (catalogue, keys, surfaces, training_set, arrays, model, tables, exported)
+WRITERS = (catalogue, keys, surfaces, built, training_set, arrays, model, tables, exported, command)
 
 
 def child(work, *arguments):
@@ -96,7 +116,7 @@ def child(work, *arguments):
         try:
             work(*arguments)
         except BaseException as exc:
-            told = (type(exc).__mro__[-4].__name__, isinstance(exc, OSError), str(exc),
+            told = (type(exc).__name__, isinstance(exc, OSError | SystemExit), str(exc),
                     traceback.format_exc())  # fmt: skip
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
         os.write(write, pickle.dumps(told)[:60000])
