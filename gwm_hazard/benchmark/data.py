@@ -116,6 +116,11 @@ class Comparison:
         return np.where(np.isfinite(rrup), rrup, self.conditions["rhypo"].to_numpy(np.float64))
 
     @property
+    def several_magnitudes(self) -> bool:
+        """Whether there is anything to show against magnitude."""
+        return bool(self.conditions["mag"].nunique() > 1)
+
+    @property
     def shown(self) -> tuple[str, ...]:
         """The measures of figures with a panel each: at most six."""
         peaks = [i for i in self.imts if not i.startswith("RSD")]

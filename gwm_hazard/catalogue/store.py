@@ -19,6 +19,7 @@ The attribute ``store`` says how the waveforms are kept:
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -33,6 +34,10 @@ from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.core.units import ALL_CONDITIONS
 from gwm_hazard.errors import CatalogueError, InputError
+from gwm_hazard.files.atomic import replacing
+from gwm_hazard.files.foreign import check_hdf5
+from gwm_hazard.files.hdf5_writing import writing
+from gwm_hazard.files.parts import digest
 from gwm_hazard.files.provenance import attributes
 from gwm_hazard.intensity.one_component import conversion_attributes
 from gwm_hazard.models.base import WaveformModel
@@ -88,8 +93,8 @@ class CatalogueWriter:
         if store not in STORES:
             raise InputError(f"store = {store!r}: must be one of {', '.join(STORES)}")
         self.path = Path(path)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._temporary = self.path.with_name(self.path.name + ".tmp")
+        self._held = ExitStack()
+        self._temporary = self._held.enter_context(replacing(self.path))
         self._dt_s = model.dt_s
         self._keys = store == "keys"
         inferred = len(model.card.components) == 1 and component == "RotD50"
@@ -104,12 +109,14 @@ class CatalogueWriter:
         self._extra = dict(extra or {})
         self._coordinates: set[str] = set()
         self.records = 0
-        self._file = h5netcdf.File(self._temporary, "w")
         try:
+            file = self._held.enter_context(writing(self._temporary))
+            # netCDF's dimensions and scales are written when this one is closed, before the file
+            self._file = self._held.enter_context(h5netcdf.File(file, "r+"))
             self._lay_out(model, npts, seed, store, dict(provenance or {}))
-        except BaseException:
-            self._abandon()
-            raise
+        except BaseException as exc:
+            if not self._held.__exit__(type(exc), exc, exc.__traceback__):
+                raise
 
     def _lay_out(
         self, model: WaveformModel, npts: int, seed: int, store: str, provenance: dict[str, str]
@@ -122,6 +129,7 @@ class CatalogueWriter:
             | {"dt_s": model.dt_s, "store": store, "device": str(model.device)}
             | provenance
         )
+        self._file.attrs["content"] = _content(self._file.attrs)
         names = self._file.create_variable("component", ("component",), h5py.string_dtype())
         names[:] = np.array(components, dtype=object)
         time = self._file.create_variable(
@@ -211,8 +219,9 @@ class CatalogueWriter:
         """
         target = self._file._h5file["acceleration"]
         start = self.records - len(source)
-        for i in range(source.id.get_num_chunks()):
-            offset = source.id.get_chunk_info(i).chunk_offset
+        offsets: list[tuple[int, ...]] = []
+        source.id.chunk_iter(lambda chunk: offsets.append(chunk.chunk_offset))
+        for offset in offsets:
             mask, data = source.id.read_direct_chunk(offset)
             target.id.write_direct_chunk((offset[0] + start, *offset[1:]), data, mask)
 
@@ -244,17 +253,10 @@ class CatalogueWriter:
         value: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if kind is not None:
-            self._abandon()
-            return
-        # What xarray reads to tell coordinates from data variables.
-        self._file.attrs["coordinates"] = " ".join(sorted(self._coordinates))
-        self._file.close()
-        self._temporary.replace(self.path)
-
-    def _abandon(self) -> None:
-        self._file.close()
-        self._temporary.unlink(missing_ok=True)
+        if kind is None:
+            # What xarray reads to tell coordinates from data variables.
+            self._file.attrs["coordinates"] = " ".join(sorted(self._coordinates))
+        self._held.__exit__(kind, value, trace)
 
 
 def _as_float32(name: str, values: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -265,6 +267,19 @@ def _as_float32(name: str, values: NDArray[np.float64]) -> NDArray[np.float32]:
             "float32; round them before drawing, e.g. Scenarios(rrup=numpy.float32(rrup))"
         )
     return narrow
+
+
+def _content(attrs: Mapping[Any, Any]) -> str:
+    """SHA-256 of what decides the numbers and no checksum of HDF5 covers."""
+    return digest([str(attrs.get(name)) for name in ("seed", "dt_s", "store")])
+
+
+def _version(dataset: xr.Dataset, path: Path) -> int:
+    told = dataset.attrs.get("format_version", 0)
+    if np.ndim(told) or not isinstance(told, int | np.integer):
+        dataset.close()
+        raise CatalogueError(f"{path}: format_version = {told!r:.40}: must be a whole number")
+    return int(told)
 
 
 def open_catalogue(path: str | Path, device: str | None = None) -> xr.Dataset:
@@ -289,22 +304,28 @@ def open_catalogue(path: str | Path, device: str | None = None) -> xr.Dataset:
         made with; conditions and measures can be read all the same.
     """
     path = Path(path)
-    if not path.is_file():
+    if not path.exists():
         raise CatalogueError(f"{path}: no such file")
     try:
+        check_hdf5(path)
         dataset = xr.open_dataset(path, engine="h5netcdf", phony_dims="access")
-    except (OSError, ValueError, KeyError) as exc:
+    except InputError as exc:
+        raise CatalogueError(str(exc)) from exc
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError) as exc:
         raise CatalogueError(f"{path}: not a readable HDF5 file ({exc})") from exc
     if dataset.attrs.get("format") != FORMAT:
         dataset.close()
         raise CatalogueError(f"{path}: not a waveform catalogue of this package")
-    found = int(dataset.attrs.get("format_version", 0))
+    found = _version(dataset, path)
     if found > FORMAT_VERSION:
         dataset.close()
         raise CatalogueError(
             f"{path}: catalogue format {found}, this version reads up to {FORMAT_VERSION}; "
             "update gwm_hazard"
         )
+    if dataset.attrs.get("content", _content(dataset.attrs)) != _content(dataset.attrs):
+        dataset.close()
+        raise CatalogueError(f"{path}: its attributes are not those that were written: damaged")
     if dataset.attrs.get("store") == "keys":
         from gwm_hazard.catalogue.redraw import drawn_acceleration
 

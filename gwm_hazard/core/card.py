@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -97,6 +97,33 @@ class ModelCard:
         if not self.level:
             raise InputError(f"model {self.name!r} {NO_LEVEL}")
 
+    @classmethod
+    def from_dict(cls, content: Any) -> ModelCard:
+        """The card of `to_dict`; InputError names a field that is missing or of another type."""
+        if not isinstance(content, Mapping):
+            raise InputError(f"model card = {content!r:.40}: must be a table")
+        known = {f.name: f for f in fields(cls)}
+        told = {k: v for k, v in content.items() if k in known}
+        for name in known:
+            kind = _KINDS[name]
+            if name not in told:
+                if name in ("distance", "level", "limitations", "parameters"):
+                    continue
+                raise InputError(f"model card without {name!r}")
+            value = told[name]
+            if kind is tuple:
+                if not isinstance(value, list | tuple) or not all(
+                    isinstance(v, str) for v in value
+                ):
+                    raise InputError(f"card {name} = {value!r:.80}: must be a list of texts")
+                told[name] = tuple(value)
+            elif kind is float:
+                told[name] = real(f"card {name}", value)
+            elif not isinstance(value, kind):
+                raise InputError(f"card {name} = {value!r:.80}: must be {kind.__name__}")
+        told["conditions"] = tuple(range_of(n, r) for n, r in told["conditions"].items())
+        return cls(**told)
+
     def outside(self, scenarios: Scenarios) -> NDArray[np.bool_]:
         """Mask (n,) of the scenarios outside the ranges of validity."""
         mask = np.zeros(len(scenarios), dtype=bool)
@@ -117,6 +144,30 @@ class ModelCard:
                     f"{r.name} = {values[row]:g} {r.unit} at scenario {row}: {who} is valid "
                     f"from {r.low:g} to {r.high:g} {r.unit}"
                 )
+
+
+#: Types of the fields in `ModelCard.to_dict`.
+_KINDS: dict[str, type] = dict.fromkeys(
+    ("name", "family", "version", "summary", "licence", "training_data", "tectonic_region",
+     "distance"), str,
+) | {
+    "citation": tuple, "components": tuple, "limitations": tuple, "conditions": dict,
+    "parameters": dict, "sampling_rate_hz": float, "between_event": bool, "level": bool,
+}  # fmt: skip
+
+
+def real(name: str, value: Any) -> float:
+    """A finite number; InputError for text, a truth value, a list, infinity or NaN."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e15:
+        raise InputError(f"{name} = {value!r:.80}: must be a number")
+    return float(value)
+
+
+def range_of(name: str, value: Any) -> Range:
+    """The range of a condition; InputError for what is not [low, high]."""
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        raise InputError(f"card range of {name} = {value!r:.80}: must be [low, high]")
+    return Range(name, *(real(f"card range of {name}", v) for v in value))
 
 
 #: Texts of a card that a model trained here brings along; its folder's card.json keeps them.

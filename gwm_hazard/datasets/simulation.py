@@ -23,6 +23,7 @@ from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.datasets.balance import MOST, Balance
 from gwm_hazard.errors import InputError
+from gwm_hazard.files.foreign import read_text
 from gwm_hazard.files.provenance import attributes
 from gwm_hazard.models.base import WaveformModel
 from gwm_hazard.models.registry import load_model
@@ -134,7 +135,7 @@ class Simulation:
     def read(cls, path: Path) -> Simulation:
         """From a TOML file of the attributes; ValueError for an unknown name or a wrong value."""
         try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
+            values = tomllib.loads(read_text(path))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
             raise InputError(f"{path}: not TOML ({exc})") from exc
         known = [f.name for f in fields(cls)]

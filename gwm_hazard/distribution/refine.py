@@ -26,7 +26,8 @@ PROBED = 8
 #: some seconds, so that a slow model shows progress and loses little when it is stopped.
 CHUNK = 16
 CHUNK_S = 10.0
-SAVE_EVERY_S = 30.0
+#: Share of the time that writing checkpoints may take; the first one comes with the first chunk.
+SAVING_SHARE = 0.05
 
 
 class Estimates:
@@ -46,7 +47,7 @@ class Estimates:
         self.found: dict[str, dict[tuple[float, ...], NDArray[np.float64]]] = {}
         self.asked = self.done = 0
         self.size = 1
-        self.saved = time.monotonic()
+        self.saved, self.took = time.monotonic(), 0.0
         self._load()
 
     def __call__(
@@ -82,8 +83,9 @@ class Estimates:
             held.setdefault(tuple(key), values[:, j])
 
     def save(self) -> None:
-        """Write the estimates so far, now and then."""
-        if time.monotonic() - self.saved < SAVE_EVERY_S:
+        """Write the estimates so far, if `SAVING_SHARE` of the time is not passed by that."""
+        began = time.monotonic()
+        if began - self.saved < self.took / SAVING_SHARE:
             return
         arrays: dict[str, Any] = {}
         for kind, held in self.found.items():
@@ -92,6 +94,7 @@ class Estimates:
                 arrays[f"of {kind}"] = np.stack(list(held.values()))
         keep(self.path, self.plan, **arrays)
         self.saved = time.monotonic()
+        self.took = self.saved - began
 
     def _load(self) -> None:
         data = kept(self.path, self.plan) or {}

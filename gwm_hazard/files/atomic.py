@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+#: A full disk, a quota, and a limit on the size of a file.
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
@@ -14,7 +18,23 @@ def replacing(path: str | Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".tmp")
     try:
-        yield temporary
-        temporary.replace(path)
+        with needing_room(path):
+            yield temporary
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def needing_room(path: Path) -> Iterator[None]:
+    """Say of a full disk, a quota or a limit on files what could not be written."""
+    try:
+        yield
+    except OSError as exc:
+        # numpy tells how much it could write, and not why
+        if exc.errno not in NO_ROOM and "requested and" not in str(exc):
+            raise
+        raise OSError(
+            f"{path}: cannot be written ({exc.strerror or exc}); make room, and start the same "
+            "command again"
+        ) from exc

@@ -10,10 +10,13 @@ from gwm_hazard.errors import InputError
 
 
 def check_output(path: Path, suffixes: Sequence[str] = (), overwrite: bool = False) -> None:
-    """InputError for a suffix that tells no format of ``suffixes``, and for a file that exists."""
+    """InputError for a suffix that tells no format of ``suffixes``, and for a file that exists.
+
+    Beside the parts of an unfinished run it is what that run had begun to give.
+    """
     if suffixes and path.suffix not in suffixes:
         raise InputError(f"{path}: the suffix tells the format; give one of {', '.join(suffixes)}")
-    if path.exists() and not overwrite:
+    if path.exists() and not overwrite and not path.with_name(f"{path.name}.parts").exists():
         raise InputError(f"{path} exists: give another output, or replace it with --overwrite")
 
 

@@ -14,10 +14,11 @@ kinds:
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import shutil
 import zipfile
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -56,10 +57,11 @@ class Parts:
             path.unlink()
         self.folder.rmdir()
 
-    def become(self, output: Path) -> None:
-        """Take away the plan and give the folder, which now holds the whole, its last name."""
-        (self.folder / self._plan).unlink()
+    def become(self, output: Path, parts: Iterable[str] = ()) -> None:
+        """Give the folder, which now holds the whole, its last name; then take away the parts."""
         self.folder.rename(output)
+        for name in (*parts, self._plan):
+            (output / name).unlink(missing_ok=True)
 
 
 @contextmanager
@@ -142,8 +144,10 @@ def _short(value: Any) -> str:
 
 def keep(path: Path, made_of: str, **arrays: ArrayLike) -> None:
     """Write arrays, without pickles, and what they were made of, to an ``.npz``."""
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, **{_MADE_OF: made_of, **arrays})  # type: ignore[arg-type]
+    whole = io.BytesIO()  # an archive that cannot be closed leaves more than its own error
+    np.savez(whole, **{_MADE_OF: made_of, **arrays})  # type: ignore[arg-type]
+    with replacing(path) as temporary:
+        temporary.write_bytes(whole.getbuffer())
 
 
 def kept(path: Path, made_of: str) -> dict[str, NDArray[Any]] | None:

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from gwm_hazard.errors import InputError
+from gwm_hazard.files.foreign import read_text
 
 
 def spectrum_of(path: str | Path) -> dict[str, list[float]]:
@@ -26,7 +27,7 @@ def spectrum_of(path: str | Path) -> dict[str, list[float]]:
         A line of something else, or a period that is told twice.
     """
     found: dict[float, float] = {}
-    lines = Path(path).read_text(encoding="utf-8-sig", errors="replace").splitlines()
+    lines = read_text(Path(path), "utf-8-sig", "replace").splitlines()
     for number, line in enumerate(lines, start=1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue

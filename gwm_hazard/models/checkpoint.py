@@ -17,6 +17,7 @@ import torch
 from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
 from gwm_hazard.errors import ModelError
+from gwm_hazard.files.foreign import regular
 
 #: Packages whose classes a checkpoint may name: settings of the training, which are not needed.
 _SHELLS = ("tqdne.", "pytorch_lightning.", "lightning.", "lightning_fabric.", "pathlib.", "numpy.")
@@ -82,7 +83,7 @@ def read_state(path: Path) -> Any:
     from safetensors.torch import load_file
 
     try:
-        return load_file(path)
+        return load_file(regular(path))
     except (SafetensorError, OSError, ValueError) as exc:
         raise ModelError(f"{path}: not a readable safetensors file ({exc})") from exc
 
@@ -130,7 +131,7 @@ def take_tensors(
 
 def _check_archive(path: Path) -> None:
     try:
-        size = path.stat().st_size
+        size = regular(path).stat().st_size
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
             for entry in entries:

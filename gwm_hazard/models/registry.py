@@ -24,10 +24,11 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from gwm_hazard.core.card import ModelCard, Range
+from gwm_hazard.core.card import ModelCard, range_of, real
 from gwm_hazard.core.event_share import EventShare
-from gwm_hazard.errors import ModelError
+from gwm_hazard.errors import InputError, ModelError
 from gwm_hazard.files.atomic import replacing
+from gwm_hazard.files.foreign import read_text
 from gwm_hazard.models.base import WaveformModel
 from gwm_hazard.models.event_share import shared
 from gwm_hazard.models.weights import WEIGHTS_FILE, Weights
@@ -53,6 +54,8 @@ ENTRY_POINT_GROUP = "gwm_hazard.models"
 CARD_FILE = "card.json"
 #: Written into every model folder's card, so that a later layout can be told apart.
 CARD_FORMAT = 1
+#: Peak of a draw in the middle of the ranges that no ground has: 100 g.
+MOST_M_S2 = 1000.0
 #: Among the parameters of a card: which weights belong to it. Surfaces and catalogues, which
 #: know a model by family and parameters, so know its weights too.
 WEIGHTS_KEY = "weights_sha256"
@@ -321,16 +324,16 @@ def _told(card: Mapping[str, Any], own: ModelCard, where: str) -> dict[str, Any]
         )
     try:
         told["conditions"] = tuple(
-            Range(r.name, *map(float, ranges.get(r.name, (r.low, r.high)))) for r in own.conditions
+            range_of(r.name, ranges.get(r.name, (r.low, r.high))) for r in own.conditions
         )
-    except (TypeError, ValueError) as exc:
+    except ValueError as exc:
         raise ModelError(f"{where}: conditions: {exc}") from exc
     return told
 
 
 def _read_card(path: Path) -> dict[str, Any]:
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
+        card = json.loads(read_text(path))
     except (OSError, ValueError, RecursionError) as exc:
         raise ModelError(f"{path}: not a readable model card ({exc})") from exc
     if not isinstance(card, dict) or card.get("format") != CARD_FORMAT:
@@ -374,10 +377,15 @@ def _build(
             raise ModelError(f"{where}: the card has no parameter {WEIGHTS_KEY!r}")
         arguments["weights"] = Weights.read(weights_file, sha256)
     try:
+        _check_kinds(cls, arguments)
         model: WaveformModel = cls(**arguments)
         return model if share is None else shared(model, EventShare.of(share))
     except (TypeError, ValueError) as exc:
         raise ModelError(f"{where}: {exc}") from exc
+    except (LookupError, AttributeError, ArithmeticError, RuntimeError, MemoryError) as exc:
+        # what absurd parameters lead a family to
+        reason = (str(exc).splitlines() or [""])[0]
+        raise ModelError(f"{where}: parameters: {type(exc).__name__} {reason:.200}") from exc
 
 
 def rebuilt(
@@ -392,6 +400,20 @@ def rebuilt(
     new: WaveformModel = type(model)(**arguments)
     new.device = model.device
     return new if share is None else shared(new, EventShare.of(share))
+
+
+def _check_kinds(cls: type, arguments: Mapping[str, Any]) -> None:
+    """InputError for a parameter that is not of the plain type that the family takes."""
+    for name, parameter in inspect.signature(cls).parameters.items():
+        if name not in arguments:
+            continue
+        kind, value = str(parameter.annotation), arguments[name]
+        if kind == "float":
+            real(name, value)
+        elif kind == "int" and (isinstance(value, bool) or not isinstance(value, int)):
+            raise InputError(f"{name} = {value!r:.80}: must be a whole number")
+        elif kind == "str" and not isinstance(value, str):
+            raise InputError(f"{name} = {value!r:.80}: must be text")
 
 
 def _device(device: str) -> str:
@@ -413,7 +435,8 @@ def verify_model(name: str | Path, device: str = "cpu") -> str:
     Raises
     ------
     ModelError
-        As :func:`load_model`, or a waveform that is zero, not finite or of the wrong shape.
+        As :func:`load_model`, or a waveform that is zero, not finite, of the wrong shape, or
+        beyond `MOST_M_S2`.
     """
     import numpy as np
 
@@ -439,5 +462,10 @@ def verify_model(name: str | Path, device: str = "cpu") -> str:
     peak = float(np.abs(acc).max())
     if peak == 0.0:
         raise ModelError(f"model {str(name)!r}: draws a waveform of zeros")
+    if peak > MOST_M_S2:
+        raise ModelError(
+            f"model {str(name)!r}: draws a peak of {peak:.3g} m/s2 in the middle of its ranges, "
+            f"above {MOST_M_S2:g}: its parameters or weights are not those of a model of the ground"
+        )
     weights = f"weights {model.weights.sha256}" if model.weights is not None else "no weights"
     return f"{card.family} {card.version}, {weights}, one draw of peak {peak:.3g} m/s2"

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gwm_hazard.errors import ModelError
+from gwm_hazard.errors import InputError, ModelError
 from gwm_hazard.files.atomic import replacing
+from gwm_hazard.files.foreign import regular
 
 if TYPE_CHECKING:
     import torch
@@ -52,9 +53,11 @@ class Weights:
         from safetensors.torch import load_file
 
         try:
-            found = file_sha256(path)
+            found = file_sha256(regular(path))
         except OSError as exc:
             raise ModelError(f"{path}: cannot be read ({exc.strerror or exc})") from exc
+        except InputError as exc:
+            raise ModelError(str(exc)) from exc
         if found != sha256:
             raise ModelError(
                 f"{path}: SHA-256 {found[:16]}... is not that of its card ({sha256[:16]}...): "

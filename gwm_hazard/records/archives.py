@@ -18,8 +18,12 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from gwm_hazard.errors import InputError
+from gwm_hazard.files.foreign import SMALL_BYTES, regular
 
 _BLOCK = 1 << 20
+
+#: How much larger than the archive what comes out of it may be; records of text shrink to a tenth.
+MOST_RATIO = 200
 
 
 @dataclass
@@ -52,14 +56,22 @@ def expand(path: Path, folder: Path, limits: Limits | None = None) -> None:
     lead out of the folder; what was unpacked before is left.
     """
     limits = limits or Limits()
-    _expand(path, folder, limits, _Count(limits), 1)
+    _expand(regular(path), folder, limits, _Count(limits, path.stat().st_size), 1)
 
 
 class _Count:
-    def __init__(self, limits: Limits) -> None:
-        self.limits, self.bytes, self.files = limits, 0, 0
+    """What has come out of an archive of ``packed`` bytes."""
+
+    def __init__(self, limits: Limits, packed: int) -> None:
+        self.limits, self.bytes, self.files, self.packed = limits, 0, 0, packed
+
+    def announce(self, n: int) -> None:
+        """Refuse before it is unpacked what will be too large."""
+        if self.bytes + n > max(SMALL_BYTES, MOST_RATIO * self.packed):
+            raise InputError(f"unpacks to more than {MOST_RATIO} times its size")
 
     def add(self, n: int) -> None:
+        self.announce(n)
         self.bytes += n
         if self.bytes > self.limits.total_bytes:
             raise InputError(f"unpacks to more than {self.limits.total_bytes:,} bytes")
@@ -67,7 +79,7 @@ class _Count:
 
 def _expand(path: Path, folder: Path, limits: Limits, count: _Count, depth: int) -> None:
     try:
-        for name, stream in _members(path):
+        for name, stream in _members(path, count):
             count.files += 1
             if count.files > limits.files:
                 raise InputError(f"holds more than {limits.files:,} files")
@@ -89,11 +101,16 @@ def _expand(path: Path, folder: Path, limits: Limits, count: _Count, depth: int)
         raise InputError(text if text.startswith(path.name) else f"{path.name}: {text}") from exc
 
 
-def _members(path: Path) -> Iterator[tuple[str, IO[bytes] | gzip.GzipFile]]:
+def _members(path: Path, count: _Count) -> Iterator[tuple[str, IO[bytes] | gzip.GzipFile]]:
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             for info in archive.infolist():
                 if not info.is_dir():
+                    count.announce(info.file_size)
+                    if info.file_size > count.limits.file_bytes:
+                        raise InputError(
+                            f"member {info.filename!r} unpacks to {info.file_size:,} bytes"
+                        )
                     with archive.open(info) as stream:
                         yield info.filename, stream
         return

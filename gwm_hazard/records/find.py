@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from gwm_hazard.files.temporary import TemporaryFolder
 from gwm_hazard.records.archives import Limits, expand, is_archive
 from gwm_hazard.records.record import Failure, Record
 
@@ -68,8 +68,8 @@ def find_files(paths: Sequence[str | Path], limits: Limits | None = None) -> Ite
 
 
 def _unpacked(path: Path, limits: Limits) -> Iterator[Group]:
-    temporary = tempfile.TemporaryDirectory(prefix="gwm_hazard-")
-    folder = Path(temporary.name)
+    temporary = TemporaryFolder()
+    folder = temporary.path
     shown = (f"{folder}/", f"{path}::")
     failures: tuple[Failure, ...] = ()
     try:
@@ -77,10 +77,14 @@ def _unpacked(path: Path, limits: Limits) -> Iterator[Group]:
     except (ValueError, OSError) as exc:
         # what came out before the damage is read all the same
         failures = (Failure(str(path), str(exc)),)
-    for files in _folders([folder]):
-        yield Group(files, failures, shown)
-        failures = ()
-    yield Group([], failures, shown, temporary.cleanup)
+    try:
+        for files in _folders([folder]):
+            yield Group(files, failures, shown)
+            failures = ()
+        yield Group([], failures, shown, temporary.remove)
+    except GeneratorExit:  # nobody asks for the rest
+        temporary.remove()
+        raise
 
 
 def _folders(paths: Sequence[Path]) -> Iterator[list[Path]]:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from gwm_hazard.core.units import CONDITIONS
 from gwm_hazard.errors import InputError
+from gwm_hazard.files.foreign import table as read_table
 from gwm_hazard.intensity import canonical
 from gwm_hazard.intensity.components import parse_component
 from gwm_hazard.records.observations import Observations, join
@@ -225,14 +226,8 @@ def _comparable(observed: Observations, imts: Sequence[str]) -> Observations:
 
 def _frame(path: Path) -> pd.DataFrame:
     """The table of a file, columns under OpenQuake's names."""
-    if ".parquet" in path.suffixes:
-        frame = pd.read_parquet(path)
-    else:
-        text = dict.fromkeys((*TEXT, *NETWORKS, "station_seq_no", "file"), str)
-        try:
-            frame = pd.read_csv(path, dtype=text, low_memory=False)
-        except (ValueError, UnicodeDecodeError) as exc:
-            raise InputError(f"{path}: not a readable table ({exc})") from exc
+    text = dict.fromkeys((*TEXT, *NETWORKS, "station_seq_no", "file"), str)
+    frame = read_table(path, dtype=text, low_memory=False)
     return frame.rename(columns={c: _canonical(str(c).strip()) for c in frame.columns})
 
 

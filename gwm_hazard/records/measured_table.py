@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from gwm_hazard.errors import InputError
 from gwm_hazard.files.atomic import replacing
+from gwm_hazard.files.hdf5_writing import save_netcdf
 from gwm_hazard.files.provenance import software_versions
 from gwm_hazard.intensity import intensity_measures_array, parse_imt
 from gwm_hazard.intensity.one_component import INFERRED, component_ratios
@@ -278,4 +279,4 @@ def _write_hdf5(
         if values.dtype.kind not in "iufb":
             values = column.astype(object).where(column.notna(), "").map(str).to_numpy(object)
         data = data.assign_coords({str(name): ("record", values)})
-    data.to_netcdf(path, engine="h5netcdf")
+    save_netcdf(data, path)

@@ -24,6 +24,9 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from gwm_hazard.errors import InputError
+from gwm_hazard.files.foreign import hdf5
+from gwm_hazard.files.foreign import table as read_table
+from gwm_hazard.files.hdf5_writing import writing
 from gwm_hazard.files.parts import PLAN, working
 from gwm_hazard.files.provenance import software_versions
 from gwm_hazard.files.seisbench_columns import from_seisbench, to_seisbench
@@ -93,17 +96,22 @@ class TrainingSet:
                 raise OSError(f"{each}: not there; give the folder that `data prepare` or "
                               "`data simulate` wrote")  # fmt: skip
         try:
-            with h5py.File(path, "r") as file:
+            with hdf5(path) as file:
                 self.attributes = {str(k): str(v) for k, v in file.attrs.items()}
                 self._check_format(path)
                 layout = {k: v[()] for k, v in file["data_format"].items()}
                 sizes = {int(k.removeprefix("bucket")): v.shape for k, v in file["data"].items()}
-        except (OSError, KeyError) as exc:
+            self.components = tuple(layout["component_order"].decode())
+            self.dt_s = 1.0 / float(layout["sampling_rate"])
+            if self.dt_s != 1.0 / float(self.attributes.get("sampling_rate_hz", 1.0 / self.dt_s)):
+                raise InputError(f"{path}: a sampling rate other than was written: it is damaged")
+            self.npts = int(self.attributes["npts"])
+            self._sizes = [sizes[i] for i in range(len(sizes))]
+        except InputError:
+            raise
+        except (OSError, ValueError, TypeError, LookupError, AttributeError,
+                ArithmeticError) as exc:  # fmt: skip
             raise InputError(f"{path}: not a readable training file ({exc})") from exc
-        self.components = tuple(layout["component_order"].decode())
-        self.dt_s = 1.0 / float(layout["sampling_rate"])
-        self.npts = int(self.attributes["npts"])
-        self._sizes = [sizes[i] for i in range(len(sizes))]
         if any(shape[1:] != (len(self.components), self.npts) for shape in self._sizes):
             raise InputError(f"{path}: buckets of other shapes than "
                              f"({len(self.components)}, {self.npts}): it is damaged")  # fmt: skip
@@ -300,22 +308,28 @@ class TrainingSetWriter:
         """Put the parts together and move the folder into place."""
         if not self._parts:
             raise InputError(f"{self.folder}: no records, nothing is written")
-        path = self.path / "waveforms.hdf5"
         order = "".join(self.components)
-        with h5py.File(path, "w") as file:
+        with self._work.writing("waveforms.hdf5") as temporary, writing(temporary) as file:
             file.attrs.update(
                 {"format": FORMAT, "format_version": str(VERSION), "npts": str(self.npts)}
             )
             file.attrs["software"] = json.dumps(software_versions())
             for key, value in self._attributes.items():
                 file.attrs[key] = value if isinstance(value, str) else json.dumps(value)
+            for group in ("data_format", "data"):
+                file.create_group(group)  # those that HDF5 makes on the way carry the time
             file["data_format/dimension_order"] = "CW"
             file["data_format/component_order"] = order
             file["data_format/sampling_rate"] = 1.0 / self.dt_s
             file["data_format/measurement"] = "acceleration"
             file["data_format/unit"] = "mps2"
+            file.attrs["sampling_rate_hz"] = 1.0 / self.dt_s  # under the checksum of a header
             for number in range(len(self._parts)):
-                file[f"data/bucket{number}"] = np.load(self._part(number, "npy"))
+                bucket = np.load(self._part(number, "npy"))
+                file.create_dataset(
+                    f"data/bucket{number}", data=bucket, chunks=(1, *bucket.shape[1:]),
+                    fletcher32=True,
+                )  # fmt: skip
         tables = []
         for number, part in enumerate(self._parts):
             traces = [f"bucket{number}${i},:{len(order)},:{self.npts}" for i in range(len(part))]
@@ -325,16 +339,17 @@ class TrainingSetWriter:
         table = pd.concat(tables, ignore_index=True)
         table["trace_npts"] = self.npts
         table[list(self._late.columns)] = self._late
-        table.to_csv(self.path / "metadata.csv", index=False)
-        for number in range(len(self._parts)):
-            self._part(number, "npy").unlink()
-            self._part(number, "csv").unlink()
-        self._work.become(self.folder)
+        with self._work.writing("metadata.csv") as temporary:
+            table.to_csv(temporary, index=False)
+        parts = (
+            self._part(n, kind).name for n in range(len(self._parts)) for kind in ("npy", "csv")
+        )
+        self._work.become(self.folder, parts)
 
 
 def _read_table(path: Path) -> pd.DataFrame:
     # codes stay text (event 0012, network NA)
-    return pd.read_csv(
+    return read_table(
         path, dtype=dict.fromkeys(_TEXT, str), keep_default_na=False, na_values=[""],
         low_memory=False,
     )  # fmt: skip

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gwm_hazard.errors import InputError
+from gwm_hazard.files.foreign import hdf5, inside
 from gwm_hazard.intensity import intensity_measures_array
 from gwm_hazard.records.processing import correct
 from gwm_hazard.records.read import read_records
@@ -121,15 +122,13 @@ _Raw = tuple[
 
 
 def _packed(folder: Path, table: pd.DataFrame) -> _Raw:
-    import h5py
-
     file, row = table["file"].to_numpy(str), table["row"].to_numpy(np.int64)
     npts = np.zeros(len(table), dtype=np.int64)
     dt = np.full(len(table), np.nan)
     components = np.zeros(len(table), dtype=np.int64)
     for name in np.unique(file):
         mine = file == name
-        with h5py.File(folder / name, "r") as held:
+        with hdf5(inside(folder, name)) as held:
             npts[mine] = held["npts"][()][row[mine]]
             dt[mine] = held["dt"][()][row[mine]]
             components[mine] = held["acceleration"].shape[1]
@@ -137,7 +136,7 @@ def _packed(folder: Path, table: pd.DataFrame) -> _Raw:
     def read(rows: NDArray[np.int64]) -> list[NDArray[np.floating]]:
         out: list[NDArray[np.floating]] = [np.empty(0)] * len(rows)
         for name in np.unique(file[rows]):
-            with h5py.File(folder / name, "r") as held:
+            with hdf5(inside(folder, name)) as held:
                 for i in np.flatnonzero(file[rows] == name):
                     r = row[rows[i]]
                     counts = held["acceleration"][r, :, : npts[rows[i]]]
@@ -151,7 +150,7 @@ def _files(folder: Path, table: pd.DataFrame) -> _Raw:
     names = table["file"].astype(str).tolist()
     held: dict[int, Record] = {}
     for i, name in enumerate(names):
-        found = list(read_records(folder / name))
+        found = list(read_records(inside(folder, name)))
         if len(found) == 1 and found[0].n_horizontal == 2:
             held[i] = found[0]
     npts = np.array([held[i].acceleration.shape[1] if i in held else 0 for i in range(len(names))])

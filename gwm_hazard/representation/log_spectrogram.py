@@ -9,6 +9,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 
+from gwm_hazard.errors import InputError
 from gwm_hazard.representation.phase import griffin_lim
 from gwm_hazard.representation.phase_gradient import gradient_phase
 from gwm_hazard.representation.stft import STFT
@@ -33,6 +34,13 @@ class LogSpectrogram:
     transform: STFT = field(default_factory=lambda: STFT(256, 32, 256, 128))
     clip: float = 1e-8
     ln_top: float = 3.0
+
+    def __post_init__(self) -> None:
+        if not (0.0 < self.clip < 1.0 and math.log(self.clip) < self.ln_top <= 20.0):
+            raise InputError(
+                f"clip = {self.clip:g}, ln_top = {self.ln_top:g}: clip must lie between 0 and 1, "
+                "ln_top between its logarithm and 20"
+            )
 
     def forward(
         self, acceleration: torch.Tensor, dtype: torch.dtype = torch.float64

@@ -13,6 +13,7 @@ from typing import Any, Self, TypeVar
 
 from gwm_hazard.core.units import CONDITIONS
 from gwm_hazard.errors import InputError
+from gwm_hazard.files.foreign import read_text
 
 T = TypeVar("T")
 
@@ -292,7 +293,7 @@ class TrainingConfig:
 def read_values(path: Path) -> dict[str, Any]:
     """What a TOML file says."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(read_text(path))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
         raise InputError(f"{path}: not TOML ({exc})") from exc
 

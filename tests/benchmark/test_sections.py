@@ -104,6 +104,15 @@ def test_scaling_and_durations(data):
     assert durations.PUBLISHED in lasting.tables["Bias and variability of durations"].index
 
 
+def test_one_event_has_no_panels_of_magnitude_and_tau(tmp_path):
+    one = world(events=1, stations=60, work=tmp_path)
+    for module in (bias, scaling, durations):
+        titles = list(module.section(one).figures)
+        assert titles and not any("magnitude" in title for title in titles)
+    parts = variability.section(one).figures["Parts of the variability"]
+    assert [ax.get_title()[:4] for ax in parts.axes] == ["phi ", "tota"], parts
+
+
 def test_sections_say_why_they_do_not_apply(tmp_path):
     data = replace(world(work=tmp_path), imts=("PGA",))
     assert "no significant duration" in durations.section(data).reason

@@ -39,12 +39,12 @@ def ln_median(table):
     return base[:, None] + np.array([2.0, 5.0, 2.5, 2.5, 1.0, 6.0])
 
 
-def world(bad=(), seed=0, work=None, settings=None):
+def world(bad=(), seed=0, work=None, settings=None, events=80, stations=25):
     """Observations of a known distribution; "good" predicts it, the bad ones do not.
 
     bad : of "halved" (amplitudes), "certain" (sigma halved, draws as well), "uncorrelated"
     """
-    table = conditions(seed=seed)
+    table = conditions(events, stations, seed)
     mean, n = ln_median(table), len(table)
     tau, phi = np.full(mean.shape, TAU), np.full(mean.shape, PHI)
     observed = sample(mean, tau, phi, noise_of_records(table, 99), IMTS, CORRELATION)

@@ -198,6 +198,7 @@ def test_killed_export_is_cleared_by_the_next(catalogue, tmp_path):
     left.gen.close()
     # A folder of that name that is not ours stays.
     (tmp_path / "new.tmp").mkdir()
+    (tmp_path / "new.tmp" / "mine.txt").touch()
     with pytest.raises(FileExistsError, match=r"new\.tmp is in the way"):
         export_catalogue(catalogue, "csv", tmp_path / "new")
 

@@ -123,7 +123,7 @@ def test_what_cannot_be_a_field(toy, tmp_path):
     path = write_catalogue(toy, tmp_path / "a.h5", lon_lat=False)
     with pytest.raises(ValueError, match=r"no coordinates lon and lat: give sites, .* 2, 5"):
         export_catalogue(path, "openquake", tmp_path / "out")
-    with pytest.raises(ValueError, match=r"a\.h5: not a CSV file with site_id"):
+    with pytest.raises(ValueError, match=r"a\.h5: not a readable table"):
         export_catalogue(path, "openquake", tmp_path / "out", sites=path)
     path = write_catalogue(toy, tmp_path / "b.h5", branch=["a", "b"] * 3)
     with pytest.raises(ValueError, match=r"2 values of branch .*export one value at a time"):

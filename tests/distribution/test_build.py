@@ -126,7 +126,7 @@ def test_scenarios_at_once_follow_the_speed_of_the_model(tmp_path: Path, monkeyp
 
         monkeypatch.setattr("gwm_hazard.distribution.refine.time.monotonic", lambda now=now: now[0])
         at = {"mag": np.linspace(4.0, 8.0, 64)}
-        Estimates(tmp_path / "x.npz", "plan")("k", at, np.zeros(64), make)
+        Estimates(tmp_path / f"{seconds}.npz", "plan")("k", at, np.zeros(64), make)
         sizes[seconds] = drawn
     assert sizes[0.01] == [1, 2, 4, 8, 16, 16, 16, 1] and set(sizes[8.0]) == {1}
 
@@ -146,7 +146,7 @@ def test_the_limit_of_nodes_ends_it_with_a_warning(tmp_path: Path, caplog) -> No
 
 
 def test_an_interrupted_build_ends_as_an_undisturbed_one(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("gwm_hazard.distribution.refine.SAVE_EVERY_S", 0.0)
+    monkeypatch.setattr("gwm_hazard.distribution.refine.SAVING_SHARE", 1e9)
     tolerance = Tolerance(mean=0.4, sigma=0.05)
     whole = build_surface(ToyModel(), tmp_path / "a.h5", axes=COARSE, tolerance=tolerance, **SMALL)
 

@@ -53,7 +53,7 @@ def section(data: Comparison) -> Section | Skipped:
         table = same
     means = table["bias, log10"].abs().groupby(level="model", sort=False).mean()
     found.scores["bias, mean |log10|"] = {str(k): float(v) for k, v in means.items()}
-    for by in ("distance", "magnitude"):
+    for by in ("distance", "magnitude")[: 1 + data.several_magnitudes]:
         title = f"Bias against {by}"
         found.figures[title] = _figure(data, by)
         found.captions[title] = (

@@ -68,7 +68,7 @@ def section(data: Comparison) -> Section | Skipped:
         if name != PUBLISHED and name in table.index
     }
     for imt in imts:
-        title = f"{imt} against distance and magnitude"
+        title = f"{imt} against distance" + " and magnitude" * data.several_magnitudes
         found.figures[title] = _figure(data, imts, imt, curves)
         found.captions[title] = (
             f"{imt} of records and models; bins with fewer than {data.settings.min_records} "
@@ -106,11 +106,11 @@ def _figure(data: Comparison, imts: list[str], imt: str, curves: _Curves) -> Fig
     observed = data.observed[:, column]
     mag = data.conditions["mag"].to_numpy(np.float64)
     known = np.isfinite(observed)
-    figure, axes = grid_of_axes(2, 2, 5.0, 3.6, sharey=True)
-    for ax, x, edges, label in (
-        (axes[0], data.distance_km, log_edges(data.distance_km[known], 14), "distance, km"),
-        (axes[1], mag, even_edges(mag[known], 0.25), "magnitude"),
-    ):
+    panels = [(data.distance_km, log_edges(data.distance_km[known], 14), "distance, km")]
+    if data.several_magnitudes:
+        panels.append((mag, even_edges(mag[known], 0.25), "magnitude"))
+    figure, axes = grid_of_axes(len(panels), len(panels), 5.0, 3.6, sharey=True)
+    for ax, (x, edges, label) in zip(axes, panels, strict=True):
         b = binned(x, observed, edges)
         hatch_sparse(ax, edges, b.count, data.settings.min_records)
         ax.plot(x, np.exp(observed), ".", ms=1.5, color=OBSERVED_POINTS, alpha=0.3,

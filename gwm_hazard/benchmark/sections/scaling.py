@@ -84,11 +84,10 @@ def _axes(data: Comparison) -> list[_Axis]:
     by_mag = _groups(mag, MAGNITUDES, "M", known, min_records)
     by_distance = _groups(r, DISTANCES, "km", known, min_records)
     step = 0.25 if np.ptp(mag[known]) > 1.0 else 0.1
-    out = [
-        _Axis("distance", "distance, km", r, log_edges(r[known], 12), True, "magnitude", by_mag),
-        _Axis("magnitude", "magnitude", mag, even_edges(mag[known], step), False,
-              "distance", by_distance),
-    ]  # fmt: skip
+    out = [_Axis("distance", "distance, km", r, log_edges(r[known], 12), True, "magnitude", by_mag)]
+    if data.several_magnitudes:
+        edges = even_edges(mag[known], step)
+        out.append(_Axis("magnitude", "magnitude", mag, edges, False, "distance", by_distance))
     if np.isfinite(vs30[known]).sum() >= min_records:
         edges = log_edges(vs30[known], 10)
         out.append(_Axis("Vs30", "Vs30, m/s", vs30, edges, True, "distance", by_distance))

@@ -179,7 +179,8 @@ def _parts_figure(data: Comparison, pieces: pd.DataFrame, models: list[str]) -> 
         "phi SS": "phi SS, remaining",
         "sigma": "total",
     }
-    figure, axes = grid_of_axes(4, 4, 3.2, 3.0, sharey=True)
+    titles = {k: title for k, title in titles.items() if pieces[k].notna().any()}
+    figure, axes = grid_of_axes(len(titles), len(titles), 3.2, 3.0, sharey=True)
     for ax, (column, title) in zip(axes, titles.items(), strict=True):
         for name in ("observed", *models):
             if name not in pieces.index:

@@ -15,6 +15,7 @@ import pandas as pd
 
 from gwm_hazard._version import __version__
 from gwm_hazard.catalogue.export.records import Records
+from gwm_hazard.files.atomic import needing_room
 from gwm_hazard.files.provenance import software_versions
 
 PROVENANCE = "provenance.json"
@@ -41,13 +42,15 @@ def export_folder(output: str | Path, overwrite: bool = False) -> Iterator[Path]
     temporary = output.with_name(output.name + ".tmp")
     former = output.with_name(output.name + ".old")
     for left in (temporary, former):
-        if left.exists() and not (left / _MARK).is_file():
+        # an empty one is what a run leaves that was killed at once
+        if left.exists() and any(left.iterdir()) and not (left / _MARK).is_file():
             raise FileExistsError(f"{left} is in the way: move it, or take another output")
         shutil.rmtree(left, ignore_errors=True)
     temporary.mkdir()
     (temporary / _MARK).touch()
     try:
-        yield temporary
+        with needing_room(output):
+            yield temporary
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise

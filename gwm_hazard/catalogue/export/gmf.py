@@ -19,6 +19,7 @@ from gwm_hazard.catalogue.export.folder import write_table
 from gwm_hazard.catalogue.export.gmf_hdf5 import write_hdf5
 from gwm_hazard.catalogue.export.records import Records
 from gwm_hazard.errors import InputError
+from gwm_hazard.files.foreign import table as read_table
 from gwm_hazard.intensity import intensity_measures_array, parse_imt
 
 README = """
@@ -104,10 +105,7 @@ def _check(table: pd.DataFrame) -> None:
 def _sites(table: pd.DataFrame, path: Path | None) -> pd.DataFrame:
     """Sites in the order of their numbers: key, site_id, lon, lat."""
     if path is not None:
-        try:
-            sites = pd.read_csv(path, comment="#")
-        except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-            raise InputError(f"{path}: not a CSV file with site_id, lon, lat ({error})") from None
+        sites = read_table(path, comment="#")
         if lacking := {"site_id", "lon", "lat"} - set(sites.columns):
             raise InputError(f"{path}: no column {sorted(lacking)[0]}; needs site_id, lon, lat")
         if sites["site_id"].duplicated().any():

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pandas as pd
+
+from gwm_hazard.files.hdf5_writing import writing
 
 _SITES_CLASS = "openquake.hazardlib.site.SiteCollection"
 
@@ -30,7 +31,7 @@ def write_hdf5(path: Path, fields: pd.DataFrame, sites: pd.DataFrame) -> None:
     }
     imts = [str(c).removeprefix("gmv_") for c in fields.columns[2:]]
     values |= {imt: fields[f"gmv_{imt}"].to_numpy(np.float32) for imt in imts}
-    with h5py.File(path, "w") as file:
+    with writing(path) as file:
         for name, content in {"sitecol": columns, "gmf_data": values}.items():
             group = file.create_group(name)
             group.attrs["__pdcolumns__"] = " ".join(content)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from gwm_hazard.catalogue.store import open_catalogue
 from gwm_hazard.errors import InputError
+from gwm_hazard.files.foreign import check_hdf5
 
 #: Waveforms read at once, bytes.
 BLOCK_BYTES = 32 * 2**20
@@ -99,6 +100,7 @@ def open_records(source: str | Path | xr.Dataset) -> Iterator[Records]:
     except ValueError as error:
         # A file of ``gwm-hazard generate`` is no catalogue.
         try:
+            check_hdf5(source)
             dataset = xr.open_dataset(source, engine="h5netcdf", phony_dims="access")
         except (OSError, ValueError, KeyError):
             raise error from None

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pandas as pd
 
 from gwm_hazard.catalogue.export import Options, seed
 from gwm_hazard.catalogue.export.records import Records
+from gwm_hazard.files.hdf5_writing import writing
 from gwm_hazard.files.seisbench_columns import NAMES
 
 README = """
@@ -27,8 +27,10 @@ def write(records: Records, folder: Path, options: Options) -> list[str]:
     """Write ``metadata.csv`` and ``waveforms.hdf5``."""
     order = "".join(seed.letters(records.components))
     traces: list[str] = []
-    with h5py.File(folder / "waveforms.hdf5", "w") as file:
+    with writing(folder / "waveforms.hdf5") as file:
         file.attrs.update({k: str(v) for k, v in records.dataset.attrs.items()})
+        for group in ("data_format", "data"):
+            file.create_group(group)  # those that HDF5 makes on the way carry the time
         file["data_format/dimension_order"] = "CW"
         file["data_format/component_order"] = order
         file["data_format/sampling_rate"] = 1.0 / records.dt_s

@@ -17,6 +17,7 @@ import pandas as pd
 
 from gwm_hazard.core.units import CONDITIONS
 from gwm_hazard.errors import InputError
+from gwm_hazard.files.foreign import table as read_table
 from gwm_hazard.files.seisbench_columns import from_seisbench
 
 KEYS = (("record_id",), ("file",), ("rsn",), ("event_id", "network", "station"),
@@ -93,15 +94,10 @@ def join(metadata: Mapping[str, Any], tables: Sequence[MetadataTable]) -> dict[s
 def _read(path: Path) -> pd.DataFrame:
     if not path.is_file():
         raise OSError(f"{path}: no such metadata table")
-    if path.suffix == ".parquet":
-        return pd.read_parquet(path)
-    try:
-        # separator , or ; or tab; codes stay text
-        return pd.read_csv(
-            path, sep=None, engine="python", dtype=str, keep_default_na=False, comment="#"
-        )
-    except (ValueError, pd.errors.ParserError) as exc:
-        raise InputError(f"{path}: not a table ({exc})") from exc
+    # separator , or ; or tab; codes stay text
+    return read_table(
+        path, sep=None, engine="python", dtype=str, keep_default_na=False, comment="#"
+    )
 
 
 def _numbers(path: Path, name: str, column: pd.Series) -> pd.Series:

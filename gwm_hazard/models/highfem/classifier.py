@@ -27,6 +27,7 @@ from torch import nn
 from gwm_hazard.core.conditioning import distance_km
 from gwm_hazard.errors import InputError, ModelError
 from gwm_hazard.files.atomic import replacing
+from gwm_hazard.files.foreign import read_text
 from gwm_hazard.models.highfem.autoencoder import Encoder
 from gwm_hazard.models.highfem.config import AutoencoderConfig
 from gwm_hazard.models.registry import models_folder
@@ -262,7 +263,7 @@ def load_classifier(name: str | Path) -> RecordClassifier:
 def _read(folder: Path) -> RecordClassifier:
     path = folder / CARD_FILE
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(read_text(path))
     except (OSError, ValueError, RecursionError) as exc:
         raise ModelError(f"{path}: not a readable card ({exc})") from exc
     if not isinstance(found, dict) or found.get("format") != CARD_FORMAT:

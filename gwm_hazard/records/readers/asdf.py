@@ -25,6 +25,7 @@ import h5py
 import numpy as np
 
 from gwm_hazard.errors import InputError
+from gwm_hazard.files.foreign import hdf5
 from gwm_hazard.records.record import Failure, Options, Record, Source, Value
 from gwm_hazard.records.traces import Trace, assemble, differing, is_vertical, unit_factor
 
@@ -43,9 +44,9 @@ def scan(paths: Sequence[Path], options: Options) -> list[Source | Failure]:
     found: list[Source | Failure] = []
     for path in paths:
         try:
-            with h5py.File(path, "r") as file:
+            with hdf5(path) as file:
                 size = sum(len(_groups(station)) for station in file["Waveforms"].values())
-        except (OSError, KeyError, RuntimeError, AttributeError, TypeError) as exc:
+        except (OSError, ValueError, KeyError, AttributeError, TypeError) as exc:
             found.append(Failure(str(path), f"{path}: not a readable ASDF file ({exc})"))
         else:
             found.append(Source(str(path), (path,), size, partial(_read, path, options)))
@@ -55,9 +56,9 @@ def scan(paths: Sequence[Path], options: Options) -> list[Source | Failure]:
 def is_asdf(path: Path) -> bool:
     """Whether an HDF5 file calls itself ASDF."""
     try:
-        with h5py.File(path, "r") as file:
+        with hdf5(path) as file:
             return _text(file.attrs.get("file_format", "")) == "ASDF"
-    except OSError:
+    except (OSError, ValueError):
         return False
 
 
@@ -77,7 +78,7 @@ def _groups(station: h5py.Group) -> dict[tuple[str, ...], list[str]]:
 
 
 def _read(path: Path, options: Options) -> Iterator[Record | Failure]:
-    with h5py.File(path, "r") as file:
+    with hdf5(path) as file:
         events = _events(file)
         for code, station in file["Waveforms"].items():
             for key, names in sorted(_groups(station).items()):

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gwm_hazard.errors import InputError
+from gwm_hazard.files.foreign import check_hdf5
 from gwm_hazard.intensity.measures import VERTICALS, time_step
 from gwm_hazard.records.record import Failure, Options, Record, Source, Value
 
@@ -44,6 +45,7 @@ def _open(path: Path) -> xr.Dataset:
 
     from gwm_hazard.catalogue.store import FORMAT, open_catalogue
 
+    check_hdf5(path)
     try:
         data = xr.open_dataset(path, engine="h5netcdf", phony_dims="access")
     except (OSError, ValueError, KeyError) as exc:

@@ -21,6 +21,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gwm_hazard.errors import InputError
+from gwm_hazard.files.foreign import hdf5
 from gwm_hazard.files.seisbench_columns import COLUMNS
 from gwm_hazard.records.record import Failure, Options, Record, Source, Value
 from gwm_hazard.records.traces import Trace, assemble, unit_factor
@@ -54,7 +55,7 @@ def scan(paths: Sequence[Path], options: Options) -> list[Source | Failure]:
 
 
 def _read(table: Path, waveforms: Path, options: Options) -> Iterator[Record | Failure]:
-    with h5py.File(waveforms, "r") as file:
+    with hdf5(waveforms) as file:
         try:
             if "data" not in file:
                 raise InputError(f"{waveforms}: holds no group 'data'; is it a SeisBench data set?")
