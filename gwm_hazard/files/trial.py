@@ -20,6 +20,8 @@ from gwm_hazard.errors import InputError
 #: What a look may take: bytes above those of the process, seconds of work, and one more for each
 #: so many bytes of the file.
 MOST_BYTES, MOST_SECONDS, BYTES_A_SECOND = 1 << 30, 4, 2 << 20
+#: Seconds by the clock for one of work, on a machine that has others to do.
+WAITING = 15
 
 
 def tried(look: Callable[[], None], path: Path) -> None:
@@ -72,8 +74,12 @@ def _limit(seconds: int) -> None:
 
     faulthandler.disable()
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # where the C library tells of its end
-    signal.signal(signal.SIGXCPU, signal.SIG_DFL)
+    for number in (signal.SIGXCPU, signal.SIGALRM):
+        signal.signal(number, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+    # A lock that another thread held at the fork is never given back: waiting takes no time of
+    # the processor.
+    signal.alarm(WAITING * seconds)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     held = Path("/proc/self/statm")
     if held.exists():
