@@ -1,12 +1,11 @@
 """Fields of the three branches by distance and direction, and motions about a rupture.
 
-    python demos/broadband/compare.py output/waveforms.h5
+    python demos/broadband/compare.py
 
 Reads the newest gmf-data CSV in output/ and the catalogue of one event; prints the table and draws
 output/scenario.png.
 """
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from gwm_hazard.report.style import colour, grid_of_axes, write_figure
 
 HERE = Path(__file__).parent
 OUTPUT = HERE / "output"
+CATALOGUE = "waveforms_layered-broadband-small.h5"
 IMTS = ("PGA", "SA(0.3)", "SA(1.0)", "SA(3.0)", "PGV")
 NAMES = {"broadband": "layered earth", "stochastic": "stochastic", "Boore": "Boore et al. (2014)"}
 
@@ -67,7 +67,7 @@ def main() -> None:
         ax.set(title=f"median {imt}: along strike (lines), across (dashes)")
         ax.set(xlabel="distance from the middle (km)", ylabel="g")
     axes[0].legend(fontsize=7.5)
-    with open_catalogue(sys.argv[1]) as data:
+    with open_catalogue(OUTPUT / CATALOGUE) as data:
         dt = float(data.attrs["dt_s"])
         east_km = 111.19 * np.cos(np.radians(40.0)) * (data["lon"].values - 15.0)
         north_km = 111.19 * (data["lat"].values - 40.0)
