@@ -22,8 +22,9 @@ from gwm_hazard.simulations.points import Points
 Array = NDArray[np.float64]
 
 #: Coefficient of variation of slip, Hurst exponent of its spectrum (Graves and Pitarka 2016; Mai
-#: and Beroza 2002), and standard deviation of rake, deg.
-SLIP_VARIATION, HURST, RAKE_SD = 0.85, 0.75, 15.0
+#: and Beroza 2002), standard deviations of rake, and of strike and dip, deg. A smooth plane in a
+#: layered earth has sharper nodal planes than are observed above 1 Hz (Pulido and Kubo 2004).
+SLIP_VARIATION, HURST, RAKE_SD, ROUGHNESS_SD = 0.85, 0.75, 15.0, 15.0
 
 #: Rupture velocity over that of S, and its factor above 5 km, none below 8 km.
 RUPTURE_VELOCITY, SHALLOW_FACTOR, SHALLOW_KM = 0.8, 0.7, (5.0, 8.0)
@@ -102,8 +103,8 @@ def rupture_points(
 ) -> Points:
     """A finite source as points, whose ``parameter`` is the rise time (yoffe), s.
 
-    Streams: "rupture slip", "rupture rake", "rupture hypocentre", the same for all sites of an
-    event.
+    Streams: "rupture slip", "rupture rake", "rupture strike", "rupture dip" and "rupture
+    hypocentre", the same for all sites of an event.
 
     Parameters
     ----------
@@ -123,6 +124,10 @@ def rupture_points(
     moment = slip * (layers.at("density_g_cm3", depth) * layers.at("vs_km_s", depth) ** 2)
     moment *= moment_n_m(plane.mag) / moment.sum()
     rake = RAKE_SD * _field("rupture rake", plane, nx, nz, noise)
+    rough = [
+        ROUGHNESS_SD * _field(f"rupture {angle}", plane, nx, nz, noise)
+        for angle in ("strike", "dip")
+    ]
     down = (z - 0.5)[None, :] * plane.width * np.cos(np.radians(plane.dip))
     along = (x - 0.5)[:, None] * plane.length
     strike = np.radians(plane.strike)
@@ -133,8 +138,8 @@ def rupture_points(
         moment_n_m=moment.ravel(),
         delay_s=_rupture_times(plane, layers, x, z, slip, at).ravel(),
         parameter=_rise_times(plane, depth, slip).ravel(),
-        strike=np.array(plane.strike),
-        dip=np.array(plane.dip),
+        strike=(plane.strike + rough[0]).ravel(),
+        dip=(plane.dip + rough[1]).ravel(),
         rake=(plane.rake + rake).ravel(),
     )
 
