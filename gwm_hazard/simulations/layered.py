@@ -38,6 +38,7 @@ from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.core.site_amplification import BOORE_2016_SOURCE, linear_factor
 from gwm_hazard.errors import InputError
+from gwm_hazard.files.foreign import read_text
 from gwm_hazard.simulations.layers import Layers
 from gwm_hazard.simulations.library import Library
 from gwm_hazard.simulations.moment_rate import corner_hz, moment_n_m
@@ -99,7 +100,7 @@ class LayeredSource:
             No such file, no TOML, unknown names or values that nothing has.
         """
         try:
-            table = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+            table = tomllib.loads(read_text(Path(path)))
         except OSError as exc:
             raise InputError(
                 f"low_frequency = {str(path)!r}: cannot be read ({exc.strerror})"

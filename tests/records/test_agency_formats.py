@@ -201,15 +201,17 @@ def test_fixed_columns(tmp_path, layout):
     assert record.dt_s == pytest.approx(0.01, rel=1e-6)
     for name, value in EVENT.items():
         assert record.metadata.get(name, value) == pytest.approx(value), name
-    depth_told = layout != "usc"
-    assert {"event_lat", "event_lon", "mag"} <= set(record.metadata)
-    assert ("hypo_depth" in record.metadata) == depth_told
-    assert record.metadata["event_time"].startswith("1994-01-17T12:30")
+    names = {"event_lat", "event_lon", "mag", "hypo_depth", "event_time"}
+    told = names & set(record.metadata)
+    assert told == names - {"usc": {"hypo_depth"}, "usgs": names}.get(layout, set())
+    if "event_time" in told:
+        assert record.metadata["event_time"].startswith("1994-01-17T12:30")
+    assert layout != "usgs" or record.metadata["highpass_hz"] == 0.25
     if "pga_to_header" in record.metadata:
         assert record.metadata["pga_to_header"] == pytest.approx(1, abs=0.005)
-    # damage: the last quarter of the samples is missing
+    # damage: the last quarter of the samples is missing, of the first third, acceleration, of USGS
     text = paths[0].read_text()
-    paths[0].write_text(text[: 3 * len(text) // 4])
+    paths[0].write_text(text[: len(text) // 4 * (1 if layout == "usgs" else 3)])
     with pytest.raises(ValueError, match=paths[0].name):
         one(paths)
 

@@ -282,9 +282,30 @@ def cwa(acc, dt):
     return {"1-EAS.dat": head + "\n".join(rows(columns.ravel(), "%10.3f", 4)) + "\n"}
 
 
+def usgs(acc, dt):
+    files = {}
+    for name, trace in zip(("360 DEGREES", "090 DEGREES", "UP"), acc[[1, 0, 2]], strict=True):
+        text = []
+        for kind, width in (("AC", 2), ("VL", 3), ("DP", 3)):
+            text += [
+                " LOS ANGELES, 116TH ST SCHOOL",
+                f" {name}",
+                " EARTHQUAKE OF JANUARY 17, 1994 1230 GMT",
+                " BUTTERWORTH AT .25 HZ, ORDER 4",
+                " YEAR=1994 JULIAN DAY= 17 HOUR=12 MINUTE=30 SECOND=59 COMPONENT=  90",
+                f" SAMPLES/SEC={1 / dt:3.0f} FILTER TYPE=BUTTERWORTH  CORNER= 0.25 ORDER=4 "
+                f"DATA TYPE={kind}",
+                f" NO OF POINTS= {len(trace):5d}, UNITS=CM/SEC**2, CM/SEC, AND CM",
+                *rows(trace * 100 if kind == "AC" else 0 * trace, f"%8.{width}f", 10),
+            ]
+        files[f"la116{name[0].lower()}.001"] = "\n".join(text) + "\n"
+    return files
+
+
 #: {format: (writer, largest error of a sample in m/s2)}
 LAYOUTS = {
     "csmip": (csmip_v2, 1e-7), "csmip film": (csmip_film, 5e-4), "usc": (usc, 5e-4),
     "bhrc": (bhrc, 1e-6), "geonet": (geonet, 6e-5), "smc": (smc, 6e-5), "unam": (unam, 1e-6),
     "csmnc": (csmnc, 1e-6), "cwa": (cwa, 6e-6),
+    "usgs": (usgs, 6e-5),
 }  # fmt: skip
