@@ -205,7 +205,7 @@ def test_branches_that_cannot_draw_together_are_named(oq: OpenQuake, tmp_path: P
 def test_different_models_of_two_regions_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     none = np.empty(0, dtype=np.int64)
     found = {
-        name: WaveformBranch(name, SimpleNamespace(model=model, _gmm=None), none, {})  # type: ignore[arg-type]
+        name: WaveformBranch(name, SimpleNamespace(model=model, _gmm=None, _layered=None), none, {})  # type: ignore[arg-type]
         for name, model in (("A", "stochastic"), ("C", "folder/mine"))
     }
     monkeypatch.setattr(suites, "_by_name", lambda hazard: found)
