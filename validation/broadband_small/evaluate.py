@@ -53,10 +53,12 @@ class HeldOut:
     """Test records within the ranges of a model, their low bands and their conditions."""
 
     def __init__(
-        self, folder: Path, fc_hz: float, most: int, ranges: list[tuple[str, float, float]]
-    ) -> None:
+        self, folder: Path, fc_hz: float, most: int, ranges: list[tuple[str, float, float]],
+        split: str,
+    ) -> None:  # fmt: skip
         self.pairs = PairedRecords(str(folder), (fc_hz,))
-        rows = self.pairs.test[np.isfinite(self.pairs.vs30[self.pairs.test])]
+        self.all = getattr(self.pairs, split)
+        rows = self.all[np.isfinite(self.pairs.vs30[self.all])]
         for name, low, high in ranges:
             values = {"mag": self.pairs.mag, "rhypo": self.pairs.distance_km,
                       "vs30": self.pairs.vs30}[name][rows]  # fmt: skip
@@ -154,7 +156,7 @@ def baselines(held: HeldOut, n: int) -> dict[str, list[np.ndarray]]:
         near = train[np.argsort(apart)[: min(n, 10)]]
         waves = pairs.set.waveforms(near)
         made["B3"].append(np.stack([joined(held, i, w, True) for w in waves]))
-        others = pairs.test[(pairs.event[pairs.test] == held.event[i])]
+        others = held.all[pairs.event[held.all] == held.event[i]]
         others = others[others != held.rows[i]]
         order = np.argsort(np.abs(np.log(pairs.distance_km[others] / held.distance[i])))
         waves = pairs.set.waveforms(others[order[: min(n, 10)]])
@@ -188,8 +190,9 @@ def residual_table(held: HeldOut, ln: np.ndarray) -> pd.DataFrame:
         # the mean of n draws scatters too
         found = off[good, k].std(ddof=1) / np.sqrt(1.0 + 1.0 / n)
         rows[imt] = {
-            "bias": off[good, k].mean(), "bias, events": best.beta[0], "tau": best.spread.tau,
-            "phi": best.spread.phi, "sd": found, "stated": stated, "stated/sd": stated / found,
+            "bias": off[good, k].mean(), "bias, events": best.beta[0], "+-": best.error[0],
+            "tau": best.spread.tau, "phi": best.spread.phi, "sd": found, "stated": stated,
+            "stated/sd": stated / found,
             "16-84": ((share > 0.16) & (share < 0.84)).mean(),
             "5-95": ((share > 0.05) & (share < 0.95)).mean(),
             # one sigma for all records, that of the draws: theirs is of few draws each
@@ -208,12 +211,16 @@ def across(held: HeldOut, waves: np.ndarray) -> None:
     mean = np.log(effective_amplitude(held.y[:, :2], DT_S, both, b))
     drawn = np.stack([np.log(effective_amplitude(waves[:, j, :2], DT_S, both, b))
                       for j in range(waves.shape[1])])  # fmt: skip
-    ratio = np.exp((drawn.mean(axis=0) - mean).mean(axis=0))
-    error = (drawn.mean(axis=0) - mean).std(axis=0) / np.sqrt(len(held.rows))
-    print("EAS of draws over records, by f / fc (+- of the mean):")
-    print("  " + "  ".join(f"{x / held.fc_hz:.2f}: {r:.2f}+-{e:.2f}"
-                           for x, r, e in zip(f, ratio, error, strict=False)))  # fmt: skip
-    print("  " + "  ".join(f"{x:g} Hz: {r:.2f}" for x, r in zip(high, ratio[13:], strict=True)))
+    off = drawn.mean(axis=0) - mean
+    one = np.ones((len(off), 1))
+    found = [
+        fit(Groups(held.event), column, one) for column in off.T
+    ]  # records of events are alike
+    cells = [f"{np.exp(v.mean()):.2f} (events {np.exp(e.beta[0]):.2f}+-{e.error[0]:.2f})"
+             for v, e in zip(off.T, found, strict=True)]  # fmt: skip
+    print("EAS of draws over records, by f / fc; mean over records, over events with its error:")
+    print("  " + "\n  ".join(f"{x / held.fc_hz:.2f}: {c}" for x, c in zip(f, cells, strict=False)))
+    print("  " + ", ".join(f"{x:g} Hz: {c}" for x, c in zip(high, cells[13:], strict=True)))
     slope = [np.polyfit(high, v.mean(axis=0)[13:], 1)[0] / -np.pi for v in (drawn[0], mean)]
     print(f"  kappa from 10 to 30 Hz: draws {slope[0]:.4f} s, records {slope[1]:.4f} s")
 
@@ -394,6 +401,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--model", default="broadband-small")
     parser.add_argument("--fc", type=float, default=1.0)
+    parser.add_argument("--split", default="test", choices=("train", "dev", "test"))
     parser.add_argument("--records", type=int, default=1000)
     parser.add_argument("--draws", type=int, default=20)
     parser.add_argument("--signals", type=int, default=25, help="records of EG and PG")
@@ -404,17 +412,18 @@ def main() -> None:
     pd.set_option("display.width", 160)
     model = load_model(args.model, "cpu")
     ranges = [(r.name, r.low, r.high) for r in model.card.conditions]
-    held = HeldOut(args.data, args.fc, args.records, ranges)
-    print(f"{len(held.rows)} records of {len(np.unique(held.event))} test events, fc = {args.fc:g} "
-          f"Hz, {args.draws} draws each", flush=True)  # fmt: skip
+    held = HeldOut(args.data, args.fc, args.records, ranges, args.split)
+    events = len(np.unique(held.event))
+    print(f"{len(held.rows)} records of {events} {args.split} events, fc = {args.fc:g} Hz, "
+          f"{args.draws} draws each", flush=True)  # fmt: skip
     waves = model_draws(model, held, args.draws, seed=5)
     ln = measured(waves.reshape(-1, 3, NPTS)).reshape(len(held.rows), args.draws, -1)
     table = residual_table(held, ln)
     print(table.round(3).to_string(), flush=True)
-    if args.only_residuals:
-        return
     across(held, waves)
     between_bands(held, waves)
+    if args.only_residuals:
+        return
     timing(held, waves)
     print("components at fc and above:")
     components(held, waves, model)
