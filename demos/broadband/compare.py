@@ -66,6 +66,8 @@ def main() -> None:
                 ax.loglog(distance[at], median.iloc[at], style, color=colour(k), label=label)
         ax.set(title=f"median {imt}: along strike (lines), across (dashes)")
         ax.set(xlabel="distance from the middle (km)", ylabel="g")
+        ax.set_xticks([6, 10, 20, 40, 60], labels=["6", "10", "20", "40", "60"])
+        ax.minorticks_off()
     axes[0].legend(fontsize=7.5)
     with open_catalogue(OUTPUT / CATALOGUE) as data:
         dt = float(data.attrs["dt_s"])
@@ -78,17 +80,16 @@ def main() -> None:
         motion = waves[:, component]
         if ax is axes[2]:
             motion = 100 * np.cumsum(motion, axis=1) * dt
+        unit = "cm/s" if ax is axes[2] else "m/s2"
         gap = 1.4 * np.abs(motion).max()
         for k, (trace, label) in enumerate(
             zip(motion, ("30 km north", "30 km south", "30 km east"), strict=True)
         ):
-            ax.plot(
-                dt * np.arange(trace.size), trace - k * gap, color=colour(k), lw=0.7, label=label
-            )
-        ax.set(xlabel="time (s)", xlim=(0, 40))
+            ax.plot(dt * np.arange(trace.size), trace - k * gap, color="0.25", lw=0.7)
+            peak = f"{label}, {np.abs(trace).max():.2g} {unit}"
+            ax.text(39.5, 0.15 * gap - k * gap, peak, ha="right", fontsize=8)
+        ax.set(xlabel="time (s)", xlim=(0, 40), yticks=[])
         ax.set(title=f"one event: {title if ax is axes[3] else 'east, velocity'}")
-        ax.set(ylabel="cm/s" if ax is axes[2] else "m/s2")
-    axes[2].legend(fontsize=7.5)
     write_figure(figure, {"png": OUTPUT / "scenario.png"})
 
 

@@ -61,13 +61,10 @@ def main() -> None:
     axes[0].axvline(1.0, color="0.6", ls=":")
     axes[0].set(title="RotD50", xlabel="period (s)", ylabel="SA (g)")
     axes[0].legend(fontsize=7.5)
-    for ax, factor, what in (
-        (axes[1], None, "east, velocity (cm/s)"),
-        (axes[2], 1.0, "east (m/s2)"),
-    ):
+    for ax, what, unit in ((axes[1], "velocity", "cm/s"), (axes[2], "acceleration", "m/s2")):
         traces = [merged.acceleration[1], drawn[0, 1], drawn[1, 1]]
         steps = [merged.dt_s, model.dt_s, model.dt_s]
-        if factor is None:
+        if ax is axes[1]:
             traces = [
                 100 * np.cumsum(t, dtype=np.float64) * d for t, d in zip(traces, steps, strict=True)
             ]
@@ -75,7 +72,9 @@ def main() -> None:
         for k, (trace, dt) in enumerate(zip(traces, steps, strict=True)):
             look = OBSERVED if k == 0 else colour(0)
             ax.plot(dt * np.arange(trace.size), trace - k * gap, color=look, lw=0.6)
-        ax.set(title=f"{what}: merge (black), draws", xlabel="time (s)", xlim=(5, 55))
+            peak = f"{'merge' if k == 0 else f'draw {k}'}, {np.abs(trace).max():.2g} {unit}"
+            ax.text(54.5, 0.2 * gap - k * gap, peak, ha="right", fontsize=8)
+        ax.set(title=f"east, {what}", xlabel="time (s)", xlim=(5, 55), yticks=[])
     OUTPUT.mkdir(exist_ok=True)
     write_figure(figure, {"png": OUTPUT / "northridge.png"})
 

@@ -51,11 +51,11 @@ def colour(index: int) -> str:
 def grid_of_axes(
     n: int, columns: int = 3, width: float = 3.4, height: float = 2.7, **kwargs: Any
 ) -> tuple[Figure, list[Axes]]:
-    """A figure with ``n`` axes in rows of at most ``columns``, in the style of the page."""
+    """A figure with ``n`` axes in even rows of at most ``columns``, in the style of the page."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    columns = min(n, columns)
+    columns = _even(n, columns)
     rows = -(-n // columns)
     with mpl.rc_context(RC):
         figure = Figure(figsize=(width * columns, height * rows + 0.5), layout="constrained")
@@ -66,11 +66,17 @@ def grid_of_axes(
     return figure, flat[:n]
 
 
+def _even(n: int, columns: int) -> int:
+    """Columns of as few rows, filled as evenly as can be: 4 in two rows of 2, not of 3 and 1."""
+    return -(-n // -(-n // columns))
+
+
 def label_outer(
     axes: list[Axes], x: str | None = None, y: str | None = None, columns: int = 3
 ) -> None:
     """Labels below the lowest and beside the first axes of a grid of :func:`grid_of_axes`."""
-    n, columns = len(axes), min(columns, len(axes))
+    n = len(axes)
+    columns = _even(n, columns)
     for k, ax in enumerate(axes):
         if x is not None and k + columns >= n:
             ax.set_xlabel(x)

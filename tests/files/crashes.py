@@ -26,6 +26,7 @@ from gwm_hazard.catalogue.export import export_catalogue
 from gwm_hazard.catalogue.generated import write_generated
 from gwm_hazard.cli import main
 from gwm_hazard.core.scenario import Scenarios
+from gwm_hazard.distribution import refine
 from gwm_hazard.distribution.build import build_surface
 from gwm_hazard.distribution.file import write_surface
 from gwm_hazard.files import hdf5_writing
@@ -35,6 +36,9 @@ from gwm_hazard.records.measured_table import Request, write_table
 from gwm_hazard.records.training_set import TrainingSetWriter
 from tests.files.test_foreign import surface
 from tests.toy import ToyModel
+
+#: Estimates are kept after each chunk, so that the steps do not hang on the clock.
+refine.SAVING_SHARE = float("inf")
 
 SC = Scenarios(mag=[5.0, 6.0], rrup=[20.0, 30.0], vs30=[400.0, 500.0])
 
@@ -217,13 +221,13 @@ def killed_at_any_step(writer, root):
 
 
 if __name__ == "__main__":
-    total = 0
+    total, what = 0, globals()[sys.argv[1]]  # which a command replaces
     for writer in WRITERS:
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "here").mkdir()
             writer(Path(folder) / "here")
             try:
-                total += globals()[sys.argv[1]](writer, Path(folder))
+                total += what(writer, Path(folder))
             except AssertionError:
                 print(writer.__name__)
                 raise

@@ -25,67 +25,25 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from held_out import DT_S, IMTS, NPTS, PERIODS, HeldOut, baselines, measured
 
 from gwm_hazard.benchmark.metrics.arrivals import onsets_s
 from gwm_hazard.benchmark.metrics.leak import leak
 from gwm_hazard.benchmark.metrics.time_frequency import eg_pg
 from gwm_hazard.core.low_frequency import LowFrequency
 from gwm_hazard.core.noise import Noise
-from gwm_hazard.core.scenario import Scenarios
-from gwm_hazard.intensity import effective_amplitude, intensity_measures_array
+from gwm_hazard.intensity import effective_amplitude
 from gwm_hazard.models.broadband.envelope import carried, envelope, normals
-from gwm_hazard.models.broadband.level import at_level, grid_hz, ln_amplitude, low_grid_hz
+from gwm_hazard.models.broadband.level import at_level, grid_hz, ln_amplitude
 from gwm_hazard.models.broadband.splice import low_spectrum, splice
 from gwm_hazard.models.devices import keep_one_thread
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.statistics.likelihood import llh
 from gwm_hazard.statistics.mixed_effects import Groups, fit
-from gwm_hazard.training.broadband.records import PairedRecords, turned
+from gwm_hazard.training.broadband.records import turned
 
-DT_S, NPTS = 0.01, 4096
-PERIODS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0)
-IMTS = [f"SA({t:g})" for t in PERIODS] + ["PGA", "PGV", "CAV", "IA", "RSD575", "RSD595"]
 #: Draws of the scores of one signal against another.
 BEST_OF = 20
-
-
-class HeldOut:
-    """Test records within the ranges of a model, their low bands and their conditions."""
-
-    def __init__(
-        self, folder: Path, fc_hz: float, most: int, ranges: list[tuple[str, float, float]]
-    ) -> None:
-        self.pairs = PairedRecords(str(folder), (fc_hz,))
-        rows = self.pairs.test[np.isfinite(self.pairs.vs30[self.pairs.test])]
-        for name, low, high in ranges:
-            values = {"mag": self.pairs.mag, "rhypo": self.pairs.distance_km,
-                      "vs30": self.pairs.vs30}[name][rows]  # fmt: skip
-            rows = rows[(values >= low) & (values <= high)]
-        self.rows = rows[np.unique(np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(int))]
-        self.fc_hz = fc_hz
-        self.y = self.pairs.set.waveforms(self.rows).astype(np.float64)
-        self.event = self.pairs.event[self.rows]
-        self.mag, self.distance = self.pairs.mag[self.rows], self.pairs.distance_km[self.rows]
-        self.vs30 = self.pairs.vs30[self.rows]
-        self.three = self.y[:, 2].any(axis=1)
-        self.x = np.fft.irfft(low_spectrum(self.y, DT_S, NPTS, DT_S, fc_hz))[..., :NPTS]
-        # what is given has all that the splice takes, up to 1.2 fc, and nothing above 1.8 fc
-        self.given = np.fft.irfft(low_spectrum(self.y, DT_S, NPTS, DT_S, 1.5 * fc_hz))[..., :NPTS]
-        self.ln = measured(self.y)
-
-    def low(self, rows: np.ndarray) -> LowFrequency:
-        """What a model is given."""
-        return LowFrequency(self.given[rows], DT_S, self.fc_hz)
-
-    def scenarios(self, rows: np.ndarray) -> Scenarios:
-        """Conditions."""
-        return Scenarios(mag=self.mag[rows], rhypo=self.distance[rows], vs30=self.vs30[rows])
-
-
-def measured(waves: np.ndarray) -> np.ndarray:
-    """ln of all measures, RotD50 of the horizontals."""
-    with np.errstate(divide="ignore"):
-        return np.log(intensity_measures_array(waves[:, :2].astype(np.float32), DT_S, IMTS))
 
 
 def model_draws(model: object, held: HeldOut, n: int, seed: int) -> np.ndarray:
@@ -101,65 +59,6 @@ def model_draws(model: object, held: HeldOut, n: int, seed: int) -> np.ndarray:
         ):
             out[i, part] = acc
     return out
-
-
-def tenth(x: np.ndarray) -> np.ndarray:
-    """Samples after which a tenth of the energy of horizontals (n, 3, nt) has come."""
-    energy = (x[:, :2] ** 2).sum(axis=1).cumsum(axis=1)
-    return (energy < 0.1 * energy[:, -1:]).sum(axis=1)
-
-
-def moved(wave: np.ndarray, by: int) -> np.ndarray:
-    """(3, any) later by samples, cut to NPTS."""
-    wave = np.pad(wave, ((0, 0), (max(by, 0), NPTS + max(-by, 0))))
-    return wave[:, max(-by, 0) :][:, :NPTS]
-
-
-def joined(held: HeldOut, i: int, other: np.ndarray, scaled: bool) -> np.ndarray:
-    """The low band of record i, and what is above it of another motion (3, any)."""
-    nt = max(NPTS, other.shape[1])
-    other = np.pad(other, ((0, 0), (0, nt - other.shape[1]))).astype(np.float64)
-    low = np.fft.irfft(low_spectrum(other, DT_S, nt, DT_S, held.fc_hz))[:, :nt]
-    if scaled:
-        other = other * np.sqrt((held.x[i, :2] ** 2).sum() / max((low[:2] ** 2).sum(), 1e-30))
-    by = int(tenth(held.x[i : i + 1])[0] - tenth(low[None])[0])
-    spectrum = low_spectrum(held.given[i], DT_S, NPTS, DT_S, held.fc_hz)
-    return splice(spectrum, moved(other, by), DT_S, held.fc_hz)[:, :NPTS]
-
-
-def baselines(held: HeldOut, n: int) -> dict[str, list[np.ndarray]]:
-    """(k, 3, NPTS) for each record; of B4 none where the event has no other."""
-    stochastic = load_model("stochastic", "cpu")
-    pairs, fc = held.pairs, held.fc_hz
-    train = pairs.train
-    train_low, _ = pairs.levels(train, fc)
-    own_low = ln_amplitude(held.x, DT_S, low_grid_hz(fc))
-    made: dict[str, list[np.ndarray]] = {"B0": [], "B1": [], "B3": [], "B4": []}
-    for i in range(len(held.rows)):
-        made["B0"].append(held.x[i][None])
-        conditions = {
-            "mag": held.mag[i], "rhypo": held.distance[i], "rrup": held.distance[i],
-            "vs30": held.vs30[i], "hypo_depth": 10.0,
-        }  # fmt: skip
-        ranges = {r.name: (r.low, r.high) for r in stochastic.card.conditions}
-        scenario = Scenarios(**{k: [np.clip(conditions[k], *v)] for k, v in ranges.items()})
-        waves = stochastic.generate(scenario, n, seed=1000 + i)["acceleration"].values[0]
-        made["B1"].append(np.stack([joined(held, i, w, False) for w in waves]))
-        # nearest by magnitude, ln distance and the spectrum of the low band
-        apart = (
-            (pairs.mag[train] - held.mag[i]) ** 2
-            + np.log(pairs.distance_km[train] / held.distance[i]) ** 2
-            + ((train_low[:, :2].mean(axis=1) - own_low[i, :2].mean(axis=0)) ** 2).mean(axis=1)
-        )
-        near = train[np.argsort(apart)[: min(n, 10)]]
-        waves = pairs.set.waveforms(near)
-        made["B3"].append(np.stack([joined(held, i, w, True) for w in waves]))
-        others = pairs.test[(pairs.event[pairs.test] == held.event[i])]
-        others = others[others != held.rows[i]]
-        order = np.argsort(np.abs(np.log(pairs.distance_km[others] / held.distance[i])))
-        waves = pairs.set.waveforms(others[order[: min(n, 10)]])
-        made["B4"].append(np.array([joined(held, i, w, True) for w in waves]))
-    return made
 
 
 def of_unequal(waves: list[np.ndarray]) -> np.ndarray:
@@ -188,8 +87,9 @@ def residual_table(held: HeldOut, ln: np.ndarray) -> pd.DataFrame:
         # the mean of n draws scatters too
         found = off[good, k].std(ddof=1) / np.sqrt(1.0 + 1.0 / n)
         rows[imt] = {
-            "bias": off[good, k].mean(), "bias, events": best.beta[0], "tau": best.spread.tau,
-            "phi": best.spread.phi, "sd": found, "stated": stated, "stated/sd": stated / found,
+            "bias": off[good, k].mean(), "bias, events": best.beta[0], "+-": best.error[0],
+            "tau": best.spread.tau, "phi": best.spread.phi, "sd": found, "stated": stated,
+            "stated/sd": stated / found,
             "16-84": ((share > 0.16) & (share < 0.84)).mean(),
             "5-95": ((share > 0.05) & (share < 0.95)).mean(),
             # one sigma for all records, that of the draws: theirs is of few draws each
@@ -208,12 +108,16 @@ def across(held: HeldOut, waves: np.ndarray) -> None:
     mean = np.log(effective_amplitude(held.y[:, :2], DT_S, both, b))
     drawn = np.stack([np.log(effective_amplitude(waves[:, j, :2], DT_S, both, b))
                       for j in range(waves.shape[1])])  # fmt: skip
-    ratio = np.exp((drawn.mean(axis=0) - mean).mean(axis=0))
-    error = (drawn.mean(axis=0) - mean).std(axis=0) / np.sqrt(len(held.rows))
-    print("EAS of draws over records, by f / fc (+- of the mean):")
-    print("  " + "  ".join(f"{x / held.fc_hz:.2f}: {r:.2f}+-{e:.2f}"
-                           for x, r, e in zip(f, ratio, error, strict=False)))  # fmt: skip
-    print("  " + "  ".join(f"{x:g} Hz: {r:.2f}" for x, r in zip(high, ratio[13:], strict=True)))
+    off = drawn.mean(axis=0) - mean
+    one = np.ones((len(off), 1))
+    found = [
+        fit(Groups(held.event), column, one) for column in off.T
+    ]  # records of events are alike
+    cells = [f"{np.exp(v.mean()):.2f} (events {np.exp(e.beta[0]):.2f}+-{e.error[0]:.2f})"
+             for v, e in zip(off.T, found, strict=True)]  # fmt: skip
+    print("EAS of draws over records, by f / fc; mean over records, over events with its error:")
+    print("  " + "\n  ".join(f"{x / held.fc_hz:.2f}: {c}" for x, c in zip(f, cells, strict=False)))
+    print("  " + ", ".join(f"{x:g} Hz: {c}" for x, c in zip(high, cells[13:], strict=True)))
     slope = [np.polyfit(high, v.mean(axis=0)[13:], 1)[0] / -np.pi for v in (drawn[0], mean)]
     print(f"  kappa from 10 to 30 Hz: draws {slope[0]:.4f} s, records {slope[1]:.4f} s")
 
@@ -394,6 +298,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--model", default="broadband-small")
     parser.add_argument("--fc", type=float, default=1.0)
+    parser.add_argument("--split", default="test", choices=("train", "dev", "test"))
     parser.add_argument("--records", type=int, default=1000)
     parser.add_argument("--draws", type=int, default=20)
     parser.add_argument("--signals", type=int, default=25, help="records of EG and PG")
@@ -404,17 +309,18 @@ def main() -> None:
     pd.set_option("display.width", 160)
     model = load_model(args.model, "cpu")
     ranges = [(r.name, r.low, r.high) for r in model.card.conditions]
-    held = HeldOut(args.data, args.fc, args.records, ranges)
-    print(f"{len(held.rows)} records of {len(np.unique(held.event))} test events, fc = {args.fc:g} "
-          f"Hz, {args.draws} draws each", flush=True)  # fmt: skip
+    held = HeldOut(args.data, args.fc, args.records, ranges, args.split)
+    events = len(np.unique(held.event))
+    print(f"{len(held.rows)} records of {events} {args.split} events, fc = {args.fc:g} Hz, "
+          f"{args.draws} draws each", flush=True)  # fmt: skip
     waves = model_draws(model, held, args.draws, seed=5)
     ln = measured(waves.reshape(-1, 3, NPTS)).reshape(len(held.rows), args.draws, -1)
     table = residual_table(held, ln)
     print(table.round(3).to_string(), flush=True)
-    if args.only_residuals:
-        return
     across(held, waves)
     between_bands(held, waves)
+    if args.only_residuals:
+        return
     timing(held, waves)
     print("components at fc and above:")
     components(held, waves, model)
