@@ -19,7 +19,8 @@ from pathlib import Path
 
 import openquake.qa_tests_data
 
-from gwm_hazard.models.registry import CARD_FILE, installed
+from gwm_hazard.models.card_file import CARD_FILE
+from gwm_hazard.models.registry import installed
 
 SOURCE = "mosaic/CCA/in/ssm/shallow/cca19_shallow_fault_m65.xml"
 HERE = Path(__file__).parent

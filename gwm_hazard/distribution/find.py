@@ -18,7 +18,8 @@ from gwm_hazard.distribution.surface import Surface, fingerprint
 from gwm_hazard.errors import SurfaceError
 from gwm_hazard.files.user_folders import cache_folder
 from gwm_hazard.models.base import WaveformModel
-from gwm_hazard.models.registry import BUNDLED, CARD_FILE, load_model
+from gwm_hazard.models.card_file import CARD_FILE
+from gwm_hazard.models.registry import BUNDLED, load_model
 
 log = logging.getLogger(__name__)
 

@@ -24,12 +24,11 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from gwm_hazard.core.card import ModelCard, range_of, real
 from gwm_hazard.core.event_share import EventShare
-from gwm_hazard.errors import InputError, ModelError
+from gwm_hazard.errors import ModelError
 from gwm_hazard.files.atomic import replacing
-from gwm_hazard.files.foreign import read_text
 from gwm_hazard.models.base import WaveformModel
+from gwm_hazard.models.card_file import CARD_FILE, CARD_FORMAT, check_kinds, read_card, texts_told
 from gwm_hazard.models.event_share import shared
 from gwm_hazard.models.weights import WEIGHTS_FILE, Weights
 
@@ -51,9 +50,6 @@ BUNDLED = {
 IMPORTED_AS = {"wgan-gp": "florez", "broadband": "seismoalice"}
 
 ENTRY_POINT_GROUP = "gwm_hazard.models"
-CARD_FILE = "card.json"
-#: Written into every model folder's card, so that a later layout can be told apart.
-CARD_FORMAT = 1
 #: Peak of a draw in the middle of the ranges that no ground has: 100 g.
 MOST_M_S2 = 1000.0
 #: Among the parameters of a card: which weights belong to it. Surfaces and catalogues, which
@@ -176,7 +172,7 @@ def model_as_told(card: Mapping[str, Any], device: str = "auto") -> WaveformMode
     model = model_from_card(card, device)
     where = f"card of model {card.get('name')!r}"
     try:
-        model.card = replace(model.card, **_told(card, model.card, where))
+        model.card = replace(model.card, **texts_told(card, model.card, where))
     except ValueError as exc:
         raise ModelError(f"{where}: {exc}") from exc
     return model
@@ -184,7 +180,7 @@ def model_as_told(card: Mapping[str, Any], device: str = "auto") -> WaveformMode
 
 def _installed_weights(where: str, parameters: Mapping[str, Any]) -> Path:
     for folder in model_folders().values():
-        found = _read_card(folder / CARD_FILE)["parameters"].get(WEIGHTS_KEY)
+        found = read_card(folder / CARD_FILE)["parameters"].get(WEIGHTS_KEY)
         if found == parameters[WEIGHTS_KEY]:
             return folder / WEIGHTS_FILE
     raise ModelError(
@@ -284,65 +280,15 @@ def _import_function(kind: str) -> Callable[..., WaveformModel]:
 
 
 def _from_folder(folder: Path) -> WaveformModel:
-    card = _read_card(folder / CARD_FILE)
+    card = read_card(folder / CARD_FILE)
     where = str(folder / CARD_FILE)
     model = _build(card["family"], where, card["parameters"], folder / WEIGHTS_FILE)
-    told = _told(card, model.card, where)
+    told = texts_told(card, model.card, where)
     try:
         model.card = replace(model.card, **told)
     except ValueError as exc:
         raise ModelError(f"{where}: {exc}") from exc
     return model
-
-
-#: What a card file says of a model beyond its parameters, by type.
-_TEXTS = (
-    "name", "version", "summary", "licence", "training_data", "tectonic_region", "distance",
-)  # fmt: skip
-_LISTS = ("citation", "limitations")
-
-
-def _told(card: Mapping[str, Any], own: ModelCard, where: str) -> dict[str, Any]:
-    """The texts of a card file, and its ranges: a model fitted to some data is valid there."""
-    told: dict[str, Any] = {}
-    for name in _TEXTS:
-        if name in card:
-            if not isinstance(card[name], str):
-                raise ModelError(f"{where}: {name} = {card[name]!r:.80}: must be text")
-            told[name] = card[name]
-    for name in _LISTS:
-        if name in card:
-            lines = card[name]
-            if not isinstance(lines, list) or not all(isinstance(v, str) for v in lines):
-                raise ModelError(f"{where}: {name} = {lines!r:.80}: must be a list of texts")
-            told[name] = tuple(lines)
-    ranges = card.get("conditions", {})
-    if not isinstance(ranges, dict) or not set(ranges) <= set(own.condition_names):
-        raise ModelError(
-            f"{where}: conditions = {ranges!r:.80}: must be [low, high] of "
-            f"{', '.join(own.condition_names)}"
-        )
-    try:
-        told["conditions"] = tuple(
-            range_of(r.name, ranges.get(r.name, (r.low, r.high))) for r in own.conditions
-        )
-    except ValueError as exc:
-        raise ModelError(f"{where}: conditions: {exc}") from exc
-    return told
-
-
-def _read_card(path: Path) -> dict[str, Any]:
-    try:
-        card = json.loads(read_text(path))
-    except (OSError, ValueError, RecursionError) as exc:
-        raise ModelError(f"{path}: not a readable model card ({exc})") from exc
-    if not isinstance(card, dict) or card.get("format") != CARD_FORMAT:
-        raise ModelError(
-            f"{path}: not a model card of format {CARD_FORMAT}; write it with save_model"
-        )
-    if not isinstance(card.get("parameters"), dict) or not isinstance(card.get("family"), str):
-        raise ModelError(f"{path}: a model card needs 'family' and 'parameters'")
-    return card
 
 
 def _family_class(family: str, where: str) -> Any:
@@ -377,7 +323,7 @@ def _build(
             raise ModelError(f"{where}: the card has no parameter {WEIGHTS_KEY!r}")
         arguments["weights"] = Weights.read(weights_file, sha256)
     try:
-        _check_kinds(cls, arguments)
+        check_kinds(cls, arguments)
         model: WaveformModel = cls(**arguments)
         return model if share is None else shared(model, EventShare.of(share))
     except (TypeError, ValueError) as exc:
@@ -400,20 +346,6 @@ def rebuilt(
     new: WaveformModel = type(model)(**arguments)
     new.device = model.device
     return new if share is None else shared(new, EventShare.of(share))
-
-
-def _check_kinds(cls: type, arguments: Mapping[str, Any]) -> None:
-    """InputError for a parameter that is not of the plain type that the family takes."""
-    for name, parameter in inspect.signature(cls).parameters.items():
-        if name not in arguments:
-            continue
-        kind, value = str(parameter.annotation), arguments[name]
-        if kind == "float":
-            real(name, value)
-        elif kind == "int" and (isinstance(value, bool) or not isinstance(value, int)):
-            raise InputError(f"{name} = {value!r:.80}: must be a whole number")
-        elif kind == "str" and not isinstance(value, str):
-            raise InputError(f"{name} = {value!r:.80}: must be text")
 
 
 def _device(device: str) -> str:

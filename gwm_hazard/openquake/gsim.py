@@ -32,8 +32,9 @@ from gwm_hazard.distribution.shape import Shape
 from gwm_hazard.distribution.surface import Surface
 from gwm_hazard.errors import InputError
 from gwm_hazard.models.base import WaveformModel
+from gwm_hazard.models.card_file import CARD_FILE
 from gwm_hazard.models.devices import keep_one_thread
-from gwm_hazard.models.registry import CARD_FILE, load_model
+from gwm_hazard.models.registry import load_model
 from gwm_hazard.openquake import layered, matched
 from gwm_hazard.openquake.model_paths import located, located_file
 

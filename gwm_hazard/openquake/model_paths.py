@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from gwm_hazard.errors import InputError, ModelError
-from gwm_hazard.models.registry import CARD_FILE, families, model_folders
+from gwm_hazard.models.card_file import CARD_FILE
+from gwm_hazard.models.registry import families, model_folders
 
 log = logging.getLogger(__name__)
 

@@ -20,7 +20,8 @@ from gwm_hazard.core.distance import effective_distance_km
 from gwm_hazard.distribution.build import build_surface
 from gwm_hazard.distribution.find import cached_file
 from gwm_hazard.distribution.surface import Axis
-from gwm_hazard.models.registry import CARD_FILE, import_model
+from gwm_hazard.models.card_file import CARD_FILE
+from gwm_hazard.models.registry import import_model
 from gwm_hazard.openquake import hooks
 from tests.openquake.jobs import OpenQuake
 
