@@ -33,7 +33,7 @@ from gwm_hazard.core.spatial import published
 from gwm_hazard.core.spatial.tuning import mixing, weights_of
 from gwm_hazard.core.spectra import Spectra
 from gwm_hazard.errors import InputError
-from gwm_hazard.models.matched.match import Targets
+from gwm_hazard.models.matched.match import SHORTEST_S, Targets
 
 Array = NDArray[np.float64]
 
@@ -52,6 +52,9 @@ FLOOR = 0.27
 SHARPNESS = 6.0
 #: Shorter periods (s) follow PGA. How far in ln it, and PGV, is from what the spectrum tells.
 STIFF_S, SPREAD = 0.025, 0.3
+#: What a match leaves on average, ln, of PGA with the shortest periods, and of PGV: they are asked
+#: for by so much more, that fields have the means of the source.
+SHORT_LEFT, PGV_LEFT = 0.012, -0.02
 #: Events, of these and as many opposite ones, that tell what this does to the moments.
 ENSEMBLE = 64
 
@@ -217,6 +220,8 @@ class SpectrumDraws:
         # records is exactly uncorrelated between the two pairs.
         self._event = event
         self._records = np.stack([records[0], -records[0], records[1], -records[1]], axis=1)
+        self._left = np.append(np.where(source.periods_s < SHORTEST_S, SHORT_LEFT, 0.0),
+                               [PGV_LEFT] * source.with_pgv)  # fmt: skip
         self._spatial: dict[str, Array] = {}
 
     def __call__(self, scenarios: Scenarios, noise: Noise) -> Targets:
@@ -259,7 +264,8 @@ class SpectrumDraws:
             np.stack(x)[inverse.ravel()] for x in zip(*changes, strict=True)
         )
         moved = self._near_energy(over_floor(ln, self.source.periods_s), centre)
-        out: Array = moments.mean + (moved - shift) * scale + more * event
+        mean = moments.mean + self._left
+        out: Array = mean + (moved - shift) * scale + more * event
         return out
 
     def _change(self, mean: Array, tau: Array, phi: Array) -> tuple[Array, Array, Array, Array]:
