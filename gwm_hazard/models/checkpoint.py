@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
-from gwm_hazard.errors import ModelError
+from gwm_hazard.errors import InputError, ModelError
 from gwm_hazard.files.foreign import regular
 
 #: Packages whose classes a checkpoint may name: settings of the training, which are not needed.
@@ -155,6 +155,8 @@ def _check_archive(path: Path) -> None:
         raise ModelError(
             f"{path}: not a complete zip archive ({exc}): truncated, or another file; {_EXPECTED}"
         ) from exc
+    except InputError as exc:
+        raise ModelError(f"{path}: cannot be read, {str(exc).removeprefix(f'{path}: ')}") from exc
     except OSError as exc:
         raise ModelError(f"{path}: cannot be read ({exc.strerror or exc})") from exc
     if damaged:

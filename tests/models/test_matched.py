@@ -178,6 +178,15 @@ def test_a_record_does_not_depend_on_its_batch(pair: Any) -> None:
     np.testing.assert_array_equal(alone[0], matched[5])
 
 
+def test_a_spectrum_does_not_depend_on_its_batch(draws: SpectrumDraws) -> None:
+    n = 40
+    at = Scenarios(mag=np.linspace(5.0, 7.5, n), ztor=3.0)
+    noise = Noise(9, np.arange(n), 0, 0)
+    together = draws(at, noise).ln_sa
+    alone = np.concatenate([draws(at.take([i]), noise.take([i])).ln_sa for i in range(n)])
+    np.testing.assert_array_equal(together, alone)
+
+
 def test_draws_have_the_moments_of_the_source(draws: SpectrumDraws) -> None:
     n = 6000
     noise = Noise(1, np.repeat(np.arange(n // 2), 2), np.tile([0, 1], n // 2), 0)

@@ -18,10 +18,12 @@ from openquake.hazardlib.contexts import ContextMaker
 from toml import dumps
 
 from gwm_hazard import open_catalogue
+from gwm_hazard.core.draws import Draws
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.intensity import intensity_measures_array
 from gwm_hazard.models.matched import MatchedModel, achieved
+from gwm_hazard.models.measuring import ln_measures
 from gwm_hazard.models.registry import model_from_card
 from gwm_hazard.openquake import event_catalogue
 from gwm_hazard.openquake.gmm import evaluate
@@ -220,8 +222,8 @@ def test_every_branch_draws_for_a_suite(oq: OpenQuake, tmp_path: Path) -> None:
     assert len(suite) == 4
     numbers = suite.candidates.rupture[suite.rows]
     row = Scenarios(**{k: v[numbers] for k, v in suite.conditions.items()})
-    acc = np.concatenate([a for _, a in model.batches(row, suite.candidates.noise(suite.rows), 4)])
-    ln = np.log(intensity_measures_array(acc, model.dt_s, ["SA(0.5)"]))
+    noise = suite.candidates.noise(suite.rows)
+    ln = ln_measures(model, Draws(row, noise), ["SA(0.5)"])
     assert np.abs(ln - np.log(suite.target.level)).max() < 0.31
 
 

@@ -13,7 +13,7 @@ pytest.importorskip("lightning_fabric")
 from gwm_hazard import Noise, Scenarios, load_model
 from gwm_hazard.core.low_frequency import LowFrequency
 from gwm_hazard.errors import InputError
-from gwm_hazard.models.broadband.level import Level, grid_hz, predictors
+from gwm_hazard.models.broadband.level import Level, energy_mean, grid_hz, predictors
 from gwm_hazard.training.broadband.config import BroadbandTraining
 from gwm_hazard.training.broadband.game import focal_frequency, log_spectra, similarity
 from gwm_hazard.training.broadband.level_fit import between, fit_level
@@ -119,7 +119,7 @@ def test_the_level_is_that_of_the_records(training_set):
     low, found = pairs.levels(pairs.train, 1.0)
     at = pairs.mag[pairs.train], pairs.distance_km[pairs.train], pairs.vs30[pairs.train]
     mean, half, vertical = level.median(low, *at)
-    goal = 0.5 * (found[:, 0] + found[:, 1])
+    goal = energy_mean(found[:, 0], found[:, 1])
     assert np.abs((goal - mean).mean(axis=0)).max() < 0.15
     assert (goal - mean).std() < 0.5 * goal.std()
     n = 4000
@@ -128,7 +128,7 @@ def test_the_level_is_that_of_the_records(training_set):
         Noise(1, np.arange(n), 0, 0),
     )  # fmt: skip
     assert draws.shape == (n, 3, len(grid_hz(1.0)))
-    both = 0.5 * (draws[:, 0] + draws[:, 1])
+    both = energy_mean(draws[:, 0], draws[:, 1])
     np.testing.assert_allclose(both.mean(axis=0), mean[0], atol=0.1)
     wanted = level.event @ level.event.T + level.record @ level.record.T
     np.testing.assert_allclose(np.cov(both.T), wanted, atol=0.12 * np.diag(wanted).max())
@@ -141,6 +141,13 @@ def test_the_level_is_that_of_the_records(training_set):
     np.testing.assert_allclose(found_cross, expected, atol=0.12 * np.diag(wanted).max())
     spread = (draws[:, 2] - vertical[0]).std(axis=0)
     assert (spread < 2.5 * left.std(axis=0)).all() and (spread > 0.7 * left.std(axis=0)).all()
+    # a low band that is all on one component has the energy of one on both
+    turned = low[:1].copy()
+    turned[:, :2] = energy_mean(low[:1, 0], low[:1, 1])
+    one_sided = turned.copy()
+    one_sided[:, 0], one_sided[:, 1] = turned[:, 0] + 0.5 * np.log(2.0), -30.0
+    first = [v[:1] for v in at]
+    np.testing.assert_allclose(level.median(one_sided, *first)[0], mean[:1], atol=1e-6)
     # sites of one event share what is of the event
     sites = level.draw(
         np.repeat(low[:1], 2, axis=0), *(np.repeat(v[:1], 2) for v in at), Noise(1, 5, [0, 1], 0)

@@ -2,9 +2,9 @@
 
 A regression of ln amplitudes above the crossover on those below it, magnitude, distance and Vs30,
 with all covariances of its residuals and a part that the sites of an event share. Of the two
-horizontals it tells their mean and half their difference, whose distribution is symmetric; of the
-vertical what the horizontals leave open. The low band's own phases, and the scale of a target, are
-not looked at.
+horizontals it tells the energy, the same however they are turned, and half their difference, whose
+distribution is symmetric; of the vertical what the horizontals leave open. The low band's own
+phases, and the scale of a target, are not looked at.
 """
 
 from __future__ import annotations
@@ -87,8 +87,14 @@ def at_level(motion: Array, dt_s: float, ln_level: Array, fc_hz: float) -> Array
     return motion
 
 
+def energy_mean(first: Array, second: Array) -> Array:
+    """ln of the root of the mean square of two amplitudes, of their logarithms."""
+    found: Array = 0.5 * (np.logaddexp(2.0 * first, 2.0 * second) - np.log(2.0))
+    return found
+
+
 def predictors(ln_low: Array, mag: Array, distance_km: Array, vs30: Array) -> Array:
-    """Of the mean of the horizontals, (n, 3 + 6): their low band, magnitude, distance, Vs30."""
+    """Of the energy of the horizontals, (n, 3 + 7): their low band, magnitude, distance, Vs30."""
     m = mag - 6.0
     ln_r = 0.5 * np.log((distance_km**2 + NEAR_KM**2) / (50.0**2 + NEAR_KM**2))
     rest = [np.ones_like(m), m, m**2, ln_r, m * ln_r, distance_km / 100.0, np.log(vs30 / 400.0)]
@@ -101,7 +107,7 @@ class Level:
 
     Attributes
     ----------
-    mean : (10, POINTS), of :func:`predictors`: mean of the horizontals
+    mean : (10, POINTS), of :func:`predictors`: :func:`energy_mean` of the horizontals
     event, record : (POINTS, POINTS), lower triangles: of what sites of an event share, and of the
         rest of the mean
     half : (3, POINTS), of half the difference of the horizontals' low bands; ``own`` (POINTS,
@@ -142,8 +148,8 @@ class Level:
     def median(
         self, ln_low: Array, mag: Array, distance_km: Array, vs30: Array
     ) -> tuple[Array, Array, Array]:
-        """Medians of mean, half difference and vertical, (n, POINTS) each; ln_low (n, 3, 3)."""
-        both = 0.5 * (ln_low[:, 0] + ln_low[:, 1])
+        """Medians of energy, half difference and vertical, (n, POINTS) each; ln_low (n, 3, 3)."""
+        both = energy_mean(ln_low[:, 0], ln_low[:, 1])
         of_mean = predictors(both, mag, distance_km, vs30)
         of_vertical = np.concatenate([ln_low[:, 2], of_mean], axis=1)
         half = 0.5 * (ln_low[:, 0] - ln_low[:, 1])
@@ -166,5 +172,6 @@ class Level:
         half = half + np.einsum("nj,ij->ni", normals[:, 1], self.own)
         vertical = vertical + np.einsum("nj,ji->ni", off, self.cross)
         vertical = vertical + np.einsum("nj,ij->ni", normals[:, 2], self.rest)
-        mean = mean + off
+        # the energy is that of both: the logarithms' own mean is below it where they differ
+        mean = mean + off - 0.5 * np.log(np.cosh(2.0 * half))
         return np.stack([mean + half, mean - half, vertical], axis=1)

@@ -266,14 +266,14 @@ def _step(spectra: NDArray[np.complex128], left: Array, grid: _Grid, solves: int
     pull = np.where(soft, np.clip(left, -SOFT_LIMIT, SOFT_LIMIT), left)
     g = np.zeros((len(left), NODES))
     for _ in range(solves):
-        # no product of matrices over records: what one gets must not depend on the others
-        now = energy * np.exp(2.0 * np.einsum("nj,bj->nb", g, grid.node_of_bin))[:, None]
+        # A product for each record: what it gets must not depend, in the last bit, on the others.
+        now = energy * np.exp(2.0 * (g[:, None] @ grid.node_of_bin.T))
         total = now.sum(axis=2)
         # the share of each node in the response to each record
         a = now @ grid.node_of_bin / total[:, :, None] * grid.trust[:, None]
         at = a.transpose(0, 2, 1)
         still = (pull - 0.5 * np.log(total / before)) * grid.trust
-        right = (at @ still[:, :, None])[:, :, 0] - np.einsum("nj,jk->nk", g, grid.penalty)
+        right = (at @ still[:, :, None])[:, :, 0] - (g[:, None] @ grid.penalty)[:, 0]
         step = np.linalg.solve(at @ a + grid.penalty, right[:, :, None])[:, :, 0]
         g += np.clip(step, -LARGEST, LARGEST)
     return g

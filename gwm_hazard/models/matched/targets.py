@@ -319,7 +319,9 @@ def _by_energy(ln: Array, periods_s: Array) -> Array:
     x = np.log(periods_s[use])
     out = np.empty_like(ln)
     for columns, tilt in ((slice(0, k), 0.0), (slice(k, None), 1.0)):
-        level = np.log((np.exp(2.0 * (ln[:, use] + tilt * x)) * np.gradient(x)).sum(axis=1))
+        # taken, not indexed: rows in one piece add up the same, however many there are
+        square = np.exp(2.0 * (np.take(ln, use, axis=1) + tilt * x)) * np.gradient(x)
+        level = np.log(square.sum(axis=1))
         out[:, columns] = 0.5 * level[:, None]
     return out
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gwm_hazard.errors import InputError
-from gwm_hazard.models.broadband.level import Level, predictors
+from gwm_hazard.models.broadband.level import Level, energy_mean, predictors
 from gwm_hazard.training.broadband.records import PairedRecords
 
 Array = NDArray[np.float64]
@@ -81,11 +81,12 @@ class _Sample:
 
     def __init__(self, pairs: PairedRecords, rows: NDArray[np.int64], fc_hz: float) -> None:
         low, level = pairs.levels(rows, fc_hz)
-        self.mean, self.half = 0.5 * (level[:, 0] + level[:, 1]), 0.5 * (level[:, 0] - level[:, 1])
+        self.mean = energy_mean(level[:, 0], level[:, 1])
+        self.half = 0.5 * (level[:, 0] - level[:, 1])
         self.vertical, self.low_v = level[:, 2], low[:, 2]
         self.half_low = 0.5 * (low[:, 0] - low[:, 1])
         self.x = predictors(
-            0.5 * (low[:, 0] + low[:, 1]), pairs.mag[rows], pairs.distance_km[rows],
+            energy_mean(low[:, 0], low[:, 1]), pairs.mag[rows], pairs.distance_km[rows],
             pairs.vs30[rows],
         )  # fmt: skip
         self.three = level[:, 2].max(axis=1) > -30.0  # a vertical of zeros has no amplitude
