@@ -17,6 +17,7 @@ import time
 import zipfile
 
 import h5py
+import numba
 import numpy as np
 import pandas as pd
 
@@ -26,6 +27,7 @@ from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.distribution.file import read_surface, write_surface
 from gwm_hazard.errors import GwmHazardError
 from gwm_hazard.files.foreign import table
+from gwm_hazard.models.devices import keep_one_thread
 from gwm_hazard.models.registry import load_model, save_model, verify_model
 from gwm_hazard.records import read_records
 from gwm_hazard.records.archives import expand
@@ -297,6 +299,8 @@ def read(kind, folder, expected):
 
 def run(seeds, folder):
     """(files, refused); AssertionError names what was read otherwise."""
+    numba.config.THREADING_LAYER = "workqueue"  # threads that a fork leaves alone
+    keep_one_thread()
     done = refused = 0
     for kind in KINDS:
         whole = folder / f"whole-{kind.file.partition('/')[0]}"
