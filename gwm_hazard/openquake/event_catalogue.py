@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from openquake.commonlib.datastore import DataStore
 
+from gwm_hazard.catalogue.redraw import TOLERANCE
 from gwm_hazard.catalogue.stream import Block, Plan, write_catalogue
 from gwm_hazard.core.card import ModelCard
 from gwm_hazard.core.noise import Noise
@@ -46,8 +47,6 @@ class NothingLeftError(GwmHazardError):
     """No record of a calculation passes the filters."""
 
 
-#: Largest relative difference between a stored field and the measure of its waveform.
-TOLERANCE = 1e-5
 #: Records drawn to see that before a catalogue is written.
 CHECKED = 16
 
