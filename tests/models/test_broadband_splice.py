@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gwm_hazard.models.broadband.level import at_level, grid_hz, ln_amplitude
+from gwm_hazard.models.broadband.level import grid_hz
 from gwm_hazard.models.broadband.splice import high_mask, low_mask, low_spectrum, splice
+from gwm_hazard.representation.level import at_level, ln_amplitude
 
 RNG = np.random.default_rng(5)
 
@@ -62,7 +63,9 @@ def test_levels_are_met():
     alike = np.linalg.cholesky(0.9 ** np.abs(np.subtract.outer(points, points)))
     level = -2.0 - 1.5 * np.log(grid_hz(1.0)) + 0.5 * RNG.normal(size=(4, 3, len(points))) @ alike.T
     before = np.abs(ln_amplitude(noise, 0.01, grid_hz(1.0)) - level)
-    off = np.abs(ln_amplitude(at_level(noise, 0.01, level, 1.0), 0.01, grid_hz(1.0)) - level)
+    off = np.abs(
+        ln_amplitude(at_level(noise, 0.01, level, grid_hz(1.0)), 0.01, grid_hz(1.0)) - level
+    )
     assert before.mean() > 0.5
     assert off.mean() < 0.01 and off.max() < 0.15
 

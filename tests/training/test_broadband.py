@@ -13,7 +13,8 @@ pytest.importorskip("lightning_fabric")
 from gwm_hazard import Noise, Scenarios, load_model
 from gwm_hazard.core.low_frequency import LowFrequency
 from gwm_hazard.errors import InputError
-from gwm_hazard.models.broadband.level import Level, energy_mean, grid_hz, predictors
+from gwm_hazard.models.broadband.level import Level, grid_hz, predictors
+from gwm_hazard.representation.level import energy_mean
 from gwm_hazard.training.broadband.config import BroadbandTraining
 from gwm_hazard.training.broadband.game import focal_frequency, log_spectra, similarity
 from gwm_hazard.training.broadband.level_fit import between, fit_level

@@ -34,10 +34,11 @@ from gwm_hazard.core.low_frequency import LowFrequency
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.intensity import effective_amplitude
 from gwm_hazard.models.broadband.envelope import carried, envelope, normals
-from gwm_hazard.models.broadband.level import at_level, grid_hz, ln_amplitude
+from gwm_hazard.models.broadband.level import grid_hz
 from gwm_hazard.models.broadband.splice import low_spectrum, splice
 from gwm_hazard.models.devices import keep_one_thread
 from gwm_hazard.models.registry import load_model
+from gwm_hazard.representation.level import at_level, ln_amplitude
 from gwm_hazard.statistics.likelihood import llh
 from gwm_hazard.statistics.mixed_effects import Groups, fit
 from gwm_hazard.training.broadband.records import turned
@@ -224,7 +225,7 @@ def oracle(held: HeldOut, rows: np.ndarray) -> np.ndarray:
     noise = normals(Noise(9, rows, 0, 0).normal("phases", 3 * NPTS), len(rows), NPTS)
     made = carried(envelope(torch.from_numpy(high.astype(np.float32))), noise).numpy()
     level = ln_amplitude(y, DT_S, grid_hz(held.fc_hz))
-    made = at_level(made.astype(np.float64), DT_S, level, held.fc_hz)
+    made = at_level(made.astype(np.float64), DT_S, level, grid_hz(held.fc_hz))
     spectrum = low_spectrum(held.given[rows], DT_S, NPTS, DT_S, held.fc_hz)
     return splice(spectrum, made, DT_S, held.fc_hz)[..., :NPTS]
 

@@ -9,9 +9,10 @@ import numpy as np
 from gwm_hazard.core.low_frequency import LowFrequency
 from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.intensity import intensity_measures_array
-from gwm_hazard.models.broadband.level import ln_amplitude, low_grid_hz
+from gwm_hazard.models.broadband.level import low_grid_hz
 from gwm_hazard.models.broadband.splice import low_spectrum, splice
 from gwm_hazard.models.registry import load_model
+from gwm_hazard.representation.level import ln_amplitude
 from gwm_hazard.training.broadband.records import PairedRecords
 
 DT_S, NPTS = 0.01, 4096

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from gwm_hazard.core.noise import Noise
+from gwm_hazard.representation.level import energy_mean
 
 Array = NDArray[np.float64]
 
@@ -25,13 +25,8 @@ Array = NDArray[np.float64]
 POINTS, FIRST, TOP_HZ = 14, 0.9, 30.0
 #: Where the low band is looked at, over the crossover.
 LOW = (0.4, 0.6, 0.8)
-#: Width of the Gaussian window that smooths energies, in ln f.
-WIDTH = 0.13
 #: Of the distance, km: near a source amplitudes stop growing.
 NEAR_KM = 6.0
-#: Passes that bring a motion to its level: the window sees neighbouring frequencies.
-PASSES = 3
-_TINY = 1e-30
 
 
 def grid_hz(fc_hz: float) -> Array:
@@ -42,55 +37,6 @@ def grid_hz(fc_hz: float) -> Array:
 def low_grid_hz(fc_hz: float) -> Array:
     """Frequencies at which the low band is looked at, (3,)."""
     return np.array(LOW) * fc_hz
-
-
-@lru_cache(maxsize=64)
-def _weights(size: int, dt_s: float, centres_hz: tuple[float, ...]) -> Array:
-    """(size // 2 + 1, centres): of the energies of a transform, each column adds up to 1."""
-    frequency = np.fft.rfftfreq(size, dt_s)
-    ln_f = np.log(np.maximum(frequency, 0.5 * frequency[1]))
-    place = (ln_f[:, None] - np.log(centres_hz)) / WIDTH
-    weights = np.exp(-0.5 * place**2) / np.maximum(frequency, frequency[1])[:, None]
-    weights[0] = 0.0
-    found: Array = weights / weights.sum(axis=0)
-    return found
-
-
-def ln_amplitude(motion: Array, dt_s: float, centres_hz: Array) -> Array:
-    """ln of smoothed Fourier amplitudes, m/s, of motions (..., nt): (..., centres)."""
-    size = 2 * motion.shape[-1]
-    power = np.abs(np.fft.rfft(motion, size) * dt_s) ** 2
-    weights = _weights(size, dt_s, tuple(centres_hz.tolist()))
-    # Not a product of matrices: a row must not depend on the others, to the last bit.
-    smooth = np.einsum("...k,kj->...j", power, weights)
-    found: Array = 0.5 * np.log(np.maximum(smooth, _TINY))
-    return found
-
-
-def at_level(motion: Array, dt_s: float, ln_level: Array, fc_hz: float) -> Array:
-    """Motions (n, 3, nt) whose smoothed amplitudes are (n, 3, POINTS): one real factor a frequency.
-
-    Phases stay. Beyond the ends of the grid the factor is that of its end.
-    """
-    centres = grid_hz(fc_hz)
-    nt = motion.shape[-1]
-    ln_f = np.log(np.maximum(np.fft.rfftfreq(2 * nt, dt_s), 0.1 * fc_hz))
-    spread = np.stack([np.interp(ln_f, np.log(centres), row) for row in np.eye(POINTS)])
-    # what a window sees of a change at each point: undone, so that three passes are enough
-    seen = np.linalg.inv(spread @ _weights(2 * nt, dt_s, tuple(centres.tolist())))
-    for _ in range(PASSES):
-        missing = ln_level - ln_amplitude(motion, dt_s, centres)
-        factor = np.exp(
-            np.einsum("...j,jk->...k", np.einsum("...i,ij->...j", missing, seen), spread)
-        )
-        motion = np.fft.irfft(np.fft.rfft(motion, 2 * nt) * factor, 2 * nt)[..., :nt]
-    return motion
-
-
-def energy_mean(first: Array, second: Array) -> Array:
-    """ln of the root of the mean square of two amplitudes, of their logarithms."""
-    found: Array = 0.5 * (np.logaddexp(2.0 * first, 2.0 * second) - np.log(2.0))
-    return found
 
 
 def predictors(ln_low: Array, mag: Array, distance_km: Array, vs30: Array) -> Array:

@@ -16,9 +16,10 @@ from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.errors import InputError
 from gwm_hazard.models.base import Rows, WaveformModel
 from gwm_hazard.models.broadband.forms import condition_of, form_of
-from gwm_hazard.models.broadband.level import Level, at_level, ln_amplitude, low_grid_hz
+from gwm_hazard.models.broadband.level import Level, grid_hz, low_grid_hz
 from gwm_hazard.models.broadband.splice import low_spectrum, splice
 from gwm_hazard.models.weights import Weights, check_shapes
+from gwm_hazard.representation.level import at_level, ln_amplitude
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -216,7 +217,7 @@ class BroadbandModel(WaveformModel):
         condition = condition_of(mag, distance, vs30, scale, fc_hz)
         shape = self.shape.to(self.device)
         drawn = shape.drawn(seen.to(self.device), condition.to(self.device), noise)
-        high = at_level(drawn.cpu().numpy().astype(np.float64), self.dt_s, level, fc_hz)
+        high = at_level(drawn.cpu().numpy().astype(np.float64), self.dt_s, level, grid_hz(fc_hz))
         return splice(spectrum, high, self.dt_s, fc_hz)
 
 

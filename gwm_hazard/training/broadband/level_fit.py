@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gwm_hazard.errors import InputError
-from gwm_hazard.models.broadband.level import Level, energy_mean, predictors
+from gwm_hazard.models.broadband.level import Level, predictors
+from gwm_hazard.representation.level import energy_mean
 from gwm_hazard.training.broadband.records import PairedRecords
 
 Array = NDArray[np.float64]

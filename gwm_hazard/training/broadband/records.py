@@ -11,10 +11,11 @@ from gwm_hazard.core.conditioning import distance_km
 from gwm_hazard.core.noise import Noise
 from gwm_hazard.errors import InputError
 from gwm_hazard.models.broadband.forms import condition_of
-from gwm_hazard.models.broadband.level import grid_hz, ln_amplitude, low_grid_hz
+from gwm_hazard.models.broadband.level import grid_hz, low_grid_hz
 from gwm_hazard.models.broadband.model import GUARD, peak
 from gwm_hazard.models.broadband.splice import high_mask, low_mask
 from gwm_hazard.records.training_set import TrainingSet
+from gwm_hazard.representation.level import ln_amplitude
 
 Array = NDArray[np.float64]
 
