@@ -294,20 +294,27 @@ def _candidates(simulation: Simulation, model: WaveformModel, row: NDArray[np.in
     """Records by their numbers."""
     event, site = np.divmod(row, simulation.sites_per_event)
     table = simulation.conditions(event, site)
-    scenarios = Scenarios(**{str(k): v.to_numpy() for k, v in table.items()})
-    model.card.check(scenarios)
-    noise = Noise(simulation.seed, event, site, 0)
-    acceleration = np.zeros((len(row), 3, simulation.npts), dtype=np.float32)
-    for rows, drawn in model.batches(scenarios, noise):
-        kept = min(simulation.npts, drawn.shape[2])
-        acceleration[rows, :, :kept] = drawn[:, :, :kept]
+    acceleration = drawn(simulation, model, table, Noise(simulation.seed, event, site, 0))
     names = [f"e{e:08d}" for e in event]
     table["event_id"] = names
     table["record_id"] = [f"{e}_s{s:03d}" for e, s in zip(names, site, strict=True)]
     table["station"] = [f"s{s:03d}" for s in site]
     table["split"] = split_by_event(names, simulation.shares, simulation.seed)
     table["p_sample"] = round(5.0 / model.dt_s)
-    return _as_recorded(simulation, acceleration, noise, model.dt_s), table
+    return acceleration, table
+
+
+def drawn(
+    simulation: Simulation, model: WaveformModel, table: pd.DataFrame, noise: Noise
+) -> NDArray[np.float32]:
+    """Records (n, 3, npts), m/s2, of conditions (n rows), as they would have been recorded."""
+    scenarios = Scenarios(**{str(k): v.to_numpy() for k, v in table.items()})
+    model.card.check(scenarios)
+    acceleration = np.zeros((len(table), 3, simulation.npts), dtype=np.float32)
+    for rows, made in model.batches(scenarios, noise):
+        kept = min(simulation.npts, made.shape[2])
+        acceleration[rows, :, :kept] = made[:, :, :kept]
+    return _as_recorded(simulation, acceleration, noise, model.dt_s)
 
 
 def _as_recorded(

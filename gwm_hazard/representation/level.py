@@ -43,16 +43,27 @@ def ln_amplitude(motion: Array, dt_s: float, centres_hz: Array) -> Array:
     return found
 
 
+@lru_cache(maxsize=64)
+def _operators(size: int, dt_s: float, centres_hz: tuple[float, ...]) -> tuple[Array, Array]:
+    """From points to frequencies of a transform (centres, size // 2 + 1), and what undoes windows.
+
+    The second tells how to change points so that what the windows see changes as is wanted: with
+    it three passes are enough.
+    """
+    ln_f = np.log(np.maximum(np.fft.rfftfreq(size, dt_s), 0.1 * centres_hz[0]))
+    ln_centres = np.log(centres_hz)
+    spread = np.stack([np.interp(ln_f, ln_centres, row) for row in np.eye(len(centres_hz))])
+    undone: Array = np.linalg.inv(spread @ _weights(size, dt_s, centres_hz))
+    return spread, undone
+
+
 def at_level(motion: Array, dt_s: float, ln_level: Array, centres_hz: Array) -> Array:
     """Motions (..., nt) whose smoothed amplitudes are (..., centres): one real factor a frequency.
 
     Phases stay. Beyond the ends of the grid the factor is that of its end. A motion of zeros stays.
     """
     nt = motion.shape[-1]
-    ln_f = np.log(np.maximum(np.fft.rfftfreq(2 * nt, dt_s), 0.1 * centres_hz[0]))
-    spread = np.stack([np.interp(ln_f, np.log(centres_hz), row) for row in np.eye(len(centres_hz))])
-    # what a window sees of a change at each point: undone, so that three passes are enough
-    seen = np.linalg.inv(spread @ _weights(2 * nt, dt_s, tuple(centres_hz.tolist())))
+    spread, seen = _operators(2 * nt, dt_s, tuple(centres_hz.tolist()))
     for _ in range(PASSES):
         missing = ln_level - ln_amplitude(motion, dt_s, centres_hz)
         factor = np.exp(
@@ -64,5 +75,6 @@ def at_level(motion: Array, dt_s: float, ln_level: Array, centres_hz: Array) -> 
 
 def energy_mean(first: Array, second: Array) -> Array:
     """ln of the root of the mean square of two amplitudes, of their logarithms."""
-    found: Array = 0.5 * (np.logaddexp(2.0 * first, 2.0 * second) - np.log(2.0))
+    with np.errstate(invalid="ignore"):  # NaN where one is not known
+        found: Array = 0.5 * (np.logaddexp(2.0 * first, 2.0 * second) - np.log(2.0))
     return found

@@ -184,6 +184,22 @@ class Tuning:
 
 
 @dataclass(frozen=True)
+class LevelStage:
+    """The level, drawn apart from what the networks learned (:mod:`gwm_hazard.training.level`).
+
+    Attributes
+    ----------
+    records : training set of observed records; "" for none: the networks' own level stays
+    prior : simulated records, of which medians and covariances are taken before any is observed
+    adjusted : records of the train split at most whose measures the level is adjusted to; 0: none
+    """
+
+    records: str = ""
+    prior: int = 3000
+    adjusted: int = 400
+
+
+@dataclass(frozen=True)
 class Machine:
     """Where it runs, in lightning-fabric's words, and how often the state goes to the disk.
 
@@ -270,6 +286,7 @@ class TrainingConfig:
     denoiser: DenoiserStage = field(default_factory=DenoiserStage)
     classifier: ClassifierStage = field(default_factory=ClassifierStage)
     tuning: Tuning = field(default_factory=Tuning)
+    level: LevelStage = field(default_factory=LevelStage)
     machine: Machine = field(default_factory=Machine)
     model: Output = field(default_factory=Output)
 
@@ -283,7 +300,8 @@ class TrainingConfig:
             An unknown name or a value of the wrong kind; the message names it.
         """
         path = Path(path)
-        return build_at(cls, read_values(path), path, data=("folder",), tuning=("replay",))
+        folders = {"data": ("folder",), "tuning": ("replay",), "level": ("records",)}
+        return build_at(cls, read_values(path), path, **folders)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain types."""

@@ -45,13 +45,15 @@ def drawn_measures(
     return ln.reshape(len(table), n, len(imts))
 
 
-def drawn_waveforms(model: WaveformModel, table: pd.DataFrame, samples: int) -> NDArray[np.float32]:
+def drawn_waveforms(
+    model: WaveformModel, table: pd.DataFrame, samples: int, seed: int = 0
+) -> NDArray[np.float32]:
     """One draw for the conditions of each row of a table, (rows, 3, samples), m/s2.
 
     Rows outside the model's ranges are moved to the nearest bound.
     """
     drawn = np.zeros((len(table), 3, samples), dtype=np.float32)
-    noise = Noise(0, np.arange(len(table)), 0, 0)
+    noise = Noise(seed, np.arange(len(table)), 0, 0)
     for part, acceleration in model.batches(_scenarios(model, table, noise), noise):
         cut = acceleration[:, :, :samples]
         drawn[part, :, : cut.shape[2]] = cut

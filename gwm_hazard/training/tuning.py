@@ -21,6 +21,7 @@ from gwm_hazard.models.weights import Weights
 from gwm_hazard.training import lowrank
 from gwm_hazard.training.config import Data, Progress, TrainingConfig
 from gwm_hazard.training.figures import plot_curves
+from gwm_hazard.training.level import levelled
 from gwm_hazard.training.objectives import BaselineObjective, DiffusionObjective
 from gwm_hazard.training.records import Latents, Records, encode
 from gwm_hazard.training.report import RECORDS, held_out, spread, write_report
@@ -151,6 +152,8 @@ def _model(
     """The base model with other weights and the card's fields of the configuration."""
     tensors = {k: t.contiguous() for k, t in network.state_dict().items()}
     model = cast(HighFEMModel, rebuilt(base, weights=Weights.of(tensors)))
+    if config.level.records:
+        model = levelled(model, config.level, config.seed)
     texts = {k: getattr(base.card, k) for k in ("summary", "licence", "citation", "limitations")}
     texts |= {"name": folder.name, "training_data": f"{base.card.name}, then {config.data.folder}"}
     texts["distance"] = config.data.distance

@@ -112,3 +112,5 @@ FIXED: dict[str, Any] = {
         "published (parameter phases = 'published'); 'random' draws them.",
     ),
 }
+#: What changes where the level is drawn apart, with its between-event terms.
+WITH_LEVEL: dict[str, Any] = {"between_event": True, "limitations": FIXED["limitations"][1:]}

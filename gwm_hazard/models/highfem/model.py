@@ -20,6 +20,7 @@ from gwm_hazard.models.highfem import card, sampling
 from gwm_hazard.models.highfem.config import AutoencoderConfig, BaselineConfig, UNetConfig
 from gwm_hazard.models.highfem.denoiser import LatentDiffusion
 from gwm_hazard.models.highfem.layers import fold_upsampling
+from gwm_hazard.models.highfem.level import CONDITIONS, LevelDistribution, brought
 from gwm_hazard.models.registry import WEIGHTS_KEY
 from gwm_hazard.models.weights import Weights, check_shapes
 from gwm_hazard.representation.highpass import highpass
@@ -28,6 +29,8 @@ from gwm_hazard.representation.phase import uniform_phase
 
 #: Pixels of the log-spectrogram along one side.
 IMAGE = 128
+#: What the tensors of the level are named by.
+LEVEL = "level."
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -76,6 +79,10 @@ class HighFEMModel(WaveformModel):
     highpass_hz : float
         Corner of the high-pass of the training's records, which waveforms then get too
         (:func:`highpass`); 0 for none, as published.
+    level : bool
+        Networks give shapes alone: waveforms are brought to smoothed Fourier amplitudes that are
+        drawn apart (:mod:`gwm_hazard.models.highfem.level`; weights named ``level.*``), with
+        between-event terms of their own.
 
     Raises
     ------
@@ -103,6 +110,7 @@ class HighFEMModel(WaveformModel):
         clip: float = 1e-8,
         ln_top: float = 3.0,
         highpass_hz: float = 0.0,
+        level: bool = False,
     ) -> None:
         self.unet = UNetConfig(**unet)
         self.autoencoder = AutoencoderConfig(**autoencoder)
@@ -128,8 +136,14 @@ class HighFEMModel(WaveformModel):
             if not isinstance(number, int) or not low <= number <= high:
                 raise InputError(f"{name} = {number!r}: give a whole number from {low} to {high}")
         shapes = expected_shapes(self.unet, self.autoencoder, self.baseline)
-        check_shapes(weights.tensors, shapes, "weights")
+        own = {LEVEL + k: v for k, v in LevelDistribution.shapes().items()} if level else {}
+        check_shapes(weights.tensors, shapes | own, "weights")
         self.weights = weights
+        self.level = LevelDistribution.of(weights.tensors, LEVEL) if level else None
+        if level and not set(CONDITIONS) <= set(self.conditions):
+            raise InputError(
+                f"level = true: the model needs the conditions {', '.join(CONDITIONS)}"
+            )
         self.sampler, self.steps = sampler, steps
         self.precision, self.phases, self.griffin_lim = precision, phases, griffin_lim
         if not 0.0 <= highpass_hz < 10.0:
@@ -146,9 +160,9 @@ class HighFEMModel(WaveformModel):
                 "ln_top": ln_top,
                 "highpass_hz": highpass_hz,
             }
-        )
+        ) | ({"level": True} if level else {})
         self.card = ModelCard(
-            **card.FIXED,
+            **(card.FIXED | (card.WITH_LEVEL if level else {})),
             conditions=tuple(Range(name, c.low, c.high) for name, c in self.conditions.items()),
             parameters={
                 WEIGHTS_KEY: weights.sha256,
@@ -182,6 +196,13 @@ class HighFEMModel(WaveformModel):
 
     def draw(self, scenarios: Scenarios, noise: Noise) -> torch.Tensor:
         """See :meth:`WaveformModel.draw`."""
+        shape = self.shapes(scenarios, noise)
+        if self.level is None:
+            return shape
+        return brought(shape, self.level.draw(scenarios, noise), self.dt_s)
+
+    def shapes(self, scenarios: Scenarios, noise: Noise) -> torch.Tensor:
+        """Waveforms (n, 3, 4064), m/s2, with the networks' own level."""
         return self.records(self.spectrograms(scenarios, noise), noise)
 
     def spectrograms(self, scenarios: Scenarios, noise: Noise) -> torch.Tensor:
@@ -269,7 +290,8 @@ class HighFEMModel(WaveformModel):
             assert self.weights is not None
             with torch.device("meta"):
                 network = LatentDiffusion(self.unet, self.autoencoder, self.baseline)
-            network.load_state_dict(dict(self.weights.tensors), assign=True)
+            of_network = {k: t for k, t in self.weights.tensors.items() if not k.startswith(LEVEL)}
+            network.load_state_dict(of_network, assign=True)
             network.eval().requires_grad_(False)
             self._loaded = self.device, prepared(network, self.precision, self.device)
         return self._loaded[1]

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from gwm_hazard.errors import InputError
 from gwm_hazard.models.broadband.level import Level, predictors
 from gwm_hazard.representation.level import energy_mean
+from gwm_hazard.statistics.covariance import between
 from gwm_hazard.training.broadband.records import PairedRecords
 
 Array = NDArray[np.float64]
@@ -93,26 +94,6 @@ class _Sample:
         self.three = level[:, 2].max(axis=1) > -30.0  # a vertical of zeros has no amplitude
         _, self.event, count = np.unique(pairs.event[rows], return_inverse=True, return_counts=True)
         self.weight = 1.0 / (1.0 + _ALIKE * (count[self.event] - 1.0))
-
-
-def between(off: Array, event: NDArray[np.int64], fitted: int) -> tuple[Array, Array]:
-    """Covariances between and within events of residuals (n, p), by their mean squares.
-
-    One-way analysis of variance with groups of unequal size (Searle, Casella and McCulloch 1992).
-    """
-    count = np.bincount(event).astype(float)
-    n, groups = len(off), len(count)
-    means = np.stack([np.bincount(event, c) for c in off.T], axis=1) / count[:, None]
-    within = off - means[event]
-    phi = within.T @ within / max(1.0, n - groups - fitted)
-    if groups < 3:
-        return np.zeros_like(phi), phi
-    middle = (count[:, None] * means).sum(axis=0) / n
-    apart = (means - middle) * np.sqrt(count)[:, None]
-    size = (n - (count**2).sum() / n) / (groups - 1)
-    tau = (apart.T @ apart / (groups - 1) - phi) / size
-    values, vectors = np.linalg.eigh(tau)
-    return (vectors * np.maximum(values, 0.0)) @ vectors.T, phi
 
 
 def root_of(covariance: Array) -> Array:
