@@ -53,8 +53,8 @@ def _operators(size: int, dt_s: float, centres_hz: tuple[float, ...]) -> tuple[A
     ln_f = np.log(np.maximum(np.fft.rfftfreq(size, dt_s), 0.1 * centres_hz[0]))
     ln_centres = np.log(centres_hz)
     spread = np.stack([np.interp(ln_f, ln_centres, row) for row in np.eye(len(centres_hz))])
-    undone: Array = np.linalg.inv(spread @ _weights(size, dt_s, centres_hz))
-    return spread, undone
+    undone = np.linalg.inv(spread @ _weights(size, dt_s, centres_hz))
+    return spread, np.asarray(undone, dtype=np.float64)
 
 
 def at_level(motion: Array, dt_s: float, ln_level: Array, centres_hz: Array) -> Array:

@@ -117,9 +117,9 @@ def observed(records: TrainingSet, rows: NDArray[np.int64]) -> Sample:
 
 def prior_of(sample: Sample) -> LevelDistribution:
     """The distribution of simulated records, as it is."""
-    mean: Array = np.linalg.lstsq(sample.x, sample.mean, rcond=None)[0]
+    mean = np.asarray(np.linalg.lstsq(sample.x, sample.mean, rcond=None)[0], dtype=np.float64)
     tau, phi = between(sample.mean - sample.x @ mean, sample.event, sample.x.shape[1])
-    vertical: Array = np.linalg.lstsq(sample.x, sample.vertical, rcond=None)[0]
+    vertical = np.linalg.lstsq(sample.x, sample.vertical, rcond=None)[0].astype(np.float64)
     left = sample.vertical - sample.x @ vertical
     own: Array = sample.half.T @ sample.half / len(sample.half)
     return LevelDistribution(
