@@ -117,14 +117,22 @@ def observed(records: TrainingSet, rows: NDArray[np.int64]) -> Sample:
 
 def prior_of(sample: Sample) -> LevelDistribution:
     """The distribution of simulated records, as it is."""
-    mean = np.asarray(np.linalg.lstsq(sample.x, sample.mean, rcond=None)[0], dtype=np.float64)
-    tau, phi = between(sample.mean - sample.x @ mean, sample.event, sample.x.shape[1])
-    vertical = np.linalg.lstsq(sample.x, sample.vertical, rcond=None)[0].astype(np.float64)
+    mean = regressed(sample.x, sample.mean)
+    tau, phi = between(sample.mean - sample.x @ mean, sample.event, min(len(mean), POINTS))
+    vertical = regressed(sample.x, sample.vertical)
     left = sample.vertical - sample.x @ vertical
     own: Array = sample.half.T @ sample.half / len(sample.half)
     return LevelDistribution(
         mean, root_of(tau), root_of(phi), root_of(own), vertical, root_of(left.T @ left / len(left))
     )
+
+
+def regressed(x: Array, y: Array) -> Array:
+    """Coefficients of designs; where no record tells one, it adds nothing to the mean of all."""
+    middle = y.mean(axis=0)
+    square = x.T @ x + 0.1 * np.eye(x.shape[1])
+    found = np.linalg.solve(square, x.T @ (y - middle))
+    return np.asarray(found + np.outer(correction_lines()[:, 0], middle), dtype=np.float64)
 
 
 def fit_level(sample: Sample, prior: LevelDistribution) -> LevelDistribution:

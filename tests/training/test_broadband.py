@@ -17,7 +17,7 @@ from gwm_hazard.models.broadband.level import Level, grid_hz, predictors
 from gwm_hazard.representation.level import energy_mean
 from gwm_hazard.training.broadband.config import BroadbandTraining
 from gwm_hazard.training.broadband.game import focal_frequency, log_spectra, similarity
-from gwm_hazard.training.broadband.level_fit import between, fit_level
+from gwm_hazard.training.broadband.level_fit import fit_level
 from gwm_hazard.training.broadband.records import PairedRecords, shifted, turned
 from gwm_hazard.training.broadband.run import train_broadband
 from gwm_hazard.training.checkpoint import load_state
@@ -98,19 +98,6 @@ def test_turned_and_shifted():
     np.testing.assert_array_equal(later[0, :, 3:], motion[0, :, :-3])
     np.testing.assert_array_equal(later[1, :, :-4], motion[1, :, 4:])
     assert not later[0, :, :3].any() and not later[1, :, -4:].any()
-
-
-def test_covariances_between_and_within_events():
-    """Made-up residuals of known covariances, in events of unequal size."""
-    rng = np.random.default_rng(3)
-    event = np.repeat(np.arange(400), rng.integers(1, 9, 400))
-    tau = np.array([[0.3, 0.2], [0.2, 0.4]])
-    phi = np.array([[0.5, -0.1], [-0.1, 0.2]])
-    off = rng.multivariate_normal([0, 0], tau, 400)[event]
-    off = off + rng.multivariate_normal([0, 0], phi, len(event))
-    a, b = between(off, event, 0)
-    np.testing.assert_allclose(a, tau, atol=0.07)
-    np.testing.assert_allclose(b, phi, atol=0.04)
 
 
 def test_the_level_is_that_of_the_records(training_set):
