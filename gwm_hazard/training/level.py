@@ -20,6 +20,7 @@ from gwm_hazard.models.highfem.model import LEVEL, HighFEMModel
 from gwm_hazard.models.measuring import ln_of
 from gwm_hazard.models.registry import load_model, rebuilt
 from gwm_hazard.models.weights import Weights
+from gwm_hazard.records.completion import POINT_UP_TO
 from gwm_hazard.records.training_set import TrainingSet
 from gwm_hazard.representation.level import energy_mean, ln_amplitude
 from gwm_hazard.statistics.covariance import between
@@ -113,6 +114,15 @@ def observed(records: TrainingSet, rows: NDArray[np.int64]) -> Sample:
     x = design({str(k): v.to_numpy() for k, v in told.items()})
     event = np.unique(table["event_id"].astype(str), return_inverse=True)[1]
     return Sample(x, level, event)
+
+
+def placed(records: TrainingSet, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Those of known distance to the rupture, which that to a point stands for where it is small."""
+    table = records.table.iloc[rows]
+    known = table["mag"] <= POINT_UP_TO
+    if "rrup" in table:
+        known = known | table["rrup"].notna()
+    return rows[known.to_numpy()]
 
 
 def prior_of(sample: Sample) -> LevelDistribution:
@@ -323,7 +333,7 @@ def with_level(model: HighFEMModel, level: LevelDistribution) -> HighFEMModel:
 def levelled(model: HighFEMModel, stage: LevelStage, seed: int) -> HighFEMModel:
     """The model with the level of observed records (their train split)."""
     records = TrainingSet.open(stage.records)
-    rows = records.rows("train")
+    rows = placed(records, records.rows("train"))
     level = fit_level(observed(records, rows), prior_of(simulated(stage.prior, seed)))
     if stage.adjusted:
         some = np.unique(np.linspace(0, len(rows) - 1, min(stage.adjusted, len(rows))).astype(int))

@@ -2,13 +2,14 @@
 
     python validation/highfem_observed/evaluate.py --data SET [--model NAME...] [--split dev]
 
-SET is what `records.py` wrote: test events, that nothing was fitted to. Residuals are log10 of the
+SET is what `records.py` wrote: records of test events, that nothing was fitted to, of known
+distance to the rupture. Residuals are log10 of the
 observed RotD50 over the median of the model, at periods within the record's band; "sd" is that of
 the residuals, "sigma" the standard deviation that the model states (root mean square), "LLH" the
 average sample log-likelihood (Scherbaum et al. 2009; smaller is better). Then shapes: how often a
 discriminant tells draws from records by when energy comes in six bands and how peaked it is, all
 with the level removed (balanced accuracy over cross-validation by event; 0.5: it cannot), with the
-standard deviation over ten draws.
+standard deviation over five draws.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from gwm_hazard.representation.level import at_level
 from gwm_hazard.statistics.likelihood import llh
 from gwm_hazard.statistics.two_samples import discriminant_accuracy
 from gwm_hazard.training.heldout import drawn_measures, drawn_waveforms, residual_table
+from gwm_hazard.training.level import placed
 
 IMTS = ("PGA", "PGV", "SA(0.1)", "SA(0.3)", "SA(1.0)", "SA(3.0)", "RSD595")
 PERIOD_S = np.array([0.0, 0.0, 0.1, 0.3, 1.0, 3.0, 0.0])
@@ -41,7 +43,7 @@ EDGES_HZ = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 SHARES = (0.05, 0.25, 0.5, 0.75, 0.95)
 #: Window of shapes, from 5 % of the energy: before and after, s.
 WINDOW_S = (4.0, 16.0)
-REPEATS = 10
+REPEATS = 5
 
 
 def shape_features(motion: np.ndarray, dt_s: float) -> np.ndarray:
@@ -91,7 +93,7 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=0, help="so many at most, evenly spread")
     args = parser.parse_args()
     held = TrainingSet.open(args.data)
-    rows = held.rows(args.split)
+    rows = placed(held, held.rows(args.split))
     if args.records:
         rows = rows[:: max(1, len(rows) // args.records)]
     table = held.table.iloc[rows].reset_index(drop=True)

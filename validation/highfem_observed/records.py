@@ -26,7 +26,7 @@ from observed import COARSEST_S, DT_S, HIGHPASS_HZ, KEPT, SHORTEST_S, SPLIT, tab
 
 NPTS = 8192
 RANGES = {"mag": (4.0, 8.0), "rhypo": (3.0, 200.0), "vs30": (150.0, 1500.0), "hypo_depth": (0, 100)}
-BANDS = ("highpass_hz", "lowpass_hz")
+MORE = ("rjb", "highpass_hz", "lowpass_hz")
 
 
 def placed(acc: np.ndarray) -> tuple[np.ndarray, int, int]:
@@ -64,7 +64,7 @@ def main() -> None:
             acc = record.acceleration[:, pad : pad + acc.shape[1]].astype(np.float32)
             acc = resample(acc, float(source.dt_s[row]), DT_S)
             acc, first, last = placed(np.pad(acc, ((0, 3 - len(acc)), (0, 0))))
-            told = table.loc[[row], [*KEPT, *BANDS, "split"]]
+            told = table.loc[[row], [*KEPT, *MORE, "split"]]
             writer.append(acc[None], told.assign(first=first, last=last))
         made = writer.table
         for name, part in made.groupby("split"):
