@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -31,8 +32,10 @@ Array = NDArray[np.float64]
 #: How many observed events and records the prior's covariances count for.
 PRIOR_EVENTS, PRIOR_WEIGHT = 20.0, 60.0
 #: Standard deviations, before any record is seen, of what corrects the medians: a constant, and
-#: slopes by magnitude, ln distance, ln Vs30 and depth (sqrt(depth / 10 km)).
-PRIOR_SD = (0.4, 0.15, 0.15, 0.25, 0.15)
+#: slopes by magnitude, ln distance, ln Vs30 and depth (sqrt(depth / 10 km)). Its slopes come
+#: from far more records than there are waveforms; wider ones do not help on training events left
+#: out (`validation/highfem_observed/slopes.py`).
+PRIOR_SD = (0.3, 0.05, 0.05, 0.05, 0.05)
 #: Correlation of the records of an event, for their weights.
 _ALIKE = 0.3
 #: A filter's corner leaves its mark so far into the band.
@@ -117,7 +120,7 @@ def observed(records: TrainingSet, rows: NDArray[np.int64]) -> Sample:
 
 
 def placed(records: TrainingSet, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Those of known distance to the rupture, which that to a point stands for where it is small."""
+    """Rows of known distance to the rupture; that to a point stands for it where it is small."""
     table = records.table.iloc[rows]
     known = table["mag"] <= POINT_UP_TO
     if "rrup" in table:
@@ -171,7 +174,9 @@ def fit_level(sample: Sample, prior: LevelDistribution) -> LevelDistribution:
     )
 
 
-def corrections(sample: Sample, off: Array, noise_sd: float = 0.6) -> Array:
+def corrections(
+    sample: Sample, off: Array, noise_sd: float = 0.6, prior_sd: Sequence[float] = PRIOR_SD
+) -> Array:
     """Change of a mean (COLUMNS, POINTS) that residuals (n, points) ask for, as far as they can."""
     lines = correction_lines()
     found = np.zeros((lines.shape[1], off.shape[1]))
@@ -181,7 +186,7 @@ def corrections(sample: Sample, off: Array, noise_sd: float = 0.6) -> Array:
         _, event, count = np.unique(sample.event[known], return_inverse=True, return_counts=True)
         weight = 1.0 / (noise_sd**2 * (1.0 + _ALIKE * (count[event] - 1.0)))
         a = z[known] * weight[:, None]
-        square = a.T @ z[known] + np.diag(1.0 / np.array(PRIOR_SD) ** 2)
+        square = a.T @ z[known] + np.diag(1.0 / np.array(prior_sd) ** 2)
         found[:, j] = np.linalg.solve(square, a.T @ column[known])
     return np.asarray(lines @ found)
 

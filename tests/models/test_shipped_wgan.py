@@ -33,7 +33,7 @@ def test_it_ships_small() -> None:
 
 
 def test_medians_and_sigmas_beside_boore_et_al(drawn) -> None:
-    """A published model that knows nothing of it: within a factor of two, half as far on average."""
+    """A published model that knows nothing of it: within a factor of two, on average the root."""
     table = pd.DataFrame({"mag": MAG, "rrup": RRUP, "rjb": RRUP, "vs30": 400.0, "rake": 0.0,
                           "hypo_depth": 10.0, "rhypo": RRUP})  # fmt: skip
     found = moments("BooreEtAl2014", complete(table)[0], ["PGA", "SA(0.3)", "SA(1.0)"])
