@@ -194,4 +194,6 @@ def _reason(curves: Curves, gid: Gid, occurrence: Occurrence | None) -> str:
     for name in ("reqv", "delta_rates"):
         if name in curves.oq.inputs:
             return f"the job has {name}_file"
+    if getattr(gid.gsim, "estimator", "") == "direct":
+        return "draws of its model change with the last digits of conditions, as by bfloat16"
     return "its ruptures occur in a way that is not known here"

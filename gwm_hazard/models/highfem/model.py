@@ -43,7 +43,9 @@ class HighFEMModel(WaveformModel):
     The defaults are as published. Faster: ``sampler="dpmpp_2m"`` with 16 to 20 steps is as near
     to the exact flow as the published 49 calls (validation/highfem/sampling_error.py), and what an
     ensemble shows of fewer is told by validation/highfem/sampling_quality.py;
-    ``precision="bfloat16"`` halves the time on CPUs that know it (validation/highfem/benchmark.py);
+    ``precision="bfloat16"`` halves the time on CPUs that know it (validation/highfem/benchmark.py),
+    but its rounding moves measures of a draw by some 0.1 ln units, differently in another batch or
+    where conditions differ in the last digit, as those that OpenQuake stores: not for a branch;
     ``phases="gradient"`` with ``griffin_lim=24`` retrieves in a quarter of the time
     (validation/highfem/phase_retrieval.py).
 
