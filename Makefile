@@ -21,6 +21,7 @@ demo: $(READY)
 	mkdir -p demos/managua/output
 	$(BIN)/oq engine --run demos/managua/job.ini
 	$(BIN)/oq engine --run demos/managua/job_duration.ini
+	$(BIN)/oq engine --run demos/managua/job_observed.ini
 	if $(BIN)/python demos/managua/prepare.py --has-tfcgan; then \
 		$(BIN)/oq engine --run demos/managua/job_tfcgan.ini; fi
 	@echo "Results: demos/managua/output"

@@ -50,8 +50,15 @@ def branches(name: str) -> dict[str, tuple[str, float]]:
     }
 
 
-def test_both_jobs_are_the_same_but_for_the_branch() -> None:
-    main, other = parameters("job.ini"), parameters("job_tfcgan.ini")
+@pytest.mark.parametrize(
+    ("job", "branch", "model", "weight"),
+    [("job_tfcgan.ini", "TFCGAN", "tfcgan", 0.0),
+     ("job_observed.ini", "Observed", "highfem-observed", 0.25)],
+)  # fmt: skip
+def test_jobs_are_the_same_but_for_the_branch(
+    job: str, branch: str, model: str, weight: float
+) -> None:
+    main, other = parameters("job.ini"), parameters(job)
     own = {"description", "calculation_mode", "gsim_logic_tree_file", "export_dir", "postproc_args"}
     disaggregation = main.keys() - other.keys()
     assert not other.keys() - main.keys()
@@ -60,9 +67,11 @@ def test_both_jobs_are_the_same_but_for_the_branch() -> None:
         k: v for k, v in other.items() if k not in own
     }
     four = branches(other["gsim_logic_tree_file"])
-    text, weight = four.pop("TFCGAN")
-    assert four == branches(main["gsim_logic_tree_file"])
-    assert 'model = "tfcgan"' in text and weight == 0.0
+    text, of_branch = four.pop(branch)
+    three = branches(main["gsim_logic_tree_file"])
+    assert {k: t for k, (t, _) in four.items()} == {k: t for k, (t, _) in three.items()}
+    assert f'model = "{model}"' in text and of_branch == weight
+    assert sum(w for _, w in four.values()) + weight == pytest.approx(1.0)
 
 
 def test_the_model_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
