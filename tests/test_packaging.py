@@ -81,14 +81,15 @@ def test_wheel_holds_package_shim_and_tables(wheel: Path) -> None:
     assert not [n for n in names if n.split("/")[0] in ("tests", "demos", "validation")]
 
 
-def test_bundled_surface_is_in_the_wheel_and_fits_the_model(wheel: Path) -> None:
+@pytest.mark.parametrize("model", ["stochastic", "wgan-small", "highfem-observed"])
+def test_bundled_surface_is_in_the_wheel_and_fits_the_model(wheel: Path, model: str) -> None:
     from gwm_hazard.distribution.find import bundled_surface
     from gwm_hazard.models.registry import load_model
 
-    name = "gwm_hazard/distribution/bundled/stochastic.h5"
+    name = f"gwm_hazard/distribution/bundled/{model}.h5"
     with zipfile.ZipFile(wheel) as archive:
         assert name in archive.namelist()
-    assert bundled_surface(load_model("stochastic", "cpu")) is not None
+    assert bundled_surface(load_model(model, "cpu")) is not None
 
 
 def test_wheel_runs_from_another_folder(wheel: Path, tmp_path: Path) -> None:

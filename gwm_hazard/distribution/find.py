@@ -19,19 +19,19 @@ from gwm_hazard.errors import SurfaceError
 from gwm_hazard.files.user_folders import cache_folder
 from gwm_hazard.models.base import WaveformModel
 from gwm_hazard.models.card_file import CARD_FILE
-from gwm_hazard.models.registry import BUNDLED, load_model
+from gwm_hazard.models.registry import BUNDLED, load_model, shipped
 
 log = logging.getLogger(__name__)
 
 
 def bundled_file(name: str) -> Path | None:
-    """The surface that ships for a model with built-in parameters, by the model's name.
+    """The surface that ships for a model of the package, by the model's name.
 
     A model folder has none.
     """
     path = Path(str(files("gwm_hazard.distribution"))) / "bundled" / f"{name}.h5"
-    own = name in BUNDLED and not (Path(name) / CARD_FILE).is_file()
-    return path if own and path.is_file() else None
+    own = name in BUNDLED or name in shipped()
+    return path if own and not (Path(name) / CARD_FILE).is_file() and path.is_file() else None
 
 
 def bundled_surface(model: WaveformModel) -> Path | None:
@@ -51,7 +51,7 @@ def cached_file(model: WaveformModel, imts: tuple[str, ...] = IMTS) -> Path:
 def surface_by_name(name: str) -> tuple[Surface, ModelCard]:
     """Surface and card of a model for which no surface was named; built where there is none."""
     path = bundled_file(name)
-    if path is not None:
+    if path is not None and name in BUNDLED:
         # The card alone, so that the processes of a job need not import torch.
         card: ModelCard = import_module(BUNDLED[name].partition(":")[0] + ".card").card()
         surface = read_surface(path)

@@ -126,7 +126,8 @@ def pooled_shape(
 
     Returns
     -------
-    Shape (m, n_imts), and the degrees (2, n_imts) of skewness and kurtosis
+    Shape (m, n_imts), and the degrees (2, n_imts) of skewness and kurtosis. The kurtosis is not
+    below what the skewness allows (Pearson's inequality), as a polynomial can be between scenarios.
     """
     fitted, degrees = [], []
     for values in (sample.skewness, sample.kurtosis):
@@ -143,7 +144,8 @@ def pooled_shape(
         best = np.argmin(errors, axis=0)
         fitted.append(np.stack(predictions)[best, :, np.arange(len(best))].T)
         degrees.append(best)
-    return Shape(*fitted), np.array(degrees)
+    skewness, kurtosis = fitted
+    return Shape(skewness, np.maximum(kurtosis, skewness**2 - 2.0)), np.array(degrees)
 
 
 def _monomials(x: NDArray[np.float64], degree: int) -> NDArray[np.float64]:

@@ -140,3 +140,13 @@ def test_few_scenarios_give_one_value() -> None:
     pooled, degrees = pooled_shape(x, sample, x)
     assert not degrees.any()
     np.testing.assert_allclose(pooled.skewness, 0.2)
+
+
+def test_a_pooled_kurtosis_is_one_that_a_distribution_can_have():
+    """A cubic through few scenarios falls far below -2 between and beyond them."""
+    x = np.linspace(-1.0, 1.0, 24)[:, None]
+    sample = Shape(1.2 * x**3, 4.0 * x**3 - 1.9)
+    pooled, degrees = pooled_shape(x, sample, np.linspace(-1.2, 1.2, 7)[:, None])
+    assert degrees[1, 0] == 3
+    assert (pooled.kurtosis >= pooled.skewness**2 - 2.0).all()
+    assert pooled.kurtosis[-1, 0] > 4.0  # elsewhere it is as it was fitted
