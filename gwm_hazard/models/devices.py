@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import torch
 
 
 def available(device: str) -> str:
@@ -44,3 +52,30 @@ def one_thread() -> Iterator[None]:
     finally:
         torch.set_num_threads(before[0])
         numba.set_num_threads(before[1])
+
+
+def in_portions(
+    draw: Callable[[NDArray[np.int64]], torch.Tensor], n: int, size: int
+) -> torch.Tensor:
+    """What ``draw`` makes of n rows, always so many at once: a row's bits are its own.
+
+    A network rounds by the size of its batch and by the number of threads, and what follows it may
+    magnify that: so each portion has the same size (the last is filled up with its last row) and
+    one thread; several portions go on side by side.
+    """
+    import torch
+
+    rows = np.arange(-(-n // size) * size).reshape(-1, size)
+
+    def one(portion: NDArray[np.int64]) -> torch.Tensor:
+        with torch.inference_mode():
+            return draw(np.minimum(portion, n - 1))
+
+    workers = min(len(rows), torch.get_num_threads())
+    with one_thread():
+        if workers < 2:
+            made = [one(portion) for portion in rows]
+        else:
+            with ThreadPoolExecutor(workers) as pool:
+                made = list(pool.map(one, rows))
+    return torch.cat(made)[:n]

@@ -16,6 +16,7 @@ from gwm_hazard.core.noise import Noise
 from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.errors import InputError
 from gwm_hazard.models.base import WaveformModel
+from gwm_hazard.models.devices import in_portions
 from gwm_hazard.models.highfem import card, sampling
 from gwm_hazard.models.highfem.config import AutoencoderConfig, BaselineConfig, UNetConfig
 from gwm_hazard.models.highfem.denoiser import LatentDiffusion
@@ -29,6 +30,12 @@ from gwm_hazard.representation.phase import uniform_phase
 
 #: Pixels of the log-spectrogram along one side.
 IMAGE = 128
+#: Decimals of standardised conditions that a draw depends on. Phase retrieval magnifies the
+#: rounding of a spectrogram now and then by 1e4, so draws of conditions that OpenQuake's files
+#: hold in single precision would not be those of the job.
+ROUND = 4
+#: Records that are drawn at once on a CPU.
+PORTION = 4
 #: What the tensors of the level are named by.
 LEVEL = "level."
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -205,12 +212,23 @@ class HighFEMModel(WaveformModel):
 
     def shapes(self, scenarios: Scenarios, noise: Noise) -> torch.Tensor:
         """Waveforms (n, 3, 4064), m/s2, with the networks' own level."""
-        return self.records(self.spectrograms(scenarios, noise), noise)
+
+        def drawn(rows: NDArray[np.int64]) -> torch.Tensor:
+            some = noise.take(rows)
+            return self.records(self.spectrograms(scenarios.take(rows), some), some)
+
+        if self.device != "cpu":
+            return drawn(np.arange(len(scenarios)))
+        self.network()  # before threads ask for it at once
+        return in_portions(drawn, len(scenarios), PORTION)
 
     def spectrograms(self, scenarios: Scenarios, noise: Noise) -> torch.Tensor:
         """Log-spectrograms (n, 3, 128, 128), float32: the network's part of a draw."""
         network = self.network()
-        cond = torch.as_tensor(standardised(scenarios, self.conditions), device=self.device)
+        # The last digits of a condition, which files do not keep, would change phases: see ROUND
+        cond = torch.as_tensor(
+            np.round(standardised(scenarios, self.conditions), ROUND), device=self.device
+        )
         side = IMAGE // self.autoencoder.downsampling
         shape = (-1, self.autoencoder.latent_channels, side, side)
 
@@ -349,19 +367,20 @@ def _through(
         raise InputError(f"dt_s = {dt_s:g}: resample to {model.dt_s:g} s first")
     samples = model.representation.transform.samples(128)
     kept = min(samples, given.shape[2])
-    out = np.zeros_like(given)
-    size = model.batch_size(samples)
-    for start in range(0, len(given), size):
-        part = slice(start, start + size)
-        record = torch.zeros((*given[part].shape[:2], samples), device=model.device)
-        record[:, :, :kept] = torch.from_numpy(given[part, :, :kept]).to(model.device)
+    coder = model.network().autoencoder if autoencoder else None
+
+    def through(rows: NDArray[np.int64]) -> torch.Tensor:
+        record = torch.zeros((len(rows), 3, samples), device=model.device)
+        record[:, :, :kept] = torch.from_numpy(given[rows, :, :kept]).to(model.device)
         image = model.representation.forward(record, torch.float32)
-        if autoencoder:
-            coder = model.network().autoencoder
+        if coder is not None:
             kind = next(coder.parameters()).dtype
             with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
                 image = coder.decode(coder.encode(image.to(kind))).float().contiguous()
-        same = Noise(0, np.zeros(len(record), dtype=np.int64), 0, 0)
-        made = model.records(image, same).float().cpu().numpy()
-        out[part, :, :kept] = made[:, :, :kept]
+        same = Noise(0, np.zeros(len(rows), dtype=np.int64), 0, 0)
+        return model.records(image, same).float().cpu()
+
+    out = np.zeros_like(given)
+    if len(given):
+        out[:, :, :kept] = in_portions(through, len(given), PORTION).numpy()[:, :, :kept]
     return out
