@@ -119,7 +119,9 @@ def holder_of(dstore: DataStore, name: str) -> DataStore:
 
 
 def logic_trees(dstore: DataStore) -> list[Any]:
-    """The logic trees of a calculation, one a hazard model."""
+    """The logic trees of a calculation, one a hazard model; whoever opened its datastore."""
+    import openquake.calculators  # noqa: F401  (as in ``read``: paths of models)
+
     found = dstore["full_lt"]
     return [found] if hasattr(found, "gsim_lt") else [dstore[f"full_lt/{name}"] for name in found]
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import pickle
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +131,16 @@ def test_what_is_wrapped_is_wrapped_once() -> None:
     model_paths.install()
     assert [getattr(*place) for place in places] == before
     assert not any(hasattr(f.__wrapped__, "__wrapped__") for f in before)
+
+
+def test_wrapped_whoever_opens_the_datastore() -> None:
+    """In a process that has seen nothing of ours but what reads a calculation."""
+    code = (
+        "from openquake.hazardlib.gsim_lt import GsimLogicTree; "
+        "from gwm_hazard.openquake.datastore import logic_trees; "
+        "logic_trees({'full_lt': {}}); GsimLogicTree.__fromh5__.__wrapped__"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def job(oq: OpenQuake, root: Path, model: str, tree: str = "gmm.xml", **more: Any) -> Path:
