@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -117,14 +115,10 @@ def test_a_job_without_a_waveform_model(oq: OpenQuake, tmp_path: Path) -> None:
 def test_a_job_that_openquake_refuses(oq: OpenQuake, tmp_path: Path) -> None:
     """Its message, in a line, without a traceback."""
     (tmp_path / "job.ini").write_text("[general]\ncalculation_mode = classical\n")
-    done = subprocess.run(
-        [str(Path(sys.executable).parent / "gwm-hazard"), "suite", str(tmp_path / "job.ini"),
-         "--poe", "0.1", "--imt", "SA(0.5)", "-o", str(tmp_path / "s")],
-        env=oq.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300,
-    )  # fmt: skip
-    assert done.returncode != 0 and "Traceback" not in done.stdout
-    last = done.stdout.strip().splitlines()[-1]
-    assert last.startswith("gwm-hazard: OpenQuake refuses the job") and "job.ini" in last
+    ini, out = tmp_path / "job.ini", tmp_path / "s"
+    done = oq.gwm_hazard("suite", ini, "--poe", 0.1, "--imt", "SA(0.5)", "-o", out)
+    assert done.code != 0 and "Traceback" not in done.text
+    assert done.last.startswith("gwm-hazard: OpenQuake refuses the job") and "job.ini" in done.last
 
 
 REGIONS = ("Active Shallow Crust", "Subduction IntraSlab")
