@@ -7,14 +7,15 @@ import logging
 import os
 from pathlib import Path
 
+from tests import kernels
+
 # Before numpy, torch and numba are imported: tests run side by side, each on one core; and no two
 # processes write one index of compiled kernels.
 for _library in ("OPENBLAS", "OMP", "MKL"):
     os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 if _worker := os.environ.get("PYTEST_XDIST_WORKER"):
-    _kernels = Path(__file__).parents[1] / ".pytest_cache" / "kernels" / _worker
-    os.environ.setdefault("NUMBA_CACHE_DIR", str(_kernels))
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(kernels.of_worker(_worker)))
 
 import pytest
 import torch
@@ -27,6 +28,18 @@ from tests.toy import ToyModel
 
 settings.register_profile("gwm_hazard", deadline=None, derandomize=True, max_examples=40)
 settings.load_profile("gwm_hazard")
+#: Folders whose tests run whole jobs.
+LONG = ("openquake", "demos", "validation")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if getattr(config.option, "numprocesses", None) and "NUMBA_CACHE_DIR" not in os.environ:
+        kernels.make()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files of long tests first: side by side, the last that run are then short."""
+    items.sort(key=lambda item: item.path.parent.name not in LONG)
 
 
 @pytest.fixture(scope="session")
@@ -52,6 +65,13 @@ def tiny_surface(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def oq(tmp_path_factory: pytest.TempPathFactory, tiny_surface: Path) -> OpenQuake:
     """``oq`` with a home of its own in each worker."""
     return OpenQuake(tmp_path_factory.mktemp("oqdata"), tiny_surface)
+
+
+@pytest.fixture
+def quick_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of suites, for tests that do not look at them: they take most of the time."""
+    monkeypatch.setattr("gwm_hazard.suite.folder.FIGURE_FORMATS", ("png",))
+    monkeypatch.setattr("gwm_hazard.report.style.DPI", 50)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -100,6 +100,12 @@ def sample_options(*names: str) -> Callable[[Any], Any]:
     return decorated
 
 
+def folder_option(help: str = "Folder to write.") -> Callable[[Any], Any]:
+    """``--output`` of commands that write a folder, which the work itself looks at."""
+    path = click.Path(file_okay=False, path_type=Path)
+    return click.option("--output", "-o", type=path, required=True, help=help)
+
+
 def output_option(
     *suffixes: str, required: bool = True, help: str = "File to write."
 ) -> Callable[[Any], Any]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from gwm_hazard.cli._options import Bars, device_option, listed, seed_option
+from gwm_hazard.cli._options import Bars, device_option, folder_option, listed, seed_option
 
 
 @click.command()
@@ -25,13 +25,7 @@ from gwm_hazard.cli._options import Bars, device_option, listed, seed_option
     multiple=True,
     help="OpenQuake's GMM by its TOML name; repeat. By default BooreEtAl2014 and Kanno2006Shallow.",
 )
-@click.option(
-    "--output",
-    "-o",
-    required=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Folder of the page, numbers and figures; runs resume in it.",
-)
+@folder_option("Folder of the page, numbers and figures; runs resume in it.")
 @click.option("--imts", "--imt", default=None, help="Measures, separated by commas.")
 @click.option("--sections", default=None, help="Sections, separated by commas; by default all.")
 @click.option(

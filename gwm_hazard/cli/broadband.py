@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gwm_hazard.cli._options import device_option, progress_bar, sample_options, seed_option
+from gwm_hazard.cli._options import (
+    device_option,
+    folder_option,
+    progress_bar,
+    sample_options,
+    seed_option,
+)
 
 if TYPE_CHECKING:
     from gwm_hazard.records.record import Options
@@ -38,10 +44,7 @@ def _numbers(_: click.Context, __: click.Parameter, text: str | None) -> list[fl
 @click.option("--format", "kind", help="Of the files, where it is not told by their content.")
 @device_option
 @seed_option()
-@click.option(
-    "--output", "-o", required=True, type=click.Path(file_okay=False, path_type=Path),
-    help="Folder to write: waveforms.h5 and pictures.",
-)  # fmt: skip
+@folder_option("Folder to write: waveforms.h5 and pictures.")
 @click.option("--overwrite", is_flag=True, help="Replace an output.")
 @sample_options("--components")
 def broadband(

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from gwm_hazard.catalogue.export import FORMATS, export_catalogue
-from gwm_hazard.cli._options import progress_bar
+from gwm_hazard.cli._options import folder_option, progress_bar
 
 _FORMAT_LIST = "\n".join(f"  {name:10s} {known.summary}" for name, known in FORMATS.items())
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -35,9 +35,7 @@ def _late_bar(title: str) -> Iterator[Callable[[float], None]]:
 )
 @click.argument("catalogue", type=_FILE)
 @click.option("--format", "-f", "name", required=True, metavar="NAME", help="Format, see below.")
-@click.option(
-    "--output", "-o", type=click.Path(path_type=Path), required=True, help="Folder to write."
-)
+@folder_option()
 @click.option("--records", default="", help="Numbers of records, e.g. 3,10:20 (20 left out).")
 @click.option(
     "--where",

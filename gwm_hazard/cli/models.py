@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from gwm_hazard.cli._options import device_option, progress_bar, seed_option
+from gwm_hazard.cli._options import device_option, folder_option, progress_bar, seed_option
 from gwm_hazard.errors import ModelError
 
 
@@ -162,13 +162,7 @@ def models_verify(names: tuple[str, ...], device: str) -> None:
 
 @models.command("between-event")
 @click.argument("name")
-@click.option(
-    "--output",
-    "-o",
-    required=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Model folder to write.",
-)
+@folder_option("Model folder to write.")
 @click.option(
     "--gmm",
     default="BooreEtAl2014",

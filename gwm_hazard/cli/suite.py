@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gwm_hazard.cli._options import Bars, listed, seed_option
+from gwm_hazard.cli._options import Bars, folder_option, listed, seed_option
 
 if TYPE_CHECKING:
     from gwm_hazard.suite.codes import Check
@@ -26,13 +26,7 @@ _DEFAULT_PERIODS = "0.1:3:20"
     '  gwm-hazard suite demos/managua/job.ini --poe 0.02 --imt "SA(0.5)" -n 20 -o suite',
 )
 @click.argument("calculation", metavar="CALC_ID|JOB.INI")
-@click.option(
-    "--output",
-    "-o",
-    type=click.Path(file_okay=False, path_type=Path),
-    required=True,
-    help="Folder of motions, tables and page.",
-)
+@folder_option("Folder of motions, tables and page.")
 @click.option(
     "--poe",
     type=float,

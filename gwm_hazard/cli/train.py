@@ -8,20 +8,14 @@ from pathlib import Path
 
 import click
 
-from gwm_hazard.cli._options import Bars
+from gwm_hazard.cli._options import Bars, folder_option
 
 
 @click.command()
 @click.argument("config", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--from", "base", help="Fine-tune this model: its name, or a model folder.")
 @click.option("--snapshot", is_flag=True, help="Make a model of the checkpoints as they are.")
-@click.option(
-    "--output",
-    "-o",
-    type=click.Path(file_okay=False, path_type=Path),
-    required=True,
-    help="Folder of the run; started again, it goes on where it stopped.",
-)
+@folder_option("Folder of the run; started again, it goes on where it stopped.")
 def train(config: Path, base: str | None, snapshot: bool, output: Path) -> None:
     """Train a model as CONFIG, a TOML file, says.
 

@@ -13,10 +13,11 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
+from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import nn
 
@@ -28,12 +29,47 @@ from gwm_hazard.training.checkpoint import (
     restore_optimizer,
     save_state,
 )
-from gwm_hazard.training.config import AdversarialFit, Progress
+from gwm_hazard.training.config import AdversarialFit, Machine, Progress
 from gwm_hazard.training.curves import Curves
 from gwm_hazard.training.loop import CHECKPOINT, Average, assign, rows_of_step, trained
+from gwm_hazard.training.run import claimed, started
 
 Tensors = tuple[torch.Tensor, ...]
 Loss = Callable[..., tuple[torch.Tensor, Mapping[str, torch.Tensor]]]
+
+
+class Settings(Protocol):
+    """What the configuration of any family has."""
+
+    @property
+    def machine(self) -> Machine:
+        """Where it runs."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """All that it says."""
+
+
+S = TypeVar("S", bound=Settings)
+
+
+def in_its_folder(
+    work: Callable[[S, Path, Fabric, Progress | None, int | None], Path],
+) -> Callable[..., Path]:
+    """The training that does ``work`` in a folder that it claims."""
+
+    def train(
+        config: S, folder: str | Path, *, progress: Progress | None = None,
+        stop_after: int | None = None,
+    ) -> Path:  # fmt: skip
+        """Train a model from nothing, as :func:`gwm_hazard.training.run.train` does.
+
+        ``stop_after`` leaves after so many steps of this call, without a model: for tests.
+        """
+        folder, fabric = Path(folder), started(config.machine)
+        with claimed(folder, config.to_dict(), fabric):
+            return work(config, folder, fabric, progress, stop_after)
+
+    return train
 
 
 class Source(Protocol):
@@ -62,19 +98,6 @@ class Player:
     state: Mapping[str, torch.Tensor] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Schedule:
-    """Steps, records of each, and what happens between them."""
-
-    steps: int
-    batch: int
-    seed: int
-    cosine: bool = False
-    average: float = 0.0
-    check: int = 250
-    checkpoint_s: float = 60.0
-
-
 def adam_players(
     fit: AdversarialFit,
     critic: tuple[nn.Module, Loss],
@@ -99,22 +122,23 @@ def adam_players(
 
 def play(
     players: Mapping[str, Player],
-    kept: str,
     source: Source,
-    schedule: Schedule,
+    fit: AdversarialFit,
+    seed: int,
     folder: Path,
     device: torch.device,
     *,
+    checkpoint_s: float = 60.0,
     progress: Progress | None = None,
     stop_after: int | None = None,
 ) -> dict[str, torch.Tensor]:
-    """Fit the players; returns the averaged weights of the one that is ``kept``.
+    """Fit the players; returns the averaged weights of the generator, which the dev split sees.
 
     Parameters
     ----------
     players : in the order of their moves; each is asked for its loss on the batch of the step
-    kept : the player whose moving average is taken, and looked at on the dev split
     folder : of the checkpoint and the curves; a checkpoint there is gone on with
+    checkpoint_s : seconds between checkpoints
     progress : told "fit", the share of it that is done, and parts of the losses
     stop_after : leave after so many steps of this call, with a checkpoint: for tests
 
@@ -124,28 +148,28 @@ def play(
         A loss that is not finite, or a checkpoint of other settings.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    match = _Match(players, kept, schedule, folder)
+    match = _Match(players, fit, seed, folder)
     match.resume()
     saved, first = time.monotonic(), match.step
 
     def batch_of(step: int) -> tuple[NDArray[np.int64], Tensors]:
-        rows = rows_of_step(source.train, schedule.batch, schedule.seed, step)
+        rows = rows_of_step(source.train, fit.batch, seed, step)
         return rows, source.batch(rows)
 
     with ThreadPoolExecutor(1) as reader:  # the next batch is read while this one is learned
         waiting = reader.submit(batch_of, match.step)
-        while match.step < schedule.steps:
+        while match.step < fit.steps:
             rows, batch = waiting.result()
             waiting = reader.submit(batch_of, match.step + 1)
             told = match.move(rows, tuple(t.to(device) for t in batch))
             if progress is not None:
-                progress("fit", match.step / schedule.steps, told)
-            if match.step % schedule.check == 0 or match.step == schedule.steps:
+                progress("fit", match.step / fit.steps, told)
+            if match.step % fit.check == 0 or match.step == fit.steps:
                 waiting.result()  # sources are asked by one thread at a time
                 match.look(source, device)
             if stop_after is not None and match.step - first >= stop_after:
                 break
-            if time.monotonic() - saved > schedule.checkpoint_s:
+            if time.monotonic() - saved > checkpoint_s:
                 match.save()
                 saved = time.monotonic()
         waiting.cancel()
@@ -157,17 +181,18 @@ class _Match:
     """The state of a fit."""
 
     def __init__(
-        self, players: Mapping[str, Player], kept: str, schedule: Schedule, folder: Path
+        self, players: Mapping[str, Player], settings: AdversarialFit, seed: int, folder: Path
     ) -> None:
-        self.players, self.kept, self.schedule, self.folder = players, kept, schedule, folder
-        self.average = Average(players[kept].module, schedule.average)
+        self.players, self.settings, self.seed, self.folder = players, settings, seed, folder
+        self.generator = players["generator"]
+        self.average = Average(self.generator.module, settings.average)
         self.step = 0
         self.curves = Curves(folder / "curves.csv")
 
     def move(self, rows: NDArray[np.int64], batch: Tensors) -> dict[str, float]:
         """One step of all players."""
-        share = self.step / self.schedule.steps
-        falling = 0.5 * (1.0 + math.cos(math.pi * share)) if self.schedule.cosine else 1.0
+        share = self.step / self.settings.steps
+        falling = 0.5 * (1.0 + math.cos(math.pi * share)) if self.settings.cosine else 1.0
         told: dict[str, float] = {}
         turn = 0
         for name, player in self.players.items():
@@ -175,7 +200,7 @@ class _Match:
                 group["lr"] = player.rate * falling
             parameters = trained(player.module)
             for _ in range(player.updates):
-                noise = Noise(self.schedule.seed, self.step, np.arange(len(rows)), turn)
+                noise = Noise(self.seed, self.step, np.arange(len(rows)), turn)
                 turn += 1
                 loss, parts = player.loss(*batch, noise)
                 if not math.isfinite(float(loss.detach())):
@@ -190,7 +215,7 @@ class _Match:
                     nn.utils.clip_grad_norm_(list(parameters.values()), player.clip)
                 player.optimizer.step()
             told |= {k: float(v) for k, v in parts.items()}
-        self.average.update(self.players[self.kept].module, self.step)
+        self.average.update(self.generator.module, self.step)
         self.step += 1
         self.curves.add(self.step, "train", told)
         return told
@@ -198,22 +223,24 @@ class _Match:
     @torch.no_grad()
     def look(self, source: Source, device: torch.device) -> None:
         """The loss of the averaged weights on the dev split, with the same noise every time."""
-        player = self.players[self.kept]
-        parameters = trained(player.module)
+        parameters = trained(self.generator.module)
         raw = {k: p.detach().clone() for k, p in parameters.items()}
         assign(parameters, self.average.weights)
-        size = self.schedule.batch
+        size = self.settings.batch
         rows = source.dev[: 8 * size]
         sums: dict[str, float] = {}
         for start in range(0, len(rows), size):
             part = rows[start : start + size]
-            noise = Noise(self.schedule.seed, 2**62 + start, np.arange(len(part)), 0)
-            _, parts = player.loss(*(t.to(device) for t in source.batch(part)), noise)
+            noise = Noise(self.seed, 2**62 + start, np.arange(len(part)), 0)
+            _, parts = self.generator.loss(*(t.to(device) for t in source.batch(part)), noise)
             for k, v in parts.items():
                 sums[k] = sums.get(k, 0.0) + float(v) * len(part) / len(rows)
         assign(parameters, raw)
         if sums:
             self.curves.add(self.step, "dev", sums)
+
+    def _asked(self) -> dict[str, int]:
+        return {"seed": self.seed, "batch": self.settings.batch}
 
     def save(self) -> None:
         """Write the checkpoint and the curves."""
@@ -224,19 +251,18 @@ class _Match:
             tensors |= {f"{name} optimizer.{k}": t for k, t in state.items()}
             tensors |= {f"{name} state.{k}": t for k, t in player.state.items()}
         self.curves.write()
-        notes = {"seed": self.schedule.seed, "batch": self.schedule.batch, "step": self.step}
-        save_state(self.folder / CHECKPOINT, tensors, notes)
+        save_state(self.folder / CHECKPOINT, tensors, self._asked() | {"step": self.step})
 
     def resume(self) -> None:
         path = self.folder / CHECKPOINT
         if not path.is_file():
             return
         tensors, notes = load_state(path)
-        for name in ("seed", "batch"):
-            if notes.get(name) != getattr(self.schedule, name):
+        for name, asked in self._asked().items():
+            if notes.get(name) != asked:
                 raise InputError(
                     f"{path}: of a fit with {name} = {notes.get(name)!r}, asked for is "
-                    f"{getattr(self.schedule, name)!r}; train into another folder"
+                    f"{asked!r}; train into another folder"
                 )
         for name, player in self.players.items():
             found = _part(tensors, name)

@@ -46,11 +46,6 @@ def features(acceleration: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.concatenate([np.log(f + 1e-6).reshape(len(acc), -1) for f in (by_time, by_band)], 1)
 
 
-def spaced(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
-    """So many of some rows at most, evenly over them."""
-    return rows[np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(int)]
-
-
 def tell(folder: Path, found: dict[str, Any]) -> None:
     """Write what :func:`told` found."""
     with replacing(folder / COLLAPSE) as temporary:

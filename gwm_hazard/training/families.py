@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 from gwm_hazard.errors import InputError
 from gwm_hazard.training.broadband.config import BroadbandTraining
 from gwm_hazard.training.broadband.run import train_broadband
-from gwm_hazard.training.config import Progress, TrainingConfig, read_values
+from gwm_hazard.training.config import FromTOML, Progress, TrainingConfig, read_values
 from gwm_hazard.training.cvae_gan.config import CVAEGANTraining
 from gwm_hazard.training.cvae_gan.run import train_cvae_gan
 from gwm_hazard.training.run import train
@@ -38,52 +39,32 @@ def _highfem(
     return train(settings, output, progress=progress, snapshot=snapshot)
 
 
-def _cvae_gan(
-    config: Path, output: Path, *, base: str | None, snapshot: bool, progress: Progress | None
-) -> Path:
-    _from_nothing("cvae-gan", base, snapshot)
-    settings = CVAEGANTraining.of(read_values(config), config)
-    return train_cvae_gan(settings, output, progress=progress)
+def _from_nothing(
+    family: str, settings: type[FromTOML], train: Callable[..., Path], snapshots: bool = False
+) -> Training:
+    """The training of a family without fine-tuning, and maybe without snapshots."""
 
+    def training(
+        config: Path, output: Path, *, base: str | None, snapshot: bool, progress: Progress | None
+    ) -> Path:
+        if base or (snapshot and not snapshots):
+            raise InputError(
+                f"{'--from' if base else '--snapshot'}: of the family 'highfem' only; a run of "
+                f"{family!r} goes on by itself when it is started again"
+            )
+        more = {"snapshot": snapshot} if snapshots else {}
+        told = settings.of(read_values(config), config)
+        return train(told, output, progress=progress, **more)
 
-def _wgan_gp(
-    config: Path, output: Path, *, base: str | None, snapshot: bool, progress: Progress | None
-) -> Path:
-    _from_nothing("wgan-gp", base, snapshot)
-    settings = WGANGPTraining.of(read_values(config), config)
-    return train_wgan_gp(settings, output, progress=progress)
-
-
-def _stylegan_eq(
-    config: Path, output: Path, *, base: str | None, snapshot: bool, progress: Progress | None
-) -> Path:
-    _from_nothing("stylegan-eq", base, snapshot)
-    settings = StyleGANEQTraining.of(read_values(config), config)
-    return train_stylegan_eq(settings, output, progress=progress)
-
-
-def _broadband(
-    config: Path, output: Path, *, base: str | None, snapshot: bool, progress: Progress | None
-) -> Path:
-    _from_nothing("broadband", base, False)
-    settings = BroadbandTraining.of(read_values(config), config)
-    return train_broadband(settings, output, progress=progress, snapshot=snapshot)
-
-
-def _from_nothing(family: str, base: str | None, snapshot: bool) -> None:
-    if base or snapshot:
-        raise InputError(
-            f"{'--from' if base else '--snapshot'}: of the family 'highfem' only; a run of "
-            f"{family!r} goes on by itself when it is started again"
-        )
+    return training
 
 
 FAMILIES: dict[str, Training] = {
     "highfem": _highfem,
-    "cvae-gan": _cvae_gan,
-    "wgan-gp": _wgan_gp,
-    "stylegan-eq": _stylegan_eq,
-    "broadband": _broadband,
+    "cvae-gan": _from_nothing("cvae-gan", CVAEGANTraining, train_cvae_gan),
+    "wgan-gp": _from_nothing("wgan-gp", WGANGPTraining, train_wgan_gp),
+    "stylegan-eq": _from_nothing("stylegan-eq", StyleGANEQTraining, train_stylegan_eq),
+    "broadband": _from_nothing("broadband", BroadbandTraining, train_broadband, snapshots=True),
 }
 
 

@@ -124,7 +124,7 @@ class Run:
 
 
 class OpenQuake:
-    """Runs ``oq`` with its database and datastores in ``home``, by `oq_server.py`."""
+    """``oq`` and ``gwm-hazard``, with database and datastores in ``home``, by `oq_server.py`."""
 
     def __init__(self, home: Path, surface: Path) -> None:
         self.home, self.surface = home, surface
@@ -166,10 +166,16 @@ class OpenQuake:
         return folder / "job.ini"
 
     def __call__(self, *arguments: object, distribute: str = "no", cwd: Path | None = None) -> Run:
+        return self.command("oq", *arguments, distribute=distribute, cwd=cwd)
+
+    def gwm_hazard(self, *arguments: object, cwd: Path | None = None) -> Run:
+        return self.command("gwm-hazard", *arguments, cwd=cwd)
+
+    def command(self, *words: object, distribute: str = "no", cwd: Path | None = None) -> Run:
         env = self.env | {"OQ_DISTRIBUTE": distribute}
         output = self.home / "output.txt"
         request = {
-            "arguments": list(map(str, arguments)),
+            "words": list(map(str, words)),
             "env": env,
             "cwd": str(cwd or self.home),
             "output": str(output),

@@ -6,8 +6,6 @@ with several realizations to a GSIM the two orders differ.
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -177,14 +175,7 @@ def test_fields_of_a_chain(oq: OpenQuake, tmp_path: Path) -> None:
         assert "rupgeoms" not in dstore.hdf5
         n = assert_fields_are_their_waveforms(dstore)
         assert len(calculation.Calculation(dstore)) == n
-    command = Path(sys.executable).with_name("gwm-hazard")
-    done = subprocess.run(
-        [command, "catalogue", str(second.calc_id), "-o", "c.h5", "--store", "keys"],
-        cwd=tmp_path,
-        env=oq.env,
-        text=True,
-        capture_output=True,
-    )
-    assert done.returncode == 0, done.stderr
+    done = oq.gwm_hazard("catalogue", second.calc_id, "-o", "c.h5", "--store", "keys", cwd=tmp_path)
+    assert done.code == 0, done.text
     with open_catalogue(tmp_path / "c.h5") as data:
         assert data.sizes["record"] == n

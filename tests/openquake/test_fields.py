@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 from inspect import signature
 from pathlib import Path
@@ -568,13 +566,9 @@ def test_catalogue_returns_the_waveform_of_each_event_and_site(
     table = stored(oq, event_run)
     gwm = table[table.rlz == 0].set_index(["eid", "sid"])
     path = oq.home / f"calc_{event_run.calc_id}.hdf5"
-    command = Path(sys.executable).with_name("gwm-hazard")
-    done = subprocess.run(
-        [command, "catalogue", path, "-o", "c.h5", "--store", store],
-        cwd=tmp_path, env=oq.env, text=True, capture_output=True,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert f"{len(gwm)} records, store = {store}" in done.stdout
+    done = oq.gwm_hazard("catalogue", path, "-o", "c.h5", "--store", store, cwd=tmp_path)
+    assert done.code == 0, done.text
+    assert f"{len(gwm)} records, store = {store}" in done.text
     with open_catalogue(tmp_path / "c.h5") as data:
         assert data.attrs["calculation_id"] == str(event_run.calc_id)
         pairs = list(zip(data["event"].values, data["site"].values, strict=True))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -119,13 +117,9 @@ def test_fields_are_of_waveforms_that_are_drawn_again(oq: OpenQuake, folder) -> 
     assert run.code == 0, run.text
     assert "repi" in run.text and "is outside the range" in run.text
     path = oq.home / f"calc_{run.calc_id}.hdf5"
-    command = Path(sys.executable).with_name("gwm-hazard")
     for store in ("waveforms", "keys"):
-        done = subprocess.run(
-            [command, "catalogue", path, "-o", folder / f"{store}.h5", "--store", store],
-            capture_output=True, text=True, env=oq.env, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
+        done = oq.gwm_hazard("catalogue", path, "-o", folder / f"{store}.h5", "--store", store)
+        assert done.code == 0, done.text
     with (
         open_catalogue(folder / "waveforms.h5") as kept,
         open_catalogue(folder / "keys.h5") as drawn,

@@ -9,6 +9,7 @@ import pytest
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.suite.output import write
 from gwm_hazard.suite.study import Study
+from tests.once import once_a_run
 from tests.suite.made_up import make_checks, make_study
 
 
@@ -20,8 +21,9 @@ def study() -> Study:
 
 @pytest.fixture(scope="session")
 def folder(study: Study, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("suite") / "new" / "folder"
-    model, notes = load_model("stochastic", "cpu"), ["See to it."]
-    page = write(study, model, out, ("csv", "at2"), lambda *_: make_checks(), code_notes=notes)
-    assert page == out / "index.html"
-    return out
+    def make(folder: Path) -> None:
+        model, notes, out = load_model("stochastic", "cpu"), ["See to it."], folder / "new"
+        page = write(study, model, out, ("csv", "at2"), lambda *_: make_checks(), code_notes=notes)
+        assert page == out / "index.html"
+
+    return once_a_run(tmp_path_factory, "suite", make) / "new"

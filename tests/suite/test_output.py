@@ -19,8 +19,6 @@ from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.intensity import intensity_measures_array
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.records.read import read_records
-from gwm_hazard.report import style
-from gwm_hazard.suite import folder as folder_module
 from gwm_hazard.suite import output
 from gwm_hazard.suite.candidates import Proposal, measured
 from gwm_hazard.suite.folder import Folder
@@ -41,12 +39,6 @@ EVERY = (*IMTS, "PGA", "IA", "CAV")
 def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """For tests that look at other files: figures take most of the time."""
     monkeypatch.setattr(output, "_figures", lambda *arguments: {})
-
-
-@pytest.fixture
-def quick_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folder_module, "FIGURE_FORMATS", ("png",))
-    monkeypatch.setattr(style, "DPI", 50)
 
 
 @pytest.fixture(scope="module")

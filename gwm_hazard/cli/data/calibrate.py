@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gwm_hazard.cli._options import device_option, progress_bar, seed_option
+from gwm_hazard.cli._options import device_option, folder_option, progress_bar, seed_option
 from gwm_hazard.errors import InputError
 
 if TYPE_CHECKING:
@@ -22,13 +22,7 @@ if TYPE_CHECKING:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FLATFILE...",
 )
-@click.option(
-    "--output",
-    "-o",
-    type=click.Path(file_okay=False, path_type=Path),
-    required=True,
-    help="Model folder to write: card, tables, figures.",
-)
+@folder_option("Model folder to write: card, tables, figures.")
 @click.option(
     "--imts", help="Comma-separated; by default ten usual ones, as far as they are there."
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from gwm_hazard.cli._options import model_option, progress_bar
+from gwm_hazard.cli._options import folder_option, model_option, progress_bar
 
 
 @click.command()
@@ -15,9 +15,7 @@ from gwm_hazard.cli._options import model_option, progress_bar
 @click.option("--seed", type=int, help="Seed, instead of the file's.")
 @model_option
 @click.option("--resume", is_flag=True, help="Go on where an interrupted run stopped.")
-@click.option(
-    "--output", "-o", type=click.Path(path_type=Path), required=True, help="Folder to write."
-)
+@folder_option()
 def simulate(
     config: Path | None,
     records: int | None,

@@ -17,7 +17,7 @@ from gwm_hazard.models.broadband.transformer import CHANNELS
 from gwm_hazard.models.registry import save_model
 from gwm_hazard.models.weights import Weights
 from gwm_hazard.training import loop
-from gwm_hazard.training.adversarial import Schedule, adam_players, play
+from gwm_hazard.training.adversarial import adam_players, play
 from gwm_hazard.training.broadband.config import BroadbandTraining
 from gwm_hazard.training.broadband.game import Game, GamePairs
 from gwm_hazard.training.broadband.level_fit import fit_level
@@ -144,15 +144,15 @@ class _Stage:
         critic = replace(players["critic"], state=dict(game.critic.named_buffers()))
         return play(
             players | {"critic": critic},
-            "generator",
             GamePairs(self.pairs, self.config.seed),
-            Schedule(fit.steps, fit.batch, self.config.seed, fit.cosine, fit.average, fit.check,
-                     self.config.machine.checkpoint_s),
+            fit,
+            self.config.seed,
             self.folder,
             device,
+            checkpoint_s=self.config.machine.checkpoint_s,
             progress=self.progress,
             stop_after=stop_after,
-        )  # fmt: skip
+        )
 
 
 def _tensors(

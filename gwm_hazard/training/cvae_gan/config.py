@@ -41,8 +41,8 @@ class Data:
 
 
 @dataclass(frozen=True)
-class Network:
-    """The attributes of :class:`Sizes` and :class:`Form` that a training may choose."""
+class Network(Form):
+    """The attributes of :class:`Form`, and those of :class:`Sizes` that a training may choose."""
 
     samples: int = 3000
     components: int = 1
@@ -54,14 +54,6 @@ class Network:
     kernel: int = 3
     critic: tuple[int, ...] = (32, 64, 128, 256)
     style: int = 0
-    shortest_s: float = 0.01
-    longest_s: float = 10.0
-    damping: float = 0.05
-    spectrum: str = "linear"
-    level: bool = False
-    duration: bool = False
-    distance: bool = False
-    highpass_hz: float = 0.0
 
     def form(self) -> Form:
         """How spectra enter."""
@@ -71,7 +63,7 @@ class Network:
         """Of the networks."""
         names = {f.name for f in fields(Sizes)} - {"extras"}
         values = {k: v for k, v in asdict(self).items() if k in names}
-        return Sizes(**values, extras=self.form().extras)
+        return Sizes(**values, extras=self.extras)
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,6 @@ from gwm_hazard.training.mixture import Mixture
 
 #: Records measured at once.
 _BLOCK = 512
-#: Keys of looks at the dev split lie above.
-LOOK = 2**62
 
 
 class SpectralRecords:

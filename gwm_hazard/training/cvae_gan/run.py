@@ -13,7 +13,7 @@ from gwm_hazard.models.cvae_gan.network import Critic, Generator
 from gwm_hazard.models.cvae_gan.steered import SteeredDecoder
 from gwm_hazard.models.registry import save_model
 from gwm_hazard.models.weights import Weights
-from gwm_hazard.training.adversarial import Schedule, adam_players, play
+from gwm_hazard.training.adversarial import adam_players, in_its_folder, play
 from gwm_hazard.training.config import Progress
 from gwm_hazard.training.cvae_gan.config import CVAEGANTraining
 from gwm_hazard.training.cvae_gan.objectives import Game
@@ -21,35 +21,20 @@ from gwm_hazard.training.cvae_gan.records import SpectralRecords
 from gwm_hazard.training.cvae_gan.start import regression
 from gwm_hazard.training.figures import plot_curves
 from gwm_hazard.training.loop import assign, trained
-from gwm_hazard.training.run import MODEL, claimed, started
+from gwm_hazard.training.run import MODEL
 
 MEASURES = "measures.npz"
 
 
+@in_its_folder
 def train_cvae_gan(
-    config: CVAEGANTraining,
-    folder: str | Path,
-    *,
-    progress: Progress | None = None,
-    stop_after: int | None = None,
-) -> Path:
-    """Train a model from nothing, as :func:`gwm_hazard.training.run.train` does.
-
-    ``stop_after`` leaves after so many steps of this call, without a model: for tests.
-    """
-    folder = Path(folder)
-    fabric = started(config.machine)
-    with claimed(folder, config.to_dict(), fabric):
-        return _train(config, folder, fabric, progress, stop_after)
-
-
-def _train(
     config: CVAEGANTraining,
     folder: Path,
     fabric: Fabric,
     progress: Progress | None,
     stop_after: int | None,
 ) -> Path:
+    """Train from nothing into a model folder."""
     records = SpectralRecords(config, folder / MEASURES)
     scenario = records.scenario(config)
     torch.manual_seed(config.seed)
@@ -65,17 +50,15 @@ def _train(
         adam_players(
             fit, (critic, game.critic_loss), (generator, game.generator_loss), clip=fit.clip
         ),
-        "generator",
         records,
-        Schedule(
-            fit.steps, fit.batch, config.seed, fit.cosine, fit.average, fit.check,
-            config.machine.checkpoint_s,
-        ),
+        fit,
+        config.seed,
         folder / "fit",
         fabric.device,
+        checkpoint_s=config.machine.checkpoint_s,
         progress=progress,
         stop_after=stop_after,
-    )  # fmt: skip
+    )
     if stop_after is not None:
         return folder
     assign(trained(generator), best)

@@ -15,13 +15,14 @@ from gwm_hazard.models.stylegan_eq.model import StyleGANEQModel
 from gwm_hazard.models.weights import Weights
 from gwm_hazard.representation.linear_spectrogram import TRANSFORM, waveforms
 from gwm_hazard.representation.phase import uniform_phase
-from gwm_hazard.training.adversarial import Schedule, adam_players, play
-from gwm_hazard.training.collapse import EVENT, spaced, tell, told
+from gwm_hazard.training.adversarial import adam_players, in_its_folder, play
+from gwm_hazard.training.collapse import EVENT, tell, told
 from gwm_hazard.training.config import Progress
 from gwm_hazard.training.figures import plot_curves
 from gwm_hazard.training.loop import assign, trained
 from gwm_hazard.training.mixture import magnitudes
-from gwm_hazard.training.run import MODEL, claimed, started
+from gwm_hazard.training.report import spread
+from gwm_hazard.training.run import MODEL
 from gwm_hazard.training.stylegan_eq.config import StyleGANEQTraining
 from gwm_hazard.training.stylegan_eq.losses import Game
 from gwm_hazard.training.stylegan_eq.records import ImageRecords
@@ -30,30 +31,15 @@ from gwm_hazard.training.stylegan_eq.records import ImageRecords
 _ITERATIONS = 32
 
 
+@in_its_folder
 def train_stylegan_eq(
-    config: StyleGANEQTraining,
-    folder: str | Path,
-    *,
-    progress: Progress | None = None,
-    stop_after: int | None = None,
-) -> Path:
-    """Train a model from nothing, as :func:`gwm_hazard.training.run.train` does.
-
-    ``stop_after`` leaves after so many steps of this call, without a model: for tests.
-    """
-    folder = Path(folder)
-    fabric = started(config.machine)
-    with claimed(folder, config.to_dict(), fabric):
-        return _train(config, folder, fabric, progress, stop_after)
-
-
-def _train(
     config: StyleGANEQTraining,
     folder: Path,
     fabric: Fabric,
     progress: Progress | None,
     stop_after: int | None,
 ) -> Path:
+    """Train from nothing into a model folder."""
     records = ImageRecords(config.data)
     torch.manual_seed(config.seed)
     game, fit = Game(config.network, config.fit), config.fit
@@ -61,20 +47,20 @@ def _train(
     game.critic.to(fabric.device)
     best = play(
         adam_players(
-            fit, (game.critic, game.critic_loss), (game.generator, game.generator_loss),
+            fit,
+            (game.critic, game.critic_loss),
+            (game.generator, game.generator_loss),
             state=game.state,
         ),
-        "generator",
         records,
-        Schedule(
-            fit.steps, fit.batch, config.seed, fit.cosine, fit.average, fit.check,
-            config.machine.checkpoint_s,
-        ),
+        fit,
+        config.seed,
         folder / "fit",
         fabric.device,
+        checkpoint_s=config.machine.checkpoint_s,
         progress=progress,
         stop_after=stop_after,
-    )  # fmt: skip
+    )
     if stop_after is not None:
         return folder
     assign(trained(game.generator), best)
@@ -105,7 +91,7 @@ def _tell(
     held = records.dev if len(records.dev) else records.test
     if len(held) < 3:
         return
-    places = spaced(held, config.model.examples)
+    places = spread(held, config.model.examples)
     noise = Noise(config.seed, EVENT, np.arange(len(places)), 0)
     image = model.images(model.styles(noise.normal("latent", config.network.z_dim))).cpu()
     phase = uniform_phase(noise, "phase", TRANSFORM.n_freq, image.shape[2])

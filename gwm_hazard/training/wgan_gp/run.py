@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +16,14 @@ from gwm_hazard.models.registry import save_model
 from gwm_hazard.models.weights import Weights
 from gwm_hazard.models.wgan_gp.model import WGANGPModel
 from gwm_hazard.models.wgan_gp.network import weights_of
-from gwm_hazard.training.adversarial import Schedule, adam_players, play
-from gwm_hazard.training.collapse import EVENT, spaced, tell, told
+from gwm_hazard.training.adversarial import adam_players, in_its_folder, play
+from gwm_hazard.training.collapse import EVENT, tell, told
 from gwm_hazard.training.config import Progress
 from gwm_hazard.training.figures import plot_curves
 from gwm_hazard.training.loop import assign, trained
 from gwm_hazard.training.mixture import magnitudes
-from gwm_hazard.training.run import MODEL, claimed, started
+from gwm_hazard.training.report import spread
+from gwm_hazard.training.run import MODEL
 from gwm_hazard.training.wgan_gp.config import WGANGPTraining
 from gwm_hazard.training.wgan_gp.losses import Game, normals
 from gwm_hazard.training.wgan_gp.records import ScaledRecords
@@ -32,50 +34,31 @@ _MOMENTS = 1024
 _MOMENT_EVENT = 2**61
 
 
+@in_its_folder
 def train_wgan_gp(
-    config: WGANGPTraining,
-    folder: str | Path,
-    *,
-    progress: Progress | None = None,
-    stop_after: int | None = None,
-) -> Path:
-    """Train a model from nothing, as :func:`gwm_hazard.training.run.train` does.
-
-    ``stop_after`` leaves after so many steps of this call, without a model: for tests.
-    """
-    folder = Path(folder)
-    fabric = started(config.machine)
-    with claimed(folder, config.to_dict(), fabric):
-        return _train(config, folder, fabric, progress, stop_after)
-
-
-def _train(
     config: WGANGPTraining,
     folder: Path,
     fabric: Fabric,
     progress: Progress | None,
     stop_after: int | None,
 ) -> Path:
+    """Train from nothing into a model folder."""
     records = ScaledRecords(config)
     torch.manual_seed(config.seed)
     game, fit = Game(records.sizes, config.fit, records.scaling.ln_span), config.fit
     game.generator.to(fabric.device)
     game.critic.to(fabric.device)
     best = play(
-        adam_players(
-            fit, (game.critic, game.critic_loss), (game.generator, game.generator_loss)
-        ),
-        "generator",
+        adam_players(fit, (game.critic, game.critic_loss), (game.generator, game.generator_loss)),
         records,
-        Schedule(
-            fit.steps, fit.batch * fit.critic_updates, config.seed, fit.cosine, fit.average,
-            fit.check, config.machine.checkpoint_s,
-        ),
+        replace(fit, batch=fit.batch * fit.critic_updates),
+        config.seed,
         folder / "fit",
         fabric.device,
+        checkpoint_s=config.machine.checkpoint_s,
         progress=progress,
         stop_after=stop_after,
-    )  # fmt: skip
+    )
     if stop_after is not None:
         return folder
     assign(trained(game.generator), best)
@@ -132,7 +115,7 @@ def _tell(model: WGANGPModel, records: ScaledRecords, config: WGANGPTraining, fo
     held = records.dev if len(records.dev) else records.test
     if len(held) < 3:
         return
-    rows = spaced(held, config.model.examples)
+    rows = spread(held, config.model.examples)
     wave, _, condition = (t.numpy() for t in records.batch(rows))
     latent = Noise(config.seed, EVENT, np.arange(len(rows)), 0).normal(
         "latent", records.sizes.normals
