@@ -110,7 +110,9 @@ def benchmark() -> list[float]:
 PINNED: dict[str, Callable[[], list[float]]] = {
     "draws of stochastic": lambda: draws("stochastic"),
     "draws of highfem-small": lambda: draws("highfem-small"),
+    "draws of highfem-observed": lambda: draws("highfem-observed"),
     "draws of cvae-gan-small": lambda: draws("cvae-gan-small"),
+    "draws of wgan-small": lambda: draws("wgan-small"),
     "moments from the surface": moments,
     "moments of draws": lambda: moments(estimator="direct", realizations=16),
     "suite": suite,

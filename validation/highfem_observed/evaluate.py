@@ -6,7 +6,8 @@ SET is what `records.py` wrote: records of test events, that nothing was fitted 
 distance to the rupture. Residuals are log10 of the
 observed RotD50 over the median of the model, at periods within the record's band; "sd" is that of
 the residuals, "sigma" the standard deviation that the model states (root mean square), "LLH" the
-average sample log-likelihood (Scherbaum et al. 2009; smaller is better). Then shapes: how often a
+average sample log-likelihood (Scherbaum et al. 2009; smaller is better). Moments are those of a
+model's surface where there is one, else of --draws. Then shapes: how often a
 discriminant tells draws from records by when energy comes in six bands and how peaked it is, all
 with the level removed (balanced accuracy over cross-validation by event; 0.5: it cannot), with the
 standard deviation over five draws.
@@ -21,6 +22,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from gwm_hazard.core.conditioning import conditioning_of
+from gwm_hazard.distribution.find import find_surface
 from gwm_hazard.intensity import intensity_measures_array
 from gwm_hazard.models.base import WaveformModel
 from gwm_hazard.models.highfem.level import GRID_HZ
@@ -83,6 +86,17 @@ def told_apart(model: WaveformModel, table: pd.DataFrame, seen: np.ndarray, firs
     return float(np.mean(found)), float(np.std(found))
 
 
+def predicted(model: WaveformModel, table: pd.DataFrame, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of ln IM: of the model's surface, or of n draws without one."""
+    surface = find_surface(model)
+    if surface is None:
+        drawn = drawn_measures(model, table, n, imts=IMTS)
+        return drawn.mean(axis=1), drawn.std(axis=1, ddof=1)
+    given = conditioning_of(model.card, within=surface.ranges)
+    found = surface(given.clipped(given.of_records(table, stand_in=True)), IMTS)
+    return found.mean, found.sigma
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
@@ -107,8 +121,7 @@ def main() -> None:
     names = [*args.model, "stochastic"]
     made = {}
     for name in names:
-        drawn = drawn_measures(load_model(name), table, args.draws, imts=IMTS)
-        made[Path(name).name] = drawn.mean(axis=1), drawn.std(axis=1, ddof=1)
+        made[Path(name).name] = predicted(load_model(name), table, args.draws)
     full, _ = complete(table)
     for name in GMMS:
         given = moments(name, full, list(IMTS))
