@@ -29,7 +29,7 @@ from gwm_hazard.models.base import WaveformModel
 from gwm_hazard.models.highfem.level import GRID_HZ
 from gwm_hazard.models.measuring import ln_of
 from gwm_hazard.models.registry import load_model
-from gwm_hazard.openquake.gmm import moments
+from gwm_hazard.openquake.gmm import moments, period_correlation
 from gwm_hazard.records.completion import complete
 from gwm_hazard.records.training_set import TrainingSet
 from gwm_hazard.representation.level import at_level
@@ -47,6 +47,9 @@ SHARES = (0.05, 0.25, 0.5, 0.75, 0.95)
 #: Window of shapes, from 5 % of the energy: before and after, s.
 WINDOW_S = (4.0, 16.0)
 REPEATS = 5
+#: Draws for correlations between periods, and the periods.
+CORRELATED = 600
+SPECTRAL = ("SA(0.05)", "SA(0.1)", "SA(0.2)", "SA(0.5)", "SA(1.0)", "SA(2.0)", "SA(5.0)")
 
 
 def shape_features(motion: np.ndarray, dt_s: float) -> np.ndarray:
@@ -95,6 +98,14 @@ def predicted(model: WaveformModel, table: pd.DataFrame, n: int) -> tuple[np.nda
     given = conditioning_of(model.card, within=surface.ranges)
     found = surface(given.clipped(given.of_records(table, stand_in=True)), IMTS)
     return found.mean, found.sigma
+
+
+def correlation_error(model: WaveformModel) -> float:
+    """Largest difference of correlations of ln SA, 0.05 to 5 s, from Baker and Jayaram (2008)."""
+    at = pd.DataFrame({"mag": [6.5], "rrup": 30.0, "rhypo": 30.0, "vs30": 400.0,
+                       "hypo_depth": 10.0})  # fmt: skip
+    drawn = drawn_measures(model, at, CORRELATED, seed=9, imts=SPECTRAL)[0]
+    return float(np.abs(np.corrcoef(drawn.T) - period_correlation(SPECTRAL)).max())
 
 
 def main() -> None:
@@ -155,6 +166,9 @@ def main() -> None:
         mean, sd = told_apart(load_model(name), part, seen, part["first"].to_numpy(),
                               part["last"].to_numpy(), held.dt_s)  # fmt: skip
         print(f"  {Path(name).name:<18}{mean:.3f} +- {sd:.3f}", flush=True)
+    print(f"\nCorrelations of SA, {CORRELATED} draws: largest difference from Baker and Jayaram")
+    for name in names:
+        print(f"  {Path(name).name:<18}{correlation_error(load_model(name)):.3f}", flush=True)
 
 
 if __name__ == "__main__":
