@@ -26,7 +26,14 @@ from gwm_hazard.models.stylegan_eq.design import Design
 from gwm_hazard.models.stylegan_eq.network import Generator
 from gwm_hazard.models.weights import Weights
 
-MODELS = ("stochastic", "highfem-small", "cvae-gan-small", "tfcgan")
+MODELS = (
+    "stochastic",
+    "highfem-observed",
+    "highfem-small",
+    "wgan-small",
+    "cvae-gan-small",
+    "tfcgan",
+)
 GMM = "BooreEtAl2014"
 
 
