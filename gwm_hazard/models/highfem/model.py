@@ -34,6 +34,8 @@ IMAGE = 128
 #: rounding of a spectrogram now and then by 1e4, so draws of conditions that OpenQuake's files
 #: hold in single precision would not be those of the job.
 ROUND = 4
+#: Bound of a log-spectrogram that gives a shape: 1 is the largest of the training.
+LARGEST = 1.25
 #: Records that are drawn at once on a CPU.
 PORTION = 4
 #: What the tensors of the level are named by.
@@ -215,7 +217,10 @@ class HighFEMModel(WaveformModel):
 
         def drawn(rows: NDArray[np.int64]) -> torch.Tensor:
             some = noise.take(rows)
-            return self.records(self.spectrograms(scenarios.take(rows), some), some)
+            image = self.spectrograms(scenarios.take(rows), some)
+            if self.level is not None:  # scale is the level's: beyond the training it can be any
+                image = image.clamp(-LARGEST, LARGEST)
+            return self.records(image, some)
 
         if self.device != "cpu":
             return drawn(np.arange(len(scenarios)))
