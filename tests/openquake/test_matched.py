@@ -239,28 +239,20 @@ def test_sites_of_an_event_share_its_term() -> None:
     assert np.sqrt(tau2[15]) == pytest.approx(moments.tau[0, 15], rel=0.15)
 
 
-#: A process for each module; of OpenQuake's list of hundreds of GSIMs, ours alone.
-IMPORTED = """
-import importlib, os, sys, warnings
-import h5py, pandas, scipy.stats
-from openquake.baselib import general
-name = "openquake.hazardlib.gsim.gwm_hazard_gsim"
-general.import_all = lambda package: importlib.import_module(name)
-warnings.simplefilter("error", UserWarning)
-for first in sys.argv[1:]:
-    if not os.fork():
-        importlib.import_module(f"gwm_hazard.openquake.{first}")
-        from openquake.hazardlib.gsim import get_available_gsims
-        assert "GenerativeWaveformGMM" in get_available_gsims()
-        sys.exit()
-    assert os.wait()[1] == 0, first
-"""
+def slow(name: str) -> Any:
+    return pytest.param(name, marks=pytest.mark.slow)
 
 
-def test_whatever_is_imported_first() -> None:
+@pytest.mark.parametrize("first", ["gmm", "matched", slow("spectra"), slow("correlation")])
+def test_whatever_is_imported_first(first: str) -> None:
     """OpenQuake imports the GSIM in the middle of our own imports of OpenQuake."""
-    words = ["spectra", "gmm", "matched", "correlation"]
-    subprocess.run([sys.executable, "-c", IMPORTED, *words], check=True)
+    code = (
+        "import warnings; warnings.simplefilter('error', UserWarning)\n"
+        f"import gwm_hazard.openquake.{first}\n"
+        "from openquake.hazardlib.gsim import get_available_gsims\n"
+        "assert 'GenerativeWaveformGMM' in get_available_gsims()\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_every_shape_is_matched() -> None:
