@@ -108,7 +108,7 @@ def run(
         seed=seed, settings=chosen, work=output / "work", progress=progress,
     )  # fmt: skip
     made = replace(made, classifier=embedding, training_sets=trained_on)
-    about = describe(made, gmms)
+    about = describe(made)
     with replacing(output / "run.json") as temporary:
         temporary.write_text(json.dumps(about, indent=1, default=str) + "\n", encoding="utf-8")
     with replacing(output / "records.parquet") as temporary:
@@ -246,7 +246,7 @@ def _sections(asked: Sequence[str]) -> tuple[str, ...]:
     return tuple(k for k in SECTIONS if k in asked) if asked else SECTIONS
 
 
-def describe(data: Comparison, gmms: Sequence[str]) -> dict[str, Any]:
+def describe(data: Comparison) -> dict[str, Any]:
     """What was compared, for ``run.json`` and the page."""
     obs, table = data.observations, data.observations.table
     ranges = {

@@ -19,7 +19,7 @@ from gwm_hazard.core.scenario import Scenarios
 from gwm_hazard.intensity import intensity_measures_array
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.openquake import event_catalogue as calculation
-from tests.openquake.jobs import BRANCH, GWM, LOGIC_TREE, POINT, SOURCES, OpenQuake, toml
+from tests.openquake.jobs import BRANCH, GWM, LOGIC_TREE, POINT, SOURCES, OpenQuake, Run, toml
 
 SHALLOW, SLAB = "Active Shallow Crust", "Subduction IntraSlab"
 IMTS = ("PGA", "SA(0.5)")
@@ -128,9 +128,18 @@ def assert_fields_are_their_waveforms(dstore: Any) -> int:
     return len(ours)
 
 
+@pytest.fixture(scope="module")
+def all_paths(oq: OpenQuake, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return oq.run(two_by_two(oq, tmp_path_factory.mktemp("all_paths")))
+
+
 @pytest.mark.parametrize("samples", [0, 7])
-def test_fields_and_keys_belong_together(oq: OpenQuake, tmp_path: Path, samples: int) -> None:
-    run = oq.run(two_by_two(oq, tmp_path, number_of_logic_tree_samples=samples))
+def test_fields_and_keys_belong_together(
+    oq: OpenQuake, all_paths: Run, tmp_path: Path, samples: int
+) -> None:
+    run = all_paths
+    if samples:
+        run = oq.run(two_by_two(oq, tmp_path, number_of_logic_tree_samples=samples))
     assert run.code == 0, run.text
     with oq.datastore(run) as dstore:
         n = assert_fields_are_their_waveforms(dstore)
@@ -142,15 +151,14 @@ def test_fields_and_keys_belong_together(oq: OpenQuake, tmp_path: Path, samples:
         assert made.check() > calculation.CHECKED
 
 
-def test_other_branches_are_openquakes(oq: OpenQuake, tmp_path: Path) -> None:
+def test_other_branches_are_openquakes(oq: OpenQuake, all_paths: Run, tmp_path: Path) -> None:
     """Bit for bit those of the job whose generative branches are lognormal: OpenQuake's own."""
     lognormal = {
         region: [t + '\nfields = "lognormal"' if "Generative" in t else t for t in texts]
         for region, texts in BRANCHES.items()
     }
     found = []
-    for name, branches in (("waveforms", BRANCHES), ("lognormal", lognormal)):
-        run = oq.run(two_by_two(oq, tmp_path / name, branches))
+    for run in (all_paths, oq.run(two_by_two(oq, tmp_path, lognormal))):
         assert run.code == 0, run.text
         with oq.datastore(run) as dstore:
             table = fields_of(dstore)

@@ -73,6 +73,7 @@ def test_datastore_rebuilds_the_gsim_without_the_file(
     np.testing.assert_array_equal(surface_of(gsim).mean, read_surface(tiny_surface).mean)
 
 
+@pytest.mark.slow  # of fields, test_fields.py has two workers
 def test_results_do_not_depend_on_the_workers(
     oq: OpenQuake, classical: Any, tmp_path: Path
 ) -> None:

@@ -96,7 +96,8 @@ def prepare(
         for entry, prepared in run_tasks(tasks, work, jobs):
             digest = prepared.digest if prepared is not None else ""
             if digest in seen:
-                entry = _rejected(entry, "duplicate", "the same samples were there before")
+                reason = "the same samples were there before"
+                entry = replace(entry, code="duplicate", reason=reason)
                 prepared = None
             journal.add(entry)  # before the samples: what has no samples is done again
             if prepared is not None:
@@ -139,16 +140,11 @@ class _Work:
             whole = replace(item, metadata=values)
             prepared = prepare_record(whole, self.settings, self.picker)
         except RejectedRecordError as exc:
-            entry = _rejected(entry, exc.code, str(exc))
-            return _placed(entry, values, self.settings), None
-        return _placed(entry, prepared.row, self.settings), prepared
+            return _placed(replace(entry, code=exc.code, reason=str(exc)), values), None
+        return _placed(entry, prepared.row), prepared
 
 
-def _rejected(entry: Entry, code: str, reason: str) -> Entry:
-    return Entry(entry.source, entry.record_id, code, reason, entry.event_id, entry.azimuth)
-
-
-def _placed(entry: Entry, values: Any, settings: Settings) -> Entry:
+def _placed(entry: Entry, values: Any) -> Entry:
     """With the event and the azimuth of the station, where they are known."""
     from obspy.geodetics import gps2dist_azimuth
 
@@ -162,7 +158,7 @@ def _placed(entry: Entry, values: Any, settings: Settings) -> Entry:
         azimuth = gps2dist_azimuth(lat1, lon1, lat2, lon2)[1]
     except (ValueError, KeyError, TypeError):
         return entry
-    return Entry(entry.source, entry.record_id, entry.code, entry.reason, event, azimuth)
+    return replace(entry, event_id=event, azimuth=azimuth)
 
 
 def _append(writer: TrainingSetWriter, prepared: Prepared, settings: Settings) -> None:

@@ -74,7 +74,7 @@ def import_model(
     except ValueError as exc:
         raise ModelError(f"florez: {exc}") from exc
     expected = weight_shapes(generator_of(FLOREZ))
-    tensors = take_tensors(_flat(_state(path), expected), expected, str(path))
+    tensors = take_tensors(_flat(_state(path)), expected, str(path))
     model = WGANGPModel(
         weights=Weights.of(tensors),
         sizes=FLOREZ.to_dict(),
@@ -96,7 +96,7 @@ def _state(path: Path) -> Mapping[str, Any]:
     return found
 
 
-def _flat(found: Mapping[str, Any], expected: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+def _flat(found: Mapping[str, Any]) -> dict[str, Any]:
     """One-dimensional kernels of the published (out, in, k, 1); no counters, no data-parallel."""
     made = {}
     for name, tensor in found.items():
