@@ -227,7 +227,7 @@ class PlainOpenQuake(OpenQuake):
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=300,
+            timeout=900,  # the first run in an environment compiles all kernels
         )
         return Run(done.returncode, done.stdout)
 
