@@ -59,7 +59,6 @@ class Calibration:
     fit: Fit
     fitted: Residuals
     held_out: Residuals | None
-    held_out_default: Residuals | None
     parameter_table: pd.DataFrame
     summary: pd.DataFrame
     bins: pd.DataFrame

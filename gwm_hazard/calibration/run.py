@@ -152,7 +152,7 @@ def calibrate(
         summaries.append(table.assign(set=set_, model=model))
         binned.append(report.bins(r.observations, r.values).assign(set=set_, model=model))
     result = Calibration(
-        final, problem, found, own, other, default, report.parameter_table(problem, found),
+        final, problem, found, own, other, report.parameter_table(problem, found),
         pd.concat(summaries, ignore_index=True), pd.concat(binned, ignore_index=True),
         report.variability_table(observed, fitted.imts, before, after), s,
     )  # fmt: skip
