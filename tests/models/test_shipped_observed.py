@@ -46,7 +46,9 @@ def test_moments_beside_boore_et_al(model) -> None:
     off = ours.mean - found.mean
     assert np.abs(off).max() < np.log(2.5) and np.abs(off).mean() < 0.5 * np.log(2.0)
     np.testing.assert_allclose(ours.sigma.mean(axis=0), found.sigma.mean(axis=0), rtol=0.3)
-    assert (ours.tau > 0.15).all() and (ours.tau < ours.phi).all()
+    # 60 draws a node tell how sigma is divided on average only
+    tau, phi = (np.sqrt((v**2).mean()) for v in (ours.tau, ours.phi))
+    assert 0.2 < tau < phi
 
 
 def test_draws_have_the_moments_of_the_surface(model) -> None:
