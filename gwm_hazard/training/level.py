@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -191,6 +192,7 @@ def corrections(
     return np.asarray(lines @ found)
 
 
+@cache
 def correction_lines() -> Array:
     """(COLUMNS, 5): a constant and lines in magnitude, ln distance, ln Vs30, depth, of designs."""
     rng = np.random.default_rng(0)
@@ -204,7 +206,7 @@ def correction_lines() -> Array:
         [np.ones(n), told["mag"] - 6.0, np.log(told["rhypo"]) - 4.0, np.log(told["vs30"] / 500.0),
          np.sqrt(told["hypo_depth"] / 10.0) - 1.0], axis=1,
     )  # fmt: skip
-    return np.linalg.lstsq(design(told), wanted, rcond=1e-10)[0]
+    return np.asarray(np.linalg.lstsq(design(told), wanted, rcond=1e-10)[0], dtype=np.float64)
 
 
 def _both(values: Array) -> NDArray[np.bool_]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gwm_hazard.models.highfem.level import POINTS, LevelDistribution, design
+from gwm_hazard.models.highfem.level import POINTS, design
 from gwm_hazard.models.registry import load_model
 from gwm_hazard.training.config import TrainingConfig
 from gwm_hazard.training.level import Sample, correction_lines, corrections, fit_level, prior_of
 from gwm_hazard.training.tuning import fine_tune
 
 
-def made_up(events: int, seed: int, change: float, level: LevelDistribution | None) -> Sample:
+def made_up(events: int, seed: int, change: float) -> Sample:
     """Records of known medians and covariances: ten an event."""
     rng = np.random.default_rng(seed)
     event = np.repeat(np.arange(events), 10)
@@ -30,8 +30,8 @@ def made_up(events: int, seed: int, change: float, level: LevelDistribution | No
 
 
 def test_medians_and_covariances_of_records_are_found():
-    prior = prior_of(made_up(400, 1, 0.0, None))
-    seen = made_up(150, 2, 0.4, prior)
+    prior = prior_of(made_up(400, 1, 0.0))
+    seen = made_up(150, 2, 0.4)
     seen.level[:600, 2] = np.nan  # no vertical
     seen.level[:200, :, :3] = np.nan  # a high-pass
     found = fit_level(seen, prior)
@@ -46,7 +46,7 @@ def test_medians_and_covariances_of_records_are_found():
 
 
 def test_few_records_change_little():
-    seen = made_up(1, 3, 1.0, None)
+    seen = made_up(1, 3, 1.0)
     few = Sample(seen.x[:1], seen.level[:1], seen.event[:1])
     change = few.x @ corrections(few, np.full((1, POINTS), 1.0))
     assert 0.1 < change.mean() < 0.6  # a residual of 1 with a standard deviation of 0.6, prior 0.4

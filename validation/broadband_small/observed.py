@@ -20,7 +20,7 @@ from gwm_hazard.models.broadband.splice import low_spectrum
 from gwm_hazard.records.processing import correct
 from gwm_hazard.records.record import Record
 from gwm_hazard.records.training_set import TrainingSetWriter
-from gwm_hazard.records.waveform_source import open_traces, resample
+from gwm_hazard.records.waveform_source import TraceSource, open_traces, resample
 
 SPLIT = Path(__file__).parents[1] / "cvae_gan_small" / "split.csv"
 DT_S, NPTS = 0.01, 4096
@@ -46,6 +46,17 @@ def table_of(folder: Path) -> pd.DataFrame:
     return table
 
 
+def corrected(source: TraceSource, row: int) -> np.ndarray:
+    """A record (3, nt) at 100 Hz, m/s2, without offset and drift; zeros for what it has not."""
+    (acc,) = source.read(np.array([row]))
+    dt_s = float(source.dt_s[row])
+    names = ("1", "2", "Z")[: len(acc)]
+    made = correct(Record(acc, dt_s, names, 2, {"record_id": ""}), "linear", HIGHPASS_HZ)
+    pad = (made.acceleration.shape[1] - acc.shape[1]) // 2
+    acc = made.acceleration[:, pad : pad + acc.shape[1]].astype(np.float32)
+    return np.pad(resample(acc, dt_s, DT_S), ((0, 3 - len(acc)), (0, 0)))
+
+
 def window(acc: np.ndarray) -> np.ndarray:
     """(3, NPTS): placed by the low band alone."""
     low = np.fft.irfft(low_spectrum(acc, DT_S, acc.shape[1], DT_S, 1.0))[:, : acc.shape[1]]
@@ -69,15 +80,7 @@ def main() -> None:
     notes = {"split": "validation/cvae_gan_small/split.csv"}
     with TrainingSetWriter(args.output, ("1", "2", "Z"), DT_S, NPTS, notes) as writer:
         for row in np.flatnonzero(known & fine):
-            (acc,) = source.read(np.array([row]))
-            record = correct(
-                Record(acc, float(source.dt_s[row]), ("1", "2", "Z")[: len(acc)], 2,
-                       {"record_id": ""}), "linear", HIGHPASS_HZ,
-            )  # fmt: skip
-            pad = (record.acceleration.shape[1] - acc.shape[1]) // 2
-            acc = record.acceleration[:, pad : pad + acc.shape[1]].astype(np.float32)
-            acc = resample(acc, float(source.dt_s[row]), DT_S)
-            acc = np.pad(acc, ((0, 3 - len(acc)), (0, 0)))
+            acc = corrected(source, row)
             writer.append(window(acc)[None], table.loc[[row], [*KEPT, "split"]])
         made = writer.table
         for name, part in made.groupby("split"):

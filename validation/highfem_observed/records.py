@@ -16,13 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
-from gwm_hazard.records.processing import correct
-from gwm_hazard.records.record import Record
 from gwm_hazard.records.training_set import TrainingSetWriter
-from gwm_hazard.records.waveform_source import open_traces, resample
+from gwm_hazard.records.waveform_source import open_traces
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "broadband_small"))
-from observed import COARSEST_S, DT_S, HIGHPASS_HZ, KEPT, SHORTEST_S, SPLIT, table_of
+from observed import COARSEST_S, DT_S, KEPT, SHORTEST_S, SPLIT, corrected, table_of
 
 NPTS = 8192
 RANGES = {"mag": (4.0, 8.0), "rhypo": (3.0, 200.0), "vs30": (150.0, 1500.0), "hypo_depth": (0, 100)}
@@ -55,15 +53,7 @@ def main() -> None:
     notes = {"split": SPLIT.parent.name + "/" + SPLIT.name}
     with TrainingSetWriter(args.output, ("1", "2", "Z"), DT_S, NPTS, notes) as writer:
         for row in np.flatnonzero(usable & fine):
-            (acc,) = source.read(np.array([row]))
-            record = correct(
-                Record(acc, float(source.dt_s[row]), ("1", "2", "Z")[: len(acc)], 2,
-                       {"record_id": ""}), "linear", HIGHPASS_HZ,
-            )  # fmt: skip
-            pad = (record.acceleration.shape[1] - acc.shape[1]) // 2
-            acc = record.acceleration[:, pad : pad + acc.shape[1]].astype(np.float32)
-            acc = resample(acc, float(source.dt_s[row]), DT_S)
-            acc, first, last = placed(np.pad(acc, ((0, 3 - len(acc)), (0, 0))))
+            acc, first, last = placed(corrected(source, row))
             told = table.loc[[row], [*KEPT, *MORE, "split"]]
             writer.append(acc[None], told.assign(first=first, last=last))
         made = writer.table
