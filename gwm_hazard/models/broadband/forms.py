@@ -19,6 +19,7 @@ from gwm_hazard.models.broadband.translator import (
     Generator,
     TranslatorSizes,
 )
+from gwm_hazard.models.devices import in_portions
 
 #: Records that go through a network together. Always so many: kernels chosen by batch size would
 #: change the last bits.
@@ -43,12 +44,8 @@ class Shape(nn.Module):
 
     def drawn(self, low: torch.Tensor, condition: torch.Tensor, noise: Noise) -> torch.Tensor:
         """:meth:`motion` in portions, each as large as the others."""
-        n = len(low)
         every = (low, condition, *self.streams(noise, low.shape[2]))
-        full = [torch.cat([t, t[:1].expand(-n % PORTION, *t.shape[1:])]) for t in every]
-        parts = zip(*(torch.split(t, PORTION) for t in full), strict=True)
-        with torch.inference_mode():
-            return torch.cat([self.motion(*part) for part in parts])[:n]
+        return in_portions(lambda rows: self.motion(*(t[rows] for t in every)), len(low), PORTION)
 
 
 class FlowShape(Shape):
